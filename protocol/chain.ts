@@ -1,0 +1,142 @@
+/**
+ * The hash chain of one epoch, after PayWord (Rivest and Shamir, 1996). Every step hashes the
+ * commitment's terms and the index with the word, so a word is worth something in one place only.
+ * @module
+ */
+import { hkdf } from '@noble/hashes/hkdf.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { assert, present } from './assert.ts'
+import { concatBytes, equalBytes, exactBytes, utf8ToBytes } from './bytes.ts'
+import { EPOCH_LENGTH_TICKS_MAX } from './limits.ts'
+import type { Commitment } from './structures.ts'
+import { commitmentStructure } from './structures.ts'
+import { encodeField, typeHash } from './typedData.ts'
+
+export const WORD_BYTES = 32
+export const BIND_BYTES = 16
+/** "TP", version, bind, index, word: with SHA-256's padding exactly one 64-byte block. */
+export const STEP_BYTES = 55
+const INDEX_OFFSET = 3 + BIND_BYTES
+const WORD_OFFSET = INDEX_OFFSET + 4
+
+/** A commitment before its root is known. */
+export type Terms = Omit<Commitment, 'root'>
+
+/** SHA-256 of `STEP_BYTES`; a gateway may pass a faster one than the reference. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array
+
+/** T: SHA-256 over the typed fields of a commitment except its root. */
+export function termsHash(terms: Terms): Uint8Array {
+  const words = commitmentStructure.type.fields
+    .filter((field) => field.name !== 'root')
+    .map((field) => encodeField(field.type, terms[field.name as keyof Terms]))
+  return sha256(concatBytes(typeHash(commitmentStructure.type), ...words))
+}
+
+/** The first 16 bytes of T, which every step of the chain hashes. */
+export function bindOf(terms: Terms): Uint8Array {
+  return termsHash(terms).slice(0, BIND_BYTES)
+}
+
+/** w_n, derived from the device's root secret (HKDF, RFC 5869) and never stored. */
+export function lastWord(rootSecret: Uint8Array, terms: Terms): Uint8Array {
+  const info = concatBytes(utf8ToBytes('tickpay chain'), termsHash(terms))
+  return hkdf(sha256, exactBytes(rootSecret, 32, 'root secret'), undefined, info, WORD_BYTES)
+}
+
+/** A reusable input block for `stepBack` with tag and bind in place. */
+export function stepBlock(bind: Uint8Array): Uint8Array {
+  const block = new Uint8Array(STEP_BYTES)
+  block.set([0x54, 0x50, 1])
+  block.set(exactBytes(bind, BIND_BYTES, 'bind'), 3)
+  return block
+}
+
+/** w_{index - steps} from w_index. Overwrites `block`, which came from `stepBlock`. */
+export function stepBack(
+  block: Uint8Array,
+  word: Uint8Array,
+  index: number,
+  steps: number,
+  hash: Sha256 = sha256,
+): Uint8Array {
+  assert(steps >= 0 && steps <= index, 'a chain has no word before its root')
+  let current = word
+  for (let i = index; i > index - steps; i--) {
+    block[INDEX_OFFSET] = i >>> 24
+    block[INDEX_OFFSET + 1] = i >>> 16
+    block[INDEX_OFFSET + 2] = i >>> 8
+    block[INDEX_OFFSET + 3] = i
+    block.set(current, WORD_OFFSET)
+    current = hash(block)
+  }
+  return current
+}
+
+/** True when `word` at `index` leads to `held` at `heldIndex`. */
+export function leadsTo(
+  bind: Uint8Array,
+  word: Uint8Array,
+  index: number,
+  held: Uint8Array,
+  heldIndex: number,
+): boolean {
+  return equalBytes(stepBack(stepBlock(bind), word, index, index - heldIndex), held)
+}
+
+export type Chain = {
+  readonly root: Uint8Array
+  readonly length: number
+  /** w_index, 0 to length; in any order. */
+  readonly wordAt: (index: number) => Uint8Array
+}
+
+/**
+ * The payer's chain. Keeps about sqrt(n) words at equal distances and one block of as many words
+ * between two of them, so ticking upwards costs at most 2 hashes a word, building included, and
+ * any other word at most sqrt(n).
+ */
+export function buildChain(rootSecret: Uint8Array, terms: Terms): Chain {
+  const { length } = terms
+  assert(length >= 1 && length <= EPOCH_LENGTH_TICKS_MAX, 'epoch length is within its limit')
+  const spacing = Math.ceil(Math.sqrt(length))
+  const block = stepBlock(bindOf(terms))
+  const checkpoints = new Map<number, Uint8Array>([[length, lastWord(rootSecret, terms)]])
+  let word = present(checkpoints.get(length), 'the last word is known')
+  for (let index = length; index > 0; ) {
+    const below = index % spacing === 0 ? index - spacing : index - (index % spacing)
+    word = stepBack(block, word, index, index - below)
+    checkpoints.set(below, word)
+    index = below
+  }
+  return {
+    root: word,
+    length,
+    wordAt: blockCache(block, checkpoints, spacing, length),
+  }
+}
+
+function blockCache(
+  block: Uint8Array,
+  checkpoints: ReadonlyMap<number, Uint8Array>,
+  spacing: number,
+  length: number,
+): Chain['wordAt'] {
+  let cacheStart = -1
+  const cache: Uint8Array[] = []
+  return (index) => {
+    assert(Number.isInteger(index) && index >= 0 && index <= length, 'the chain has this index')
+    const start = index - (index % spacing)
+    if (start !== cacheStart) {
+      const end = Math.min(start + spacing, length)
+      let word = present(checkpoints.get(end), 'a checkpoint stands at every block end')
+      for (let i = end; i > start; i--) {
+        cache[i - start] = word
+        word = stepBack(block, word, i, 1)
+      }
+      cache[0] = word
+      cacheStart = start
+    }
+    return present(cache[index - start], 'the block holds its words').slice()
+  }
+}

@@ -65,11 +65,16 @@ function mayFleet(
   action: Action,
   text: string,
 ): boolean {
+  if (action !== 'publish' && !mayRead(own)) return false
   if (action === 'subscribe') return isFilterWithin(own.fleet, text)
   const topic = parseTopic(text)
   if (!topic) return false
   if (action === 'receive') return mayFleetReceive(own.fleet, topic)
   return topic.kind === 'request' && topic.fleet === own.fleet && mayRequest(own, topic.verb)
+}
+
+function mayRead(own: Extract<Identity, { kind: 'fleet' | 'reader' }>): boolean {
+  return own.kind === 'fleet' || own.rights.includes('read')
 }
 
 /** Device topics below `up` and `down` are for the two machines alone. */
@@ -94,5 +99,5 @@ function isFilterWithin(fleet: string, filter: string): boolean {
 function mayRequest(own: Extract<Identity, { kind: 'fleet' | 'reader' }>, verb: string): boolean {
   if (own.kind === 'fleet') return true
   if (supplyVerbs.some((one) => one === verb)) return own.rights.includes('supply')
-  return readVerbs.some((one) => one === verb) && own.rights.includes('read')
+  return readVerbs.some((one) => one === verb) && mayRead(own)
 }

@@ -22,6 +22,8 @@ const options = {
   tagUint8Array: false,
   mapsAsObjects: false,
   variableMapSize: true,
+  /** What is decoded may be kept for long, while the packet it came in is reused. */
+  copyBuffers: true,
 } as const
 const encoder = new Encoder(options)
 const decoder = new Decoder(options)

@@ -42,7 +42,7 @@ export function encodePublicKey(key: PublicKey): Uint8Array {
 export function parsePublicKey(encoded: Uint8Array): PublicKey | undefined {
   const algorithm = algorithms[(encoded[0] ?? 0) - 1]
   if (algorithm === undefined) return undefined
-  const key = { algorithm, bytes: encoded.slice(1) }
+  const key = { algorithm, bytes: Uint8Array.from(encoded.subarray(1)) }
   return isSoundPublicKey(key) ? key : undefined
 }
 
@@ -67,6 +67,15 @@ function isSoundCurve(key: PublicKey): boolean {
   return true
 }
 
+/**
+ * RFC 8032 lets a verifier clear the cofactor or not. OpenSSL does not, the curve library does: they
+ * differ on an R with a part of small order, and a payer could have its signature accepted by one
+ * side and refused by the other. Such an R is refused, so that both rules agree.
+ */
+function isPlainNonce(signature: Uint8Array): boolean {
+  return ed25519.Point.fromBytes(signature.subarray(0, 32), false).isTorsionFree()
+}
+
 /** SEC 1 uncompressed form. */
 function sec1(xy: Uint8Array): Uint8Array {
   return concatBytes(new Uint8Array([4]), xy)
@@ -84,7 +93,7 @@ export function publicKeyOf(key: PrivateKey): PublicKey {
 
 /** A private key from 32 or more random bytes; undefined when they are not in range. */
 export function privateKeyFrom(algorithm: Algorithm, seed: Uint8Array): PrivateKey | undefined {
-  const bytes = exactBytes(seed, 32, 'seed').slice()
+  const bytes = Uint8Array.from(exactBytes(seed, 32, 'seed'))
   if (algorithm === 'ed25519') return { algorithm, bytes }
   return curveOf[algorithm].utils.isValidSecretKey(bytes) ? { algorithm, bytes } : undefined
 }
@@ -106,7 +115,9 @@ export function verifyDigest(key: PublicKey, digest: Uint8Array, signature: Uint
   if (!isSoundPublicKey(key)) return false
   try {
     if (key.algorithm === 'ed25519') {
-      return ed25519.verify(signature, digest, key.bytes, { zip215: false })
+      return (
+        ed25519.verify(signature, digest, key.bytes, { zip215: false }) && isPlainNonce(signature)
+      )
     }
     return curveOf[key.algorithm].verify(signature, digest, sec1(key.bytes), {
       prehash: key.algorithm === 'p256',

@@ -68,11 +68,13 @@ export const STRIKES_MAX = 3
 export const STRIKE_WINDOW_SECONDS = 60
 /** An agent repeats its newest tick when no ack came for this long. */
 export const ACK_TIMEOUT_MS = 5_000
-/** Dated tariffs in one welcome: 16 signed entries stay below the packet limit. */
+/** Dated tariffs in one welcome: 12 signed entries stay below the packet limit. */
 export const TARIFFS_MAX = 12
 /** Steps of a claim's tail that the embedded and PostgreSQL ledgers follow. */
 export const LEDGER_TAIL_TICKS_MAX = 65_536
 export const ID_CHARS_MAX = 48
+/** The name of a meter's base unit, in UTF-8. */
+export const UNIT_BYTES_MAX = 8
 /** Scale of an asset: 9 decimals at most, so that amounts below 2^64 stay useful. */
 export const ASSET_SCALE_MAX = 9
 export const FEE_BASIS_POINTS_MAX = 10_000

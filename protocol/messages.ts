@@ -4,6 +4,7 @@
  * anything that is not exactly the message.
  * @module
  */
+import { utf8ToBytes } from './bytes.ts'
 import type { WireValue } from './cbor.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 import { isId } from './ids.ts'
@@ -11,6 +12,7 @@ import {
   CHANNELS_PER_DEVICE_MAX,
   TARIFFS_MAX,
   TICKS_PER_MESSAGE_MAX,
+  UNIT_BYTES_MAX,
   WIRE_VERSION,
 } from './limits.ts'
 import type { CommitmentReason, SupplyLevel, SupplyReason, TickReason } from './reasons.ts'
@@ -222,7 +224,9 @@ function readMeterOffer(wire: WireValue): MeterOffer | undefined {
   if (!Array.isArray(wire) || wire.length !== 2) return undefined
   const [meter, unit] = wire
   if (typeof meter !== 'string' || !isId(meter)) return undefined
-  return typeof unit === 'string' && unit.length <= 8 ? { meter, unit } : undefined
+  return typeof unit === 'string' && utf8ToBytes(unit).length <= UNIT_BYTES_MAX
+    ? { meter, unit }
+    : undefined
 }
 
 export function encodeWelcome(welcome: Welcome): Uint8Array {

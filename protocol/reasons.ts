@@ -49,8 +49,8 @@ export const commitmentReasons = {
   tariff_not_in_force: 'resume',
   wrong_price: 'resume',
   no_mandate: 'ask_fleet',
-  expiry_too_late: 'resume',
   expired: 'ask_fleet',
+  expiry_too_late: 'resume',
   over_mandate: 'ask_fleet',
   too_long: 'resume',
   no_funds: 'ask_fleet',
@@ -60,14 +60,14 @@ export const commitmentReasons = {
 export type TickReason = keyof typeof tickReasons
 export type CommitmentReason = keyof typeof commitmentReasons
 
-/** Why a CONNECT is refused. */
+/** Why a CONNECT is refused, in order of precedence. */
 export const connectReasons = [
   'malformed',
+  'bad_client_id',
   'wrong_gateway',
   'unknown_device',
   'bad_signature',
   'nonce_reused',
-  'bad_client_id',
   'bad_credential',
 ] as const
 export type ConnectReason = (typeof connectReasons)[number]

@@ -3,6 +3,7 @@
  * TypeScript type, so that the three cannot drift apart. Field order is wire order.
  * @module
  */
+import { utf8ToBytes } from './bytes.ts'
 import type { WireValue } from './cbor.ts'
 import type { Domain, FieldType, FieldValue, StructureType } from './typedData.ts'
 import { typedDigest } from './typedData.ts'
@@ -168,7 +169,9 @@ export function fromWire<F extends Fields>(
 
 function readField(kind: Kind, wire: WireValue): FieldValue | undefined {
   const { carried, max, type } = kinds[kind]
-  if (carried === 'string') return typeof wire === 'string' && wire.length <= max ? wire : undefined
+  if (carried === 'string') {
+    return typeof wire === 'string' && utf8ToBytes(wire).length <= max ? wire : undefined
+  }
   if (carried === 'bytes') {
     if (!(wire instanceof Uint8Array) || wire.length > max) return undefined
     return type !== 'bytes' && wire.length !== Number(max) ? undefined : wire

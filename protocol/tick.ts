@@ -3,6 +3,8 @@
  * @module
  */
 import { assert } from './assert.ts'
+import { exactBytes } from './bytes.ts'
+import { WORD_BYTES } from './chain.ts'
 import { TICK_BYTES, TICKS_PER_MESSAGE_MAX, WIRE_VERSION } from './limits.ts'
 
 export type Tick = {
@@ -26,7 +28,7 @@ export function encodeTicks(ticks: readonly Tick[]): Uint8Array {
     message[offset + 1] = tick.slot
     view.setUint32(offset + 2, tick.epoch)
     view.setUint32(offset + 6, tick.index)
-    message.set(tick.word, offset + WORD_OFFSET)
+    message.set(exactBytes(tick.word, WORD_BYTES, 'word'), offset + WORD_OFFSET)
   }
   return message
 }

@@ -83,7 +83,7 @@ export function parseTopic(text: string): Topic | undefined {
   if (!isBoundedTopic(text)) return undefined
   const [root, version, fleet = '', second = '', third = '', fourth, ...rest] = text.split('/')
   if (`${root}/${version}` !== TOPIC_ROOT || rest.length > 0) return undefined
-  if (fleet === '_gateway') return fourth ? undefined : gatewayTopic(second, third)
+  if (fleet === '_gateway') return fourth === undefined ? gatewayTopic(second, third) : undefined
   if (!isId(fleet)) return undefined
   if (second === FLEET_ITSELF) return fleetTopic(fleet, third, fourth)
   if (!isId(second)) return undefined

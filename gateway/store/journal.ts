@@ -97,7 +97,7 @@ function operations(state: State): Journal {
     append: (payload) => {
       throwFailure(state)
       assert(entryBytes(payload) <= state.limits.recordBytesMax, 'an entry fits into a record')
-      state.pending.push(payload.slice())
+      state.pending.push(new Uint8Array(payload))
       return state.nextPosition++
     },
     flush: () => inTurn(state, () => flush(state)),

@@ -77,7 +77,7 @@ export function decodeBody(body: Uint8Array): readonly Uint8Array[] | undefined 
     const length = view(body).getUint32(at)
     const end = at + ENTRY_HEADER_BYTES + length
     if (end > body.length) return undefined
-    entries.push(body.slice(at + ENTRY_HEADER_BYTES, end))
+    entries.push(new Uint8Array(body.subarray(at + ENTRY_HEADER_BYTES, end)))
     at = end
   }
   return entries.length > 0 ? entries : undefined
@@ -116,7 +116,7 @@ export function readHeader(bytes: Uint8Array, offset: number): HeaderReading {
     version: fields.getUint8(4),
     keyId: fields.getUint8(5),
     position: fields.getBigUint64(6),
-    previous: at.slice(14, 14 + HASH_BYTES),
+    previous: new Uint8Array(at.subarray(14, 14 + HASH_BYTES)),
   }
   return { kind: 'header', header }
 }

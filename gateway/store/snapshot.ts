@@ -65,7 +65,7 @@ function decode(
   }
   const version = bytes[4] ?? 0
   const written = bytes.subarray(5, 13)
-  const state = bytes.slice(HEADER_BYTES)
+  const state = bytes.subarray(HEADER_BYTES)
   if (version > FORMAT_VERSION) {
     throw new OperatorError(
       `${path} was written by a newer version (format ${version}): upgrade this program`,

@@ -74,7 +74,7 @@ export function systemError(code: string, operation: string, path: string): Erro
 }
 
 function newFile(bytes: Uint8Array): File {
-  const content = bytes.slice()
+  const content = new Uint8Array(bytes)
   const length = content.length
   return {
     content,

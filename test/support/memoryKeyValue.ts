@@ -37,7 +37,7 @@ function apply(entries: Entry[], write: Write): void {
     const found = entries[at]
     const same = found !== undefined && compareBytes(found[0], key) === 0
     if (value === undefined) entries.splice(at, same ? 1 : 0)
-    else entries.splice(at, same ? 1 : 0, [key.slice(), value.slice()])
+    else entries.splice(at, same ? 1 : 0, [new Uint8Array(key), new Uint8Array(value)])
   }
 }
 
@@ -57,7 +57,9 @@ export function memoryKeyValue(): MemoryKeyValue {
 
   const write = async (entries: Write): Promise<void> => {
     if (failure !== undefined) throw failure
-    const mine = entries.map(([key, value]) => [key.slice(), value?.slice()] as const)
+    const mine = entries.map(
+      ([key, value]) => [new Uint8Array(key), value && new Uint8Array(value)] as const,
+    )
     const born = generation
     apply(live, mine)
     await held

@@ -1,0 +1,88 @@
+/**
+ * The kinds of value that configurations share. A message says what is allowed, as
+ * ports/config.ts wants it.
+ * @module
+ */
+import * as v from 'valibot'
+import { parseUint64 } from '../protocol/amount.ts'
+import { parseHex } from '../protocol/bytes.ts'
+import { isId } from '../protocol/ids.ts'
+import type { PublicKey } from '../protocol/keys.ts'
+import { parseKeyText } from './keyText.ts'
+
+/** A name of a fleet, device, gateway or meter. */
+export const idValue = v.pipe(
+  v.string('a name of a-z, 0-9 and "-", at most 48 characters'),
+  v.check(isId, 'a name of a-z, 0-9 and "-", at most 48 characters'),
+)
+
+/** Any text that is not empty. */
+export const textValue = v.pipe(v.string('a text'), v.minLength(1, 'a text that is not empty'))
+
+/** A whole number within bounds. */
+export function integerValue(min: number, max: number) {
+  const allowed = `a whole number from ${min} to ${max}`
+  return v.pipe(
+    v.number(allowed),
+    v.check((value) => Number.isInteger(value) && value >= min && value <= max, allowed),
+  )
+}
+
+const uint64Allowed = 'a whole number from 0 to 2^64 - 1 (in quotes when above 2^53)'
+
+/** An amount in minor units or a number of units: becomes a bigint. */
+export const uint64Value = v.pipe(
+  v.union([v.number(), v.string()], uint64Allowed),
+  v.transform((value) =>
+    typeof value === 'string' || Number.isSafeInteger(value)
+      ? parseUint64(String(value))
+      : undefined,
+  ),
+  v.bigint(uint64Allowed),
+)
+
+/** Bytes as hex, with or without 0x. */
+export function hexValue(lengthBytes: number) {
+  const allowed = `${2 * lengthBytes} hex digits`
+  return v.pipe(
+    v.string(allowed),
+    v.transform(parseHex),
+    v.custom<Uint8Array>(
+      (value) => value instanceof Uint8Array && value.length === lengthBytes,
+      allowed,
+    ),
+  )
+}
+
+const keyAllowed = 'a public key as "p256:HEX", "ed25519:HEX" or "secp256k1:HEX"'
+
+export const publicKeyValue = v.pipe(
+  v.string(keyAllowed),
+  v.transform(parseKeyText),
+  v.custom<PublicKey>((value) => value !== undefined, keyAllowed),
+)
+
+/** Where the passphrase of a key file comes from: one of the three. */
+const passphraseEntries = {
+  passphraseFile: v.optional(textValue),
+  passphraseEnv: v.optional(textValue),
+  passphraseCredential: v.optional(textValue),
+}
+
+/** A key file and where its passphrase comes from. */
+export const keyFileValue = v.pipe(
+  v.strictObject({ file: textValue, ...passphraseEntries }),
+  v.check(
+    (key) =>
+      [key.passphraseFile, key.passphraseEnv, key.passphraseCredential].filter(Boolean).length ===
+      1,
+    'a file with one of passphraseFile, passphraseEnv and passphraseCredential',
+  ),
+)
+export type KeyFileConfig = v.InferOutput<typeof keyFileValue>
+
+/** The ledger's identity inside every signature. */
+export const ledgerDomainValue = v.strictObject({
+  chainId: v.pipe(uint64Value),
+  contract: hexValue(20),
+})

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+/**
+ * The program `tickpay`.
+ * @module
+ */
+import { exitCodeOf } from './exitCodes.ts'
+import { processTerminal } from './io/processTerminal.ts'
+import { explain, run } from './run.ts'
+
+const words = process.argv.slice(2)
+const terminal = processTerminal()
+
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    explain(error, undefined, words, terminal)
+    process.exit(exitCodeOf(error))
+  })
+}
+
+process.exitCode = await run(words, terminal)

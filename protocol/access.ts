@@ -38,12 +38,16 @@ export function mayAccess(identity: Identity, action: Action, topic: string): bo
   return mayFleet(identity, action, topic)
 }
 
+/** It asks with `hello`, is told the time, and has to log in again. */
 function mayStaleClock(
   own: { readonly fleet: string; readonly device: string },
   action: Action,
   topic: string,
 ): boolean {
-  return action !== 'publish' && topic === `${TOPIC_ROOT}/${own.fleet}/${own.device}/down/welcome`
+  const prefix = `${TOPIC_ROOT}/${own.fleet}/${own.device}/`
+  if (action === 'publish') return topic === `${prefix}up/hello`
+  if (action === 'subscribe' && topic === `${prefix}down/+`) return true
+  return topic === `${prefix}down/welcome`
 }
 
 function mayDevice(

@@ -3,10 +3,14 @@
  * it keeps no opinion about money, only exchanges an order for a reading.
  * @module
  */
-import type { Ports, Serial } from '../../ports/index.ts'
+import type { LinkUnit } from '../../protocol/frameMessages.ts'
 
-/** What the relay shall do, in the meter's own register. Every poll repeats it. */
+/**
+ * What the relay shall do, in the meter's own register. Every poll repeats it. `query` leaves the
+ * relay as it is, for one who only looks.
+ */
 export type SupplyOrder =
+  | { readonly kind: 'query' }
   | { readonly kind: 'off' }
   | { readonly kind: 'on_until'; readonly register: bigint }
 
@@ -24,6 +28,8 @@ export type RawReading = {
   readonly uptimeMs: number | undefined
   /** The meter's own number; a different one is a different meter. */
   readonly meterNumber: string | undefined
+  /** What the register counts; undefined when the meter does not say. */
+  readonly unit: LinkUnit | undefined
   readonly relayClosed: boolean
   /** Whether something flows right now; undefined when the meter cannot tell. */
   readonly flowing: boolean | undefined
@@ -54,6 +60,3 @@ export type DriverOptions = {
   /** Modbus address of the relay board; undefined when the meter has none. */
   readonly relayUnitId: number | undefined
 }
-
-/** Makes a meter of an open line. */
-export type MeterDriver = (serial: Serial, ports: Ports, options: DriverOptions) => Meter

@@ -1,0 +1,84 @@
+/**
+ * A submission from its claims to durable results.
+ * @module
+ */
+import type { KeyValue, Timers } from '../../ports/index.ts'
+import { assert } from '../../protocol/assert.ts'
+import { equalBytes } from '../../protocol/bytes.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
+import type { Verify } from '../../protocol/keys.ts'
+import type { Domain } from '../../protocol/typedData.ts'
+import type { Claim, ClaimResult, Ledger } from '../ledger.ts'
+import { CLAIMS_PER_SUBMISSION_MAX, SUBMISSIONS_REMEMBERED_MAX } from '../limits.ts'
+import { stateOf } from '../rules/allocationRules.ts'
+import { fingerprintOf, type ReadClaim } from '../rules/claimBytes.ts'
+import { digesterOf } from '../rules/digests.ts'
+import { type Books, openBooks } from './books.ts'
+import { createProofs, type Judge, judgeClaims, readClaims } from './judge.ts'
+import { isReference } from './references.ts'
+import type { Writer } from './writer.ts'
+
+type SubmitOptions = {
+  readonly store: KeyValue
+  readonly domain: Domain
+  readonly maxTail: number
+  readonly verify: Verify
+  readonly sha256: Sha256
+  readonly timers: Pick<Timers, 'soon'>
+  readonly writer: Writer
+  readonly nowSeconds: () => number
+}
+
+/** `Ledger.submit` on the store's books. */
+export function createSubmit(options: SubmitOptions): Ledger['submit'] {
+  const { store, writer, timers, nowSeconds, maxTail, verify, sha256 } = options
+  const tools = { digester: digesterOf(options.domain), verify, hash: sha256 }
+  const proofs = createProofs()
+  const breathe = () => new Promise<void>((resolve) => timers.soon(resolve))
+
+  const submit = async (claims: readonly Claim[], key: string): Promise<readonly ClaimResult[]> => {
+    const reads = await readClaims(claims, tools, breathe)
+    const now = nowSeconds()
+    const books = openBooks(store, now)
+    const judge = { tools, proofs, maxTail, nowSeconds: now, breathe }
+    const results = await judgeOnce(reads, key, books, judge)
+    const paid = books.allocationsChanged()
+    await writer.write(books)
+    for (const book of paid) writer.announce({ kind: 'paid', allocation: stateOf(book) })
+    return results
+  }
+  return async (claims, key) => {
+    assert(claims.length <= CLAIMS_PER_SUBMISSION_MAX, 'a submission is within its limit')
+    assert(isReference(key), 'the key of a submission is a reference')
+    return writer.serially(() => submit(claims, key))
+  }
+}
+
+/**
+ * Results of an earlier submission of the same claims under the same key are given again. What was
+ * refused then is judged again, because what was missing may be there now.
+ */
+async function judgeOnce(
+  reads: readonly (ReadClaim | undefined)[],
+  key: string,
+  books: Books,
+  judge: Judge,
+): Promise<readonly ClaimResult[]> {
+  const fingerprint = fingerprintOf(reads, judge.tools.hash)
+  const known = books.submission(key)
+  const earlier = known && equalBytes(known.fingerprint, fingerprint) ? known.results : []
+  const isSettled = (place: number) => {
+    const status = earlier[place]?.status
+    return status !== undefined && status !== 'refused'
+  }
+  const unsettled = reads.filter((_, place) => !isSettled(place))
+  if (unsettled.length === 0) return earlier
+  const judged = [...(await judgeClaims(unsettled, key, books, judge))].values()
+  const results = reads.map((_, place) => {
+    const settled = isSettled(place) ? earlier[place] : judged.next().value
+    assert(settled !== undefined, 'every claim has a result')
+    return settled
+  })
+  books.putSubmission(key, { fingerprint, results }, SUBMISSIONS_REMEMBERED_MAX)
+  return results
+}

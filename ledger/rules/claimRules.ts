@@ -1,0 +1,230 @@
+/**
+ * What a claim is worth: the checks on per-channel evidence, in order. The order is API: what costs
+ * nothing comes before signatures, and signatures before the chain. A refusal pays nothing.
+ * @module
+ */
+import { isUint64 } from '../../protocol/amount.ts'
+import { equalBytes } from '../../protocol/bytes.ts'
+import { type Sha256, stepBack, stepBlock } from '../../protocol/chain.ts'
+import { amountAt, readingAt, worstCase } from '../../protocol/channel.ts'
+import { algorithms, type PublicKey, type Verify } from '../../protocol/keys.ts'
+import { EPOCH_LENGTH_TICKS_MAX, POSITIONS_MAX } from '../../protocol/limits.ts'
+import type { Allocation, Channel, Commitment, Mandate } from '../../protocol/structures.ts'
+import { CHECKPOINT, RENEWAL } from '../../protocol/structures.ts'
+import type { ReadClaim } from './claimBytes.ts'
+import type { Digester } from './digests.ts'
+
+/** In order of precedence. The order is API. */
+export const claimReasons = [
+  /** A field is missing, out of range or contradicts another one of its structure. */
+  'malformed',
+  /** This ledger has no such allocation; evidence for another ledger ends here. */
+  'unknown_allocation',
+  /** Payee, fee, fleet, gateway or asset of the channel are not the allocation's. */
+  'wrong_terms',
+  /** Mandate or commitment are for another channel than the one shown. */
+  'wrong_channel',
+  /** The position belongs to a channel that was paid before; positions are never reused. */
+  'position_taken',
+  /** The mandate is not valid yet. */
+  'mandate_early',
+  /** Past the mandate's `claimUntil`. */
+  'mandate_expired',
+  /** The word lies beyond the end of its commitment. */
+  'out_of_range',
+  /** A renewal without one of its own words. */
+  'not_evidence',
+  /** More hash steps than this ledger follows. */
+  'too_long_tail',
+  /** More than the fleet allowed for the channel. */
+  'over_mandate',
+  'bad_mandate_signature',
+  'bad_commitment_signature',
+  /** The word does not lead to the commitment's root. */
+  'bad_word',
+  /** The allocation holds less than the difference; the same claim may be shown again. */
+  'no_funds',
+] as const
+export type ClaimReason = (typeof claimReasons)[number]
+
+/** What the checks read of an allocation. */
+export type ClaimTerms = Allocation & {
+  readonly feeBasisPoints: number
+  readonly signerKey: PublicKey
+}
+
+export type ClaimContext = {
+  readonly maxTail: number
+  readonly nowSeconds: number
+  /** The allocation that the channel names, if this ledger has it. */
+  readonly allocation: ClaimTerms | undefined
+  /** Id of the channel that was paid at this position before. */
+  readonly holder: Uint8Array | undefined
+  /** The newest proof seen for this position; only saves work. */
+  readonly proven: Proven | undefined
+}
+
+export type ClaimTools = {
+  readonly digester: Digester
+  readonly verify: Verify
+  readonly hash: Sha256
+}
+
+/**
+ * What was checked already. Signatures are remembered together with the bytes they cover, so that a
+ * good structure with a bad signature is never taken for a checked one.
+ */
+export type Proven = {
+  readonly channelId: Uint8Array
+  readonly channelMark: Uint8Array
+  readonly mandateMark: Uint8Array
+  readonly commitmentMark: Uint8Array
+  readonly bind: Uint8Array
+  readonly index: number
+  readonly word: Uint8Array
+}
+
+/** `amount` is proved for the channel; `proven` is worth remembering. */
+export type Evidence = {
+  readonly verdict: 'proved'
+  readonly channelId: Uint8Array
+  readonly amount: bigint
+  readonly proven: Proven
+}
+export type Refusal = { readonly verdict: ClaimReason; readonly channelId: Uint8Array }
+
+const noChannel = new Uint8Array()
+
+/**
+ * Judges one claim, as `readClaim` read it, by itself. Whether it adds to what is paid is for the
+ * books to say.
+ */
+export function checkClaim(
+  context: ClaimContext,
+  read: ReadClaim | undefined,
+  tools: ClaimTools,
+): Evidence | Refusal {
+  if (!read || !isWellFormed(read)) return { verdict: 'malformed', channelId: noChannel }
+  const channelId = channelIdOf(context.proven, read, tools.digester)
+  const refused =
+    checkTerms(context, read, channelId) ??
+    checkTime(context, read.mandate) ??
+    checkAmount(context, read) ??
+    checkSignatures(context, read, tools)
+  if (refused) return { verdict: refused, channelId }
+  const bind = checkWord(context.proven, read, tools)
+  if (!bind) return { verdict: 'bad_word', channelId }
+  const amount = amountAt(read.commitment, read.index)
+  return { verdict: 'proved', channelId, amount, proven: provenBy(read, channelId, bind) }
+}
+
+function provenBy(read: ReadClaim, channelId: Uint8Array, bind: Uint8Array): Proven {
+  const { channelMark, mandateMark, commitmentMark, index } = read
+  return {
+    channelId,
+    channelMark,
+    mandateMark,
+    commitmentMark,
+    bind,
+    index,
+    word: read.word.slice(),
+  }
+}
+
+function isWellFormed({ channel, mandate, commitment }: ReadClaim): boolean {
+  return isChannel(channel) && isMandate(mandate) && isCommitment(commitment)
+}
+
+function isChannel(channel: Channel): boolean {
+  return algorithms[channel.payerAlgorithm - 1] !== undefined && channel.position < POSITIONS_MAX
+}
+
+function isMandate({ notBefore, expiry, claimUntil }: Mandate): boolean {
+  return notBefore < expiry && expiry <= claimUntil
+}
+
+function isCommitment(commitment: Commitment): boolean {
+  const { kind, epoch, length } = commitment
+  if (kind !== RENEWAL && kind !== CHECKPOINT) return false
+  if (epoch < 1 || length < 1 || length > EPOCH_LENGTH_TICKS_MAX) return false
+  if (commitment.unitsPerTick < 1n) return false
+  return isUint64(worstCase(commitment)) && isUint64(readingAt(commitment, length))
+}
+
+function channelIdOf(proven: Proven | undefined, read: ReadClaim, digester: Digester): Uint8Array {
+  if (proven && equalBytes(proven.channelMark, read.channelMark)) return proven.channelId
+  return digester.channel(read.channel)
+}
+
+function checkTerms(
+  context: ClaimContext,
+  { channel, mandate, commitment }: ReadClaim,
+  channelId: Uint8Array,
+): ClaimReason | undefined {
+  const { allocation, holder } = context
+  if (!allocation) return 'unknown_allocation'
+  if (!isUnder(allocation, channel)) return 'wrong_terms'
+  if (!equalBytes(mandate.channelId, channelId)) return 'wrong_channel'
+  if (!equalBytes(commitment.channelId, channelId)) return 'wrong_channel'
+  return holder && !equalBytes(holder, channelId) ? 'position_taken' : undefined
+}
+
+function isUnder(allocation: ClaimTerms, channel: Channel): boolean {
+  return (
+    equalBytes(channel.payee, allocation.payee) &&
+    channel.feeBasisPoints === allocation.feeBasisPoints &&
+    channel.fleet === allocation.fleet &&
+    channel.gateway === allocation.gateway &&
+    channel.assetCode === allocation.assetCode &&
+    channel.assetScale === allocation.assetScale
+  )
+}
+
+function checkTime({ nowSeconds }: ClaimContext, mandate: Mandate): ClaimReason | undefined {
+  if (nowSeconds < mandate.notBefore) return 'mandate_early'
+  return nowSeconds > mandate.claimUntil ? 'mandate_expired' : undefined
+}
+
+function checkAmount(
+  { maxTail }: ClaimContext,
+  { commitment, index, mandate }: ReadClaim,
+): ClaimReason | undefined {
+  if (index > commitment.length) return 'out_of_range'
+  if (commitment.kind === RENEWAL && index === 0) return 'not_evidence'
+  if (index > maxTail) return 'too_long_tail'
+  return amountAt(commitment, index) > mandate.limit ? 'over_mandate' : undefined
+}
+
+function checkSignatures(
+  { allocation, proven }: ClaimContext,
+  read: ReadClaim,
+  { digester, verify }: ClaimTools,
+): ClaimReason | undefined {
+  const algorithm = algorithms[read.channel.payerAlgorithm - 1]
+  if (!allocation || !algorithm) return 'malformed'
+  const sameChannel = proven !== undefined && equalBytes(proven.channelMark, read.channelMark)
+  if (!sameChannel || !equalBytes(proven.mandateMark, read.mandateMark)) {
+    const digest = digester.mandate(read.mandate)
+    const { signerKey } = allocation
+    if (!verify(signerKey, digest, read.mandateSignature)) return 'bad_mandate_signature'
+  }
+  if (!sameChannel || !equalBytes(proven.commitmentMark, read.commitmentMark)) {
+    const digest = digester.commitment(read.commitment)
+    const payerKey = { algorithm, bytes: read.channel.payerKey }
+    if (!verify(payerKey, digest, read.commitmentSignature)) return 'bad_commitment_signature'
+  }
+  return undefined
+}
+
+/** The chain's bind when the word belongs to the commitment's chain, else undefined. */
+function checkWord(
+  proven: Proven | undefined,
+  { commitment, commitmentMark, index, word }: ReadClaim,
+  { digester, hash }: ClaimTools,
+): Uint8Array | undefined {
+  const known = proven && equalBytes(proven.commitmentMark, commitmentMark) ? proven : undefined
+  const bind = known?.bind ?? digester.bind(commitment, hash)
+  const near = known && known.index <= index ? known : { index: 0, word: commitment.root }
+  const reached = stepBack(stepBlock(bind), word, index, index - near.index, hash)
+  return equalBytes(reached, near.word) ? bind : undefined
+}

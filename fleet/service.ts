@@ -5,6 +5,7 @@
  */
 import type { Cancel, Connector, Ports, Transport } from '../ports/index.ts'
 import { FLEET_ITSELF } from '../protocol/ids.ts'
+import { encodeHello } from '../protocol/messages.ts'
 import { formatTopic, parseTopic, TOPIC_ROOT } from '../protocol/topics.ts'
 import { type FleetIdentity, loginOptions, readSignedTime } from './login.ts'
 import type { Policy } from './policy.ts'
@@ -134,8 +135,23 @@ function openSession(
     else receive(service, topic, payload)
   })
   subscribe(service, transport, welcome).catch((error: unknown) => {
-    service.ports.log('warn', 'cannot subscribe', { reason: messageOf(error) })
-    if (service.state !== 'correcting_clock') void transport.close()
+    if (service.transport !== transport) return
+    service.ports.log('info', 'cannot subscribe, asking for the time', { reason: messageOf(error) })
+    askForTime(service, transport)
+  })
+}
+
+/**
+ * A gateway that accepts the login and refuses the subscription holds our clock for wrong. When no
+ * answer comes either, the connection is of no use.
+ */
+function askForTime(service: Service, transport: Transport): void {
+  const { fleet } = service.options.identity
+  const hello = `${TOPIC_ROOT}/${fleet}/${FLEET_ITSELF}/up/hello`
+  const payload = encodeHello({ mark: undefined, meters: [] })
+  transport.publish(hello, payload, { retain: false }).catch(() => undefined)
+  service.cancelWait = service.ports.timers.after(answerTimeoutMs, () => {
+    if (service.transport === transport) void transport.close()
   })
 }
 
@@ -170,6 +186,7 @@ function correctClock(
   })
   service.anchor = { seconds: timeSeconds, monotonicMs: clock.monotonicMs() }
   service.isCorrected = true
+  service.cancelWait?.()
   service.state = 'correcting_clock'
   service.transport = undefined
   void transport.close()

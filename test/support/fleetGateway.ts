@@ -62,7 +62,7 @@ export function fakeChannel(device: string): FakeChannel {
 /** What the gateway publishes, retained, about the device of `channel`. */
 export function reportOf(channel: FakeChannel): Uint8Array {
   const { mandate } = channel
-  const figures = { startReading: '0', register: null, unitsPaid: '0', reserved: '0' }
+  const figures = { startReading: '0', paidReading: '0', register: null, reserved: '0' }
   const one = {
     fleet: 'acme',
     device: channel.device,
@@ -187,7 +187,15 @@ function transportOf(
   return {
     publish: async (topic, payload) => {
       if (!own.open) throw new Error('closed')
-      if (topic !== 'tickpay/1/acme/_/request/mandate') throw new Error(`topic ${topic}`)
+      if (own.stale !== undefined) {
+        if (topic === 'tickpay/1/acme/_/up/hello') tellTime(gateway, own.stale.nonce, nowSeconds())
+        else gateway.drop()
+        return
+      }
+      if (topic !== 'tickpay/1/acme/_/request/mandate') {
+        gateway.drop()
+        return
+      }
       timers.after(20, () => takeMandates(gateway, own, payload, nowSeconds()))
     },
     subscribe: async (topics) => {
@@ -196,9 +204,6 @@ function transportOf(
         if (topics.some((topic) => topic !== 'tickpay/1/acme/_/down/welcome')) {
           throw new Error('not allowed')
         }
-        const value = { gateway: 'gate', nonce: stale.nonce, time: nowSeconds() }
-        const signature = signDigest(gatewayKey, digestOf(testDomain, timeStructure, value))
-        gateway.send('tickpay/1/acme/_/down/welcome', encodeTime({ value, signature }))
         return
       }
       own.filters.push(...topics)
@@ -210,6 +215,12 @@ function transportOf(
       if (own.open) gateway.drop()
     },
   }
+}
+
+function tellTime(gateway: FleetGateway, nonce: Uint8Array, time: number): void {
+  const value = { gateway: 'gate', nonce, time }
+  const signature = signDigest(gatewayKey, digestOf(testDomain, timeStructure, value))
+  gateway.send('tickpay/1/acme/_/down/welcome', encodeTime({ value, signature }))
 }
 
 function takeMandates(gateway: FleetGateway, own: Session, payload: Uint8Array, now: number): void {

@@ -1,0 +1,20 @@
+/**
+ * `tickpay credential list`
+ * @module
+ */
+import { defineCommand, text } from '../command.ts'
+import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { runVerb } from '../verb.ts'
+
+export const command = defineCommand({
+  summary: 'Lists the static credentials and when each was last used',
+  details: [worksOffline],
+  arguments: {},
+  options: {
+    fleet: text('FLEET', 'only of this fleet'),
+    ...gatewayOptions,
+    ...jsonOption,
+  },
+  examples: ['tickpay credential list'],
+  run: ({ fleet, ...how }, terminal) => runVerb('credential_list', { fleet }, how, terminal),
+})

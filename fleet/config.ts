@@ -1,0 +1,68 @@
+/**
+ * The configuration of a fleet's own service, fleet.yaml.
+ * @module
+ */
+import * as v from 'valibot'
+import {
+  idValue,
+  integerValue,
+  keyFileValue,
+  ledgerDomainValue,
+  publicKeyValue,
+  textValue,
+} from '../ports/configTypes.ts'
+import { type AmountText, readAmountText } from './amountText.ts'
+import type { Allowance, Policy } from './policy.ts'
+
+const amountAllowed = 'an amount such as 50EUR, or minor units'
+
+const amountValue = v.pipe(
+  v.union([v.string(), v.number()], amountAllowed),
+  v.transform((value) => readAmountText(String(value))),
+  v.custom<AmountText>((value) => value !== undefined, amountAllowed),
+)
+
+const allowanceValue = v.strictObject({
+  /** What may be owed beyond what was accepted when a mandate is signed. */
+  limit: amountValue,
+  limitPerDay: amountValue,
+})
+
+const deviceAllowed = 'limit and limitPerDay, or "none"'
+const deviceValue = v.union(
+  [
+    v.pipe(
+      v.literal('none'),
+      v.transform((): undefined => undefined),
+    ),
+    allowanceValue,
+  ],
+  deviceAllowed,
+)
+
+/** Mandates end soon when the service is gone for good, and not because it was updated. */
+const lifeHoursUsual = 24
+const lifeHoursMin = 1
+const lifeHoursMax = 31 * 24
+
+export const fleetConfigSchema = v.strictObject({
+  fleet: idValue,
+  gateway: v.strictObject({ id: idValue, url: textValue, key: publicKeyValue }),
+  ledger: ledgerDomainValue,
+  key: keyFileValue,
+  policy: v.strictObject({
+    /** For devices that are not listed; without it they get no mandate. */
+    default: v.optional(allowanceValue),
+    devices: v.optional(v.record(idValue, deviceValue), {}),
+    lifeHours: v.optional(integerValue(lifeHoursMin, lifeHoursMax), lifeHoursUsual),
+  }),
+  log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
+})
+
+export type FleetConfig = v.InferOutput<typeof fleetConfigSchema>
+
+/** The policy that the configuration describes. */
+export function policyOf({ policy }: FleetConfig): Policy {
+  const devices = new Map<string, Allowance | undefined>(Object.entries(policy.devices))
+  return { default: policy.default, devices, lifeSeconds: policy.lifeHours * 3_600 }
+}

@@ -1,0 +1,142 @@
+/**
+ * What the gateway sees of its MQTT broker: sessions with an identity, messages with an
+ * acknowledgement that waits, and publishing. No MQTT library and nothing about money.
+ * @module
+ */
+import type { Action, Identity } from '../../protocol/access.ts'
+
+export type { Identity }
+
+/** Who may log in at a listener; a device with a wrong clock is a device. */
+export type Role = 'device' | 'fleet' | 'reader'
+
+export type Listener = {
+  readonly kind: 'tcp'
+  readonly host: string
+  /** 0 takes a free port; `listen` returns which. */
+  readonly port: number
+  readonly roles: readonly Role[]
+}
+
+/** What a client shows of itself in its CONNECT. */
+export type ConnectRequest = {
+  readonly clientId: string
+  readonly username: string | undefined
+  readonly password: Uint8Array | undefined
+  /** `address:port` of the peer. */
+  readonly remote: string
+}
+
+/**
+ * Why a login is refused. The first three have CONNACK codes of their own (2, 3, 4); any other text
+ * is sent as 5, not authorised, and appears in the log.
+ */
+export type Refusal = 'bad_client_id' | 'unavailable' | 'bad_credential' | (string & {})
+
+export type BrokerHandlers = {
+  /**
+   * Decides who a client is from its CONNECT alone, before any session is taken over. Runs within
+   * the CONNECT deadline.
+   */
+  readonly authenticate: (
+    request: ConnectRequest,
+  ) => Promise<Identity | { readonly refused: Refusal }>
+  /** The access rule; `subscribe` is asked about the filter, `receive` about each message. */
+  readonly mayAccess: (identity: Identity, action: Action, topic: string) => boolean
+  /**
+   * A message for the gateway; never one of a topic that is relayed. `done` sends the PUBACK, after
+   * those of all messages before it. `payload` is only valid until `onMessage` returns.
+   */
+  readonly onMessage: (
+    identity: Identity,
+    sessionId: string,
+    topic: string,
+    payload: Uint8Array,
+    done: () => void,
+  ) => void
+  /** The CONNACK was sent. */
+  readonly onConnected: (identity: Identity, sessionId: string) => void
+  /** The session ended, or another connection of the same identity has taken its place. */
+  readonly onDisconnected: (identity: Identity, sessionId: string) => void
+}
+
+export type PublishMode = {
+  readonly retain: boolean
+  /**
+   * A message waiting for a subscriber under the same key is replaced by this one. Retained
+   * messages replace those of their topic without being told.
+   */
+  readonly replaces?: string
+}
+
+export type SessionInfo = {
+  readonly id: string
+  readonly identity: Identity
+  readonly remote: string
+  /** Messages that wait for their acknowledgement. */
+  readonly inFlight: number
+  /** Messages that wait to be sent. */
+  readonly queued: number
+}
+
+export type Broker = {
+  /**
+   * Opens the listeners and returns their ports, in order.
+   * @throws OperatorError when one cannot be opened; those before it are closed again
+   */
+  readonly listen: (listeners: readonly Listener[]) => Promise<readonly number[]>
+  /** Sends to all sessions that subscribed and may receive it. */
+  readonly publish: (topic: string, payload: Uint8Array, mode: PublishMode) => void
+  /** Closes a session after what was sent to it has left; its last will is published. */
+  readonly disconnect: (sessionId: string, reason: string) => void
+  readonly sessions: () => readonly SessionInfo[]
+  readonly counters: () => Readonly<BrokerCounters>
+  /** Refuses new connections, closes all sessions and listeners. No last wills are published. */
+  readonly close: () => Promise<void>
+}
+
+export type BrokerCounters = {
+  connections: number
+  connectsAccepted: number
+  messagesIn: number
+  messagesOut: number
+  /** Outgoing messages that gave way to a newer one. */
+  messagesReplaced: number
+  /** Times that reading from a client was paused because it sent too fast. */
+  pauses: number
+  takeovers: number
+  /** Connections closed by the broker, and logins refused, by reason. */
+  readonly closed: Record<string, number>
+  readonly refused: Record<string, number>
+}
+
+export function newCounters(): BrokerCounters {
+  return {
+    connections: 0,
+    connectsAccepted: 0,
+    messagesIn: 0,
+    messagesOut: 0,
+    messagesReplaced: 0,
+    pauses: 0,
+    takeovers: 0,
+    closed: {},
+    refused: {},
+  }
+}
+
+/** Adds one to a reason's count. */
+export function countReason(counts: Record<string, number>, reason: string): void {
+  counts[reason] = (counts[reason] ?? 0) + 1
+}
+
+/** CONNACK return code (MQTT 3.1.1 section 3.2.2.3) for a refusal. */
+export function connackCode(refusal: Refusal): number {
+  if (refusal === 'bad_client_id') return 2
+  if (refusal === 'unavailable') return 3
+  return refusal === 'bad_credential' ? 4 : 5
+}
+
+export function roleOf(identity: Identity): Role {
+  if (identity.kind === 'fleet' || identity.kind === 'reader') return identity.kind
+  return 'device'
+}

@@ -1,0 +1,217 @@
+/**
+ * The embedded MQTT broker: the library for the protocol, and around it what decides, delivers and
+ * limits.
+ * @module
+ */
+import type { Duplex } from 'node:stream'
+import type { Client } from 'aedes'
+import { Aedes } from 'aedes'
+import { present } from '../../../protocol/assert.ts'
+import type { Broker, BrokerHandlers, Listener, Role, SessionInfo } from '../broker.ts'
+import { countReason, newCounters } from '../broker.ts'
+import type { BrokerLimits } from '../limits.ts'
+import { defaultBrokerLimits } from '../limits.ts'
+import { createSeats } from '../seats.ts'
+import type { Connection, Shared } from './connection.ts'
+import { admit, after, closeGently, cut, newConnection, noteClosed } from './connection.ts'
+import { createDelivery } from './delivery.ts'
+import { Gate } from './gate.ts'
+import type { HookContext } from './hooks.ts'
+import { announceEnd, createHooks } from './hooks.ts'
+import { retainedOnly, silentBus } from './libraryParts.ts'
+import type { OpenListener } from './tcpListener.ts'
+import { listenTcp } from './tcpListener.ts'
+
+export type BrokerOptions = {
+  readonly ports: Shared['ports']
+  readonly handlers: BrokerHandlers
+  readonly limits?: Partial<BrokerLimits>
+}
+
+type State = HookContext & {
+  readonly aedes: Aedes
+  readonly connections: Set<Connection>
+  readonly byClient: WeakMap<Client, Connection>
+  listeners: OpenListener[]
+  /** Connections without a session yet. */
+  readonly pending: Set<Connection>
+  numbers: number
+  closing: boolean
+}
+
+/** Starts a broker without listeners. */
+export async function createBroker(options: BrokerOptions): Promise<Broker> {
+  const state = await start(options)
+  return {
+    listen: (listeners) => listen(state, listeners),
+    publish: state.delivery.publish,
+    disconnect: (sessionId, reason) => {
+      const connection = state.seats.get(sessionId)
+      if (connection) closeGently(connection, reason)
+    },
+    sessions: () => [...state.seats.all()].filter(({ announced }) => announced).map(describe),
+    counters: () => state.shared.counters,
+    close: () => close(state),
+  }
+}
+
+async function start(options: BrokerOptions): Promise<State> {
+  const limits = { ...defaultBrokerLimits, ...options.limits }
+  const { ports, handlers } = options
+  const shared: Shared = { ports, limits, counters: newCounters() }
+  const delivery = createDelivery(shared, handlers.mayAccess)
+  const byClient = new WeakMap<Client, Connection>()
+  const context: HookContext = {
+    shared,
+    handlers,
+    delivery,
+    seats: createSeats<Connection>(),
+    connectionOf: (client) => present(byClient.get(client), 'every client has a connection'),
+    isClosing: () => state.closing,
+  }
+  const aedes = await Aedes.createBroker({
+    ...createHooks(context),
+    mq: silentBus(),
+    persistence: retainedOnly(delivery.retained),
+    connectTimeout: limits.connectDeadlineMs,
+    drainTimeout: limits.drainTimeoutMs,
+    maxTopicLevels: limits.topicLevelsMax,
+    maxInflightInbound: 1,
+  })
+  const state: State = {
+    ...context,
+    aedes,
+    connections: new Set(),
+    byClient,
+    listeners: [],
+    pending: new Set(),
+    numbers: 0,
+    closing: false,
+  }
+  watchLibrary(state)
+  return state
+}
+
+function watchLibrary(state: State): void {
+  const { aedes, byClient, delivery } = state
+  aedes.on('clientReady', (client) => {
+    const connection = byClient.get(client)
+    if (connection) open(state, connection)
+  })
+  aedes.on('unsubscribe', (filters, client) => {
+    const connection = byClient.get(client)
+    for (const filter of filters) if (connection) delivery.unsubscribe(connection, filter)
+  })
+  for (const event of ['clientError', 'connectionError'] as const) {
+    aedes.on(event, (client, error) => {
+      const connection = byClient.get(client)
+      if (connection) noteClosed(connection, libraryReasons[error.message] ?? 'protocol_error')
+    })
+  }
+}
+
+/** Why the library closes a connection by itself. */
+const libraryReasons: Readonly<Record<string, string>> = {
+  'keep alive timeout': 'keepalive',
+  'drain timeout': 'drain_timeout',
+}
+
+async function listen(state: State, listeners: readonly Listener[]): Promise<readonly number[]> {
+  const opened: OpenListener[] = []
+  try {
+    for (const listener of listeners) {
+      opened.push(
+        await listenTcp(listener, (socket, remote) =>
+          accept(state, socket, remote, listener.roles),
+        ),
+      )
+    }
+  } catch (error) {
+    for (const { close } of opened) await close()
+    throw error
+  }
+  state.listeners.push(...opened)
+  return opened.map(({ port }) => port)
+}
+
+/** Takes a new line of any kind: the gate and the deadline are the same for all of them. */
+function accept(state: State, line: Duplex, remote: string, roles: readonly Role[]): void {
+  const { shared, aedes, connections, byClient } = state
+  const { limits, counters } = shared
+  const room =
+    connections.size < limits.connectionsMax && state.pending.size < limits.pendingConnectionsMax
+  if (!room || state.closing) {
+    countReason(counters.refused, 'too_many')
+    line.on('error', () => {})
+    line.destroy()
+    return
+  }
+  const connection = newConnection(shared, ++state.numbers, remote, roles)
+  const gate = new Gate(line, {
+    packetBytesMax: limits.packetBytesMax,
+    admit: (type) => admit(connection, type),
+    onViolation: (why) => noteClosed(connection, why),
+  })
+  connection.gate = gate
+  connections.add(connection)
+  counters.connections = connections.size
+  state.pending.add(connection)
+  gate.on('close', () => ended(state, connection))
+  const client = aedes.handle(gate)
+  connection.client = client
+  byClient.set(client, connection)
+  after(connection, limits.connectDeadlineMs, () => {
+    if (state.pending.has(connection)) cut(connection, 'connect_deadline')
+  })
+}
+
+/** The CONNACK is on its way: the session begins. */
+function open(state: State, connection: Connection): void {
+  const { identity, seat, gate } = connection
+  if (connection.phase !== 'connecting' || !identity || !seat || gate?.destroyed !== false) return
+  connection.phase = 'open'
+  connection.announced = true
+  state.pending.delete(connection)
+  state.shared.counters.connectsAccepted += 1
+  state.handlers.onConnected(identity, seat.id)
+  gate.admitHeld()
+}
+
+function ended(state: State, connection: Connection): void {
+  state.pending.delete(connection)
+  connection.phase = 'closed'
+  for (const cancel of connection.timers) cancel()
+  connection.timers.clear()
+  connection.acks.clear()
+  state.connections.delete(connection)
+  state.shared.counters.connections = state.connections.size
+  if (connection.seat) state.seats.leave(connection.seat, connection)
+  announceEnd(state, connection)
+}
+
+function describe(connection: Connection): SessionInfo {
+  const { seat, identity, remote, inFlight, outbox, sending } = connection
+  return {
+    id: present(seat, 'an open session has a seat').id,
+    identity: present(identity, 'an open session has an identity'),
+    remote,
+    inFlight,
+    queued: outbox.length() + sending,
+  }
+}
+
+async function close(state: State): Promise<void> {
+  if (state.closing) return
+  state.closing = true
+  const listeners = state.listeners.map(({ close }) => close())
+  const gone = [...state.connections].map(
+    (connection) => new Promise<void>((resolve) => connection.gate?.once('close', resolve)),
+  )
+  for (const connection of state.connections) {
+    if (state.pending.has(connection)) cut(connection, 'shutdown')
+    else closeGently(connection, 'shutdown')
+  }
+  await Promise.all(gone)
+  await Promise.all(listeners)
+  await new Promise<void>((resolve) => state.aedes.close(resolve))
+}

@@ -1,0 +1,218 @@
+/**
+ * The MQTT library's hooks: who may come in, who gives way, and what becomes of a message.
+ * @module
+ */
+import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
+import type { Will } from '../admission.ts'
+import { refuseHello, refuseIdentity, relayedTopic, seatOf } from '../admission.ts'
+import type { BrokerHandlers, Identity } from '../broker.ts'
+import { connackCode, countReason, roleOf } from '../broker.ts'
+import type { Seats } from '../seats.ts'
+import type { Connection, Shared } from './connection.ts'
+import { after, closeGently, cut, noteClosed, settleMessage } from './connection.ts'
+import type { Delivery } from './delivery.ts'
+
+export type HookContext = {
+  readonly shared: Shared
+  readonly handlers: BrokerHandlers
+  readonly delivery: Delivery
+  readonly seats: Seats<Connection>
+  readonly connectionOf: (client: Client) => Connection
+  readonly isClosing: () => boolean
+}
+
+type Hooks = Required<
+  Pick<
+    AedesOptions,
+    'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'
+  >
+>
+
+export function createHooks(context: HookContext): Hooks {
+  const { connectionOf, delivery } = context
+  return {
+    preConnect: (client, packet, done) => {
+      readHello(connectionOf(client), packet)
+      done(null, true)
+    },
+    authenticate: (client, username, password, done) => {
+      const connection = connectionOf(client)
+      login(context, connection, username, password).then((refusal) => {
+        if (connection.phase === 'closed') return
+        if (refusal === undefined) return done(null, true)
+        noteRefused(connection, refusal)
+        const error = Object.assign(new Error(refusal), { returnCode: connackCode(refusal) })
+        done(error, false)
+      })
+    },
+    authorizePublish: (client, packet, done) => {
+      if (!client) return done(null)
+      const connection = connectionOf(client)
+      if (packet === connection.hello?.will) return takeWill(context, connection, packet, done)
+      takeMessage(context, connection, packet, done)
+    },
+    authorizeSubscribe: (client, subscription, done) => {
+      const connection = connectionOf(client)
+      const { topic, qos } = subscription
+      const granted = maySubscribe(context, connection, topic)
+      if (granted) delivery.subscribe(connection, topic, qos === 0 ? 0 : 1)
+      done(null, granted ? subscription : null)
+    },
+    authorizeForward: (client, packet) => delivery.forward(connectionOf(client), packet),
+  }
+}
+
+function readHello(connection: Connection, packet: ConnectPacket): void {
+  const { limits } = connection.shared
+  const keepalive = packet.keepalive ?? 0
+  connection.hello = {
+    clientId: packet.clientId,
+    will: packet.will as Will | undefined,
+    refusal: refuseHello(limits, packet.protocolVersion, keepalive),
+  }
+  // Nothing is kept for a client that is away: it resumes from the gateway's own proof.
+  packet.clean = true
+  packet.keepalive = Math.max(keepalive, limits.keepaliveSecondsMin)
+}
+
+/** Undefined when the client is in, otherwise why not. */
+async function login(
+  context: HookContext,
+  connection: Connection,
+  username: string | undefined,
+  password: Uint8Array | undefined,
+): Promise<string | undefined> {
+  const { hello, remote } = connection
+  if (!hello || hello.refusal !== undefined) return hello?.refusal ?? 'malformed'
+  const { clientId } = hello
+  const verdict = await authenticate(context, { clientId, username, password, remote })
+  if ('refused' in verdict) return verdict.refused
+  if (connection.phase !== 'connecting' || context.isClosing()) return 'unavailable'
+  if (!connection.roles.includes(roleOf(verdict))) return 'wrong_listener'
+  const refusal = refuseIdentity(context.shared.limits, verdict, clientId, hello.will)
+  if (refusal === undefined) takeSeat(context, connection, verdict, clientId)
+  return refusal
+}
+
+async function authenticate(
+  context: HookContext,
+  request: Parameters<BrokerHandlers['authenticate']>[0],
+): Promise<Identity | { readonly refused: string }> {
+  try {
+    return await context.handlers.authenticate(request)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    context.shared.ports.log('error', 'could not check a login', { reason })
+    return { refused: 'unavailable' }
+  }
+}
+
+function takeSeat(
+  context: HookContext,
+  connection: Connection,
+  identity: Identity,
+  clientId: string,
+): void {
+  const { limits, counters } = context.shared
+  const seat = seatOf(limits, identity, clientId, connection.number)
+  connection.identity = identity
+  connection.seat = seat
+  // The library would let a client close another one of its name; seats decide that here.
+  if (connection.client) connection.client.id = `${connection.number}`
+  if (identity.kind === 'fleet') connection.gate?.setLimit(limits.fleetPacketBytesMax)
+  if (identity.kind === 'stale_clock') {
+    after(connection, limits.staleSessionMs, () => closeGently(connection, 'stale_clock'))
+  }
+  for (const old of context.seats.take(seat, connection)) {
+    counters.takeovers += 1
+    old.superseded = true
+    announceEnd(context, old)
+    cut(old, 'taken_over')
+  }
+}
+
+/** Tells the gateway once that a session it knows of is over. */
+export function announceEnd(context: HookContext, connection: Connection): void {
+  const { announced, identity, seat } = connection
+  connection.announced = false
+  context.delivery.unsubscribeAll(connection)
+  if (announced && identity && seat) context.handlers.onDisconnected(identity, seat.id)
+}
+
+function noteRefused(connection: Connection, reason: string): void {
+  const { counters } = connection.shared
+  countReason(counters.refused, reason)
+  noteClosed(connection, 'refused')
+}
+
+function maySubscribe(context: HookContext, connection: Connection, filter: string): boolean {
+  const { identity, filters } = connection
+  if (!identity || connection.superseded || filter.startsWith('$')) return false
+  if (!filters.has(filter) && filters.size >= context.shared.limits.filtersPerSessionMax) {
+    return false
+  }
+  return context.handlers.mayAccess(identity, 'subscribe', filter)
+}
+
+type Done = (error?: Error | null) => void
+
+function takeMessage(
+  context: HookContext,
+  connection: Connection,
+  packet: PublishPacket,
+  done: Done,
+): void {
+  const { identity, seat } = connection
+  // Packets of one read arrive here together; after a violation the rest of them is void.
+  if (!identity || !seat || connection.gate?.destroyed !== false) return
+  const { topic } = packet
+  const relayed = topic === relayedTopic(identity)
+  const violation = violationOf(context, identity, packet, relayed)
+  if (violation) {
+    cut(connection, violation)
+    return
+  }
+  const settle = connection.acks.expect(() => {
+    done(null)
+    settleMessage(connection)
+  })
+  const payload = bytesOf(packet)
+  if (relayed) {
+    context.delivery.publish(topic, payload, { retain: packet.retain, replaces: topic })
+    packet.retain = false
+    settle()
+  } else {
+    context.handlers.onMessage(identity, seat.id, topic, payload, settle)
+  }
+}
+
+function violationOf(
+  context: HookContext,
+  identity: Identity,
+  packet: PublishPacket,
+  relayed: boolean,
+): string | undefined {
+  const { topic, retain } = packet
+  if (topic.startsWith('$') || !context.handlers.mayAccess(identity, 'publish', topic)) {
+    return 'foreign_topic'
+  }
+  return retain && !relayed ? 'retained_message' : undefined
+}
+
+/** A last will was checked at CONNECT. The library is told that it was refused: it is sent here. */
+function takeWill(
+  context: HookContext,
+  connection: Connection,
+  packet: PublishPacket,
+  done: Done,
+): void {
+  if (!connection.superseded && !context.isClosing()) {
+    const { topic } = packet
+    context.delivery.publish(topic, bytesOf(packet), { retain: packet.retain, replaces: topic })
+  }
+  done(new Error('sent by the gateway'))
+}
+
+function bytesOf(packet: PublishPacket): Uint8Array {
+  return typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
+}

@@ -1,0 +1,75 @@
+/**
+ * Bounds of the broker in one object, so that a configuration can raise them and a test can
+ * shorten them. Reasons stand in protocol/limits.ts for those that are part of the protocol.
+ * @module
+ */
+import {
+  CONNECT_DEADLINE_MS,
+  DRAIN_TIMEOUT_MS,
+  FLEET_PACKET_BYTES_MAX,
+  IN_FLIGHT_MAX,
+  KEEPALIVE_SECONDS_MAX,
+  KEEPALIVE_SECONDS_MIN,
+  MESSAGES_BURST,
+  MESSAGES_PER_SECOND,
+  PACKET_BYTES_MAX,
+  QUEUE_MESSAGES_MAX,
+  TOPIC_LEVELS_MAX,
+  WILL_BYTES_MAX,
+} from '../../protocol/limits.ts'
+
+export type BrokerLimits = {
+  readonly packetBytesMax: number
+  readonly fleetPacketBytesMax: number
+  readonly topicLevelsMax: number
+  readonly willBytesMax: number
+  readonly connectDeadlineMs: number
+  readonly keepaliveSecondsMin: number
+  readonly keepaliveSecondsMax: number
+  readonly inFlightMax: number
+  readonly queueMessagesMax: number
+  readonly drainTimeoutMs: number
+  readonly messagesPerSecond: number
+  readonly messagesBurst: number
+  /** Subscriptions, pings and acknowledgements of one client. */
+  readonly controlPerSecond: number
+  readonly controlBurst: number
+  readonly connectionsMax: number
+  /** Connections that have not logged in yet: they hold memory and have shown nothing. */
+  readonly pendingConnectionsMax: number
+  readonly filtersPerSessionMax: number
+  /** Sessions of one static credential: a person's tools. */
+  readonly sessionsPerReaderMax: number
+  /** Sessions of one device that only learn the time. */
+  readonly staleSessionsPerDeviceMax: number
+  /** Such a session has received the time long before. */
+  readonly staleSessionMs: number
+  readonly retainedTopicsMax: number
+  /** A session that is being closed may take what was sent to it for so long. */
+  readonly closeGraceMs: number
+}
+
+export const defaultBrokerLimits: BrokerLimits = {
+  packetBytesMax: PACKET_BYTES_MAX,
+  fleetPacketBytesMax: FLEET_PACKET_BYTES_MAX,
+  topicLevelsMax: TOPIC_LEVELS_MAX,
+  willBytesMax: WILL_BYTES_MAX,
+  connectDeadlineMs: CONNECT_DEADLINE_MS,
+  keepaliveSecondsMin: KEEPALIVE_SECONDS_MIN,
+  keepaliveSecondsMax: KEEPALIVE_SECONDS_MAX,
+  inFlightMax: IN_FLIGHT_MAX,
+  queueMessagesMax: QUEUE_MESSAGES_MAX,
+  drainTimeoutMs: DRAIN_TIMEOUT_MS,
+  messagesPerSecond: MESSAGES_PER_SECOND,
+  messagesBurst: MESSAGES_BURST,
+  controlPerSecond: 2 * MESSAGES_PER_SECOND,
+  controlBurst: 2 * MESSAGES_BURST,
+  connectionsMax: 20_000,
+  pendingConnectionsMax: 1_000,
+  filtersPerSessionMax: 16,
+  sessionsPerReaderMax: 16,
+  staleSessionsPerDeviceMax: 4,
+  staleSessionMs: 30_000,
+  retainedTopicsMax: 200_000,
+  closeGraceMs: 1_000,
+}

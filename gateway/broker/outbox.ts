@@ -1,0 +1,44 @@
+/**
+ * Messages waiting for one client. It is bounded, and a newer state replaces an older one that has
+ * not left yet, in the older one's place: a slow reader gets fewer messages, not later ones.
+ * @module
+ */
+import { assert } from '../../protocol/assert.ts'
+
+export type Outgoing = {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly qos: 0 | 1
+  /** A waiting message with the same key is replaced by this one. */
+  readonly replaces: string | undefined
+}
+
+export type Outbox = {
+  readonly push: (message: Outgoing) => 'queued' | 'replaced' | 'full'
+  readonly shift: () => Outgoing | undefined
+  readonly length: () => number
+}
+
+export function createOutbox(messagesMax: number): Outbox {
+  // A Map keeps the order of first insertion, also when a value is replaced.
+  const waiting = new Map<string | number, Outgoing>()
+  let next = 0
+  return {
+    push: (message) => {
+      const key = message.replaces ?? next++
+      const replaced = waiting.has(key)
+      if (!replaced && waiting.size >= messagesMax) return 'full'
+      waiting.set(key, message)
+      assert(waiting.size <= messagesMax, 'an outbox is bounded')
+      return replaced ? 'replaced' : 'queued'
+    },
+    shift: () => {
+      for (const [key, message] of waiting) {
+        waiting.delete(key)
+        return message
+      }
+      return undefined
+    },
+    length: () => waiting.size,
+  }
+}

@@ -43,7 +43,7 @@ test('the environment overrides the life of mandates', () => {
 test.each([
   ['limit: 50EUR', 'limit: 50eur', 'policy.default.limit is "50eur"; it must be an amount'],
   ['ev-9: none', 'EV9: none', 'policy.devices.EV9'],
-  ['fleet: acme', 'flet: acme', 'flet'],
+  ['fleet: acme', 'flet: acme', 'fleet is missing'],
   ['id: gate', 'id: "_gate"', 'gateway.id is "_gate"; it must be a name'],
 ])('"%s" written as "%s" is told in one line', (right, wrong, message) => {
   const attempt = () => parsed(text.replace(right, wrong))

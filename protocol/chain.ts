@@ -80,8 +80,9 @@ export function leadsTo(
   index: number,
   held: Uint8Array,
   heldIndex: number,
+  hash: Sha256 = sha256,
 ): boolean {
-  return equalBytes(stepBack(stepBlock(bind), word, index, index - heldIndex), held)
+  return equalBytes(stepBack(stepBlock(bind), word, index, index - heldIndex, hash), held)
 }
 
 export type Chain = {

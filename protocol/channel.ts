@@ -3,6 +3,7 @@
  * API. A refusal changes nothing; loss, repetition, reordering and delay are `stale` at worst.
  * @module
  */
+import type { Sha256 } from './chain.ts'
 import { leadsTo } from './chain.ts'
 import { JUMP_TICKS_MAX } from './limits.ts'
 import type { TickReason } from './reasons.ts'
@@ -44,6 +45,7 @@ export function checkTick(
   tick: Tick,
   nowSeconds: number,
   hashBudget: number,
+  hash?: Sha256,
 ): TickVerdict {
   if (!isFurther(register, tick)) return 'stale'
   const renews = tick.epoch === register.pendingEpoch && register.pendingEpoch > 0
@@ -55,8 +57,8 @@ export function checkTick(
   if (steps > JUMP_TICKS_MAX) return 'needs_checkpoint'
   if (steps > hashBudget) return 'slow_down'
   const meets = renews
-    ? leadsTo(register.pendingBind, tick.word, tick.index, register.pendingRoot, 0)
-    : leadsTo(register.bind, tick.word, tick.index, register.word, register.index)
+    ? leadsTo(register.pendingBind, tick.word, tick.index, register.pendingRoot, 0, hash)
+    : leadsTo(register.bind, tick.word, tick.index, register.word, register.index, hash)
   if (!meets) return 'bad_word'
   return renews ? 'accepted_renewal' : 'accepted'
 }

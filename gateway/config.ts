@@ -1,0 +1,150 @@
+/**
+ * The gateway's configuration: what may be set, its defaults, and what is allowed.
+ * @module
+ */
+import { keccak_256 } from '@noble/hashes/sha3.js'
+import * as v from 'valibot'
+import {
+  idValue,
+  integerValue,
+  keyFileValue,
+  textValue,
+  uint64Value,
+} from '../ports/configTypes.ts'
+import { parseHex, utf8ToBytes } from '../protocol/bytes.ts'
+import {
+  ASSET_SCALE_MAX,
+  CHANNELS_PER_DEVICE_DEFAULT,
+  CHANNELS_PER_DEVICE_MAX,
+  CREDIT_TICKS_DEFAULT,
+  CREDIT_TICKS_MAX,
+  FEE_BASIS_POINTS_MAX,
+  HASH_BUDGET_BURST,
+  HASH_BUDGET_PER_SECOND,
+  MESSAGES_BURST,
+  MESSAGES_PER_SECOND,
+} from '../protocol/limits.ts'
+import type { Tariff } from '../protocol/structures.ts'
+
+const dateAllowed = 'a date such as 2026-01-31 or 2026-01-31T06:00:00Z'
+const dateValue = v.pipe(
+  v.union([v.string(), v.date()], dateAllowed),
+  v.transform((value) => Math.floor(new Date(value).getTime() / 1_000)),
+  v.check((seconds) => Number.isSafeInteger(seconds) && seconds >= 0, dateAllowed),
+)
+
+const payeeAllowed = 'a name, or an address of 40 hex digits'
+/** An account at the ledger: an address, or a name from which one is derived. */
+const payeeValue = v.pipe(
+  v.string(payeeAllowed),
+  v.transform(payeeAddress),
+  v.custom<Uint8Array>((value) => value instanceof Uint8Array, payeeAllowed),
+)
+
+/** The 20-byte address of a payee; a plain name gets one of its own. */
+export function payeeAddress(text: string): Uint8Array | undefined {
+  if (text.startsWith('0x')) {
+    const bytes = parseHex(text)
+    return bytes?.length === 20 ? bytes : undefined
+  }
+  if (text.length === 0) return undefined
+  return keccak_256(utf8ToBytes(`tickpay payee ${text}`)).slice(12)
+}
+
+const tariffValue = v.strictObject({
+  unit: v.picklist(['Wh', 'mL', 's', 'kB'], 'one of Wh, mL, s, kB'),
+  unitsPerTick: uint64Value,
+  pricePerTick: uint64Value,
+  creditTicks: v.optional(integerValue(1, CREDIT_TICKS_MAX), CREDIT_TICKS_DEFAULT),
+  validFrom: v.optional(dateValue, '1970-01-01'),
+  validUntil: v.optional(dateValue, '2100-01-01'),
+})
+
+const listenerValue = v.strictObject({
+  kind: v.picklist(['tcp'], 'tcp'),
+  host: v.optional(textValue, '127.0.0.1'),
+  port: integerValue(0, 65_535),
+  roles: v.optional(
+    v.array(v.picklist(['device', 'fleet', 'reader'], 'one of device, fleet, reader')),
+    ['device', 'fleet', 'reader'],
+  ),
+})
+
+const limitsValue = v.strictObject({
+  messagesPerSecond: v.optional(integerValue(1, 1_000_000), MESSAGES_PER_SECOND),
+  messagesBurst: v.optional(integerValue(1, 1_000_000), MESSAGES_BURST),
+  hashesPerSecond: v.optional(integerValue(1, 10_000_000), HASH_BUDGET_PER_SECOND),
+  hashesBurst: v.optional(integerValue(1, 10_000_000), HASH_BUDGET_BURST),
+  channelsPerDevice: v.optional(
+    integerValue(1, CHANNELS_PER_DEVICE_MAX),
+    CHANNELS_PER_DEVICE_DEFAULT,
+  ),
+})
+
+const settlementValue = v.strictObject({
+  periodSeconds: v.optional(integerValue(1, 30 * 86_400), 3_600),
+  /** A channel owing less waits for the next period or its expiry. */
+  minimumAmount: v.optional(uint64Value, 0),
+  /** Channels whose claim window ends sooner are settled whatever they owe. */
+  expiryMarginSeconds: v.optional(integerValue(0, 30 * 86_400), 2 * 86_400),
+})
+
+export const gatewayConfigSchema = v.strictObject({
+  gateway: idValue,
+  /** Folder of the store. */
+  data: textValue,
+  key: keyFileValue,
+  payee: payeeValue,
+  asset: v.strictObject({
+    code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9]{0,11}$/, 'a code such as EUR')),
+    scale: integerValue(0, ASSET_SCALE_MAX),
+  }),
+  feeBasisPoints: v.optional(integerValue(0, FEE_BASIS_POINTS_MAX), 0),
+  listeners: v.pipe(v.array(listenerValue), v.minLength(1, 'at least one listener')),
+  tariffs: v.pipe(v.array(tariffValue), v.minLength(1, 'at least one tariff')),
+  settlement: v.optional(settlementValue, {}),
+  limits: v.optional(limitsValue, {}),
+  /** How often a device's retained report may change. */
+  reportSeconds: v.optional(integerValue(1, 3_600), 10),
+  log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
+})
+
+export type GatewaySettings = v.InferOutput<typeof gatewayConfigSchema>
+export type ListenerConfig = GatewaySettings['listeners'][number]
+
+/** What the gateway's logic reads of the configuration. */
+export type GatewayConfig = {
+  readonly gateway: string
+  readonly payee: Uint8Array
+  readonly asset: { readonly code: string; readonly scale: number }
+  readonly feeBasisPoints: number
+  readonly tariffs: readonly Tariff[]
+  readonly settlement: {
+    readonly periodSeconds: number
+    readonly minimumAmount: bigint
+    readonly expiryMarginSeconds: number
+  }
+  readonly limits: {
+    readonly hashRate: { readonly perSecond: number; readonly burst: number }
+    readonly messagesPerSecond: number
+    readonly messagesBurst: number
+    readonly channelsPerDevice: number
+  }
+  readonly reportSeconds: number
+}
+
+export function toGatewayConfig(settings: GatewaySettings): GatewayConfig {
+  const { gateway, payee, asset, feeBasisPoints, settlement, reportSeconds, limits } = settings
+  const shared = { gateway, payee, assetCode: asset.code, assetScale: asset.scale }
+  const { hashesPerSecond, hashesBurst, ...others } = limits
+  return {
+    gateway,
+    payee,
+    asset,
+    feeBasisPoints,
+    settlement,
+    reportSeconds,
+    tariffs: settings.tariffs.map((tariff) => ({ ...shared, ...tariff })),
+    limits: { ...others, hashRate: { perSecond: hashesPerSecond, burst: hashesBurst } },
+  }
+}

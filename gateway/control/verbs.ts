@@ -1,0 +1,185 @@
+/**
+ * What an operator can ask of a gateway: one table of verbs, each with the shape of its arguments,
+ * behind the control socket, the command line and the fleet topics alike.
+ * @module
+ */
+import * as v from 'valibot'
+import { idValue, integerValue, publicKeyValue, textValue } from '../../ports/configTypes.ts'
+import { formatPublicKey } from '../../ports/keyText.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
+import { decodeCbor } from '../../protocol/cbor.ts'
+import { publicKeyOf } from '../../protocol/keys.ts'
+import { FLEET_PACKET_BYTES_MAX, MANDATE_UNATTENDED_SECONDS } from '../../protocol/limits.ts'
+import { mandateStructure, signedFromWire } from '../../protocol/structures.ts'
+import type { Core } from '../core.ts'
+import {
+  closeChannel,
+  enrolDevice,
+  enrolFleet,
+  findMeter,
+  pauseDevice,
+  replaceDevice,
+  requireDevice,
+  resumeDevice,
+  takeMandate,
+} from '../enrolment.ts'
+import { reportChannel, reportStatus } from '../reports.ts'
+import type { SettlementSummary } from '../settle/settler.ts'
+import type { CredentialDesk } from './credentialDesk.ts'
+import type { LedgerDesk } from './ledgerDesk.ts'
+import { ledgerVerbs } from './ledgerDesk.ts'
+
+/** Runs a verb; rejects with OperatorError when the arguments or the state do not allow it. */
+export type VerbCall = (verb: string, args: unknown) => Promise<unknown>
+
+export type Verb = { readonly schema: v.GenericSchema; readonly run: (args: never) => unknown }
+
+/** Ties the arguments of `run` to its schema. */
+export function verb<const S extends v.GenericSchema>(
+  schema: S,
+  run: (args: v.InferOutput<S>) => unknown,
+): Verb {
+  return { schema, run: run as Verb['run'] }
+}
+
+const meterValue = v.strictObject({ meter: idValue, unit: textValue })
+const deviceName = { fleet: idValue, device: idValue }
+const nothing = v.strictObject({})
+
+export function createVerbs(
+  core: Core,
+  desk: LedgerDesk,
+  credentials: CredentialDesk,
+  settle: () => Promise<SettlementSummary>,
+): VerbCall {
+  const table: Readonly<Record<string, Verb>> = {
+    ...readVerbs(core, desk),
+    ...enrolmentVerbs(core, desk),
+    ...channelVerbs(core, settle),
+    ...ledgerVerbs(core, desk),
+    ...credentials.verbs,
+  }
+  return async (name, args) => {
+    const found = Object.hasOwn(table, name) ? table[name] : undefined
+    if (!found) throw new OperatorError(`unknown verb "${name.slice(0, 40)}"`)
+    const parsed = v.safeParse(found.schema, args ?? {})
+    if (!parsed.success) throw new OperatorError(describe(name, parsed.issues[0]))
+    const result = await found.run(parsed.output as never)
+    await core.writer.drained()
+    return result
+  }
+}
+
+function describe(name: string, issue: v.BaseIssue<unknown>): string {
+  const path = issue.path?.map((item) => String(item.key)).join('.') ?? 'arguments'
+  return `${name}: ${path}: ${issue.message}`
+}
+
+function readVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
+  const filter = v.strictObject({ fleet: v.optional(idValue), device: v.optional(idValue) })
+  return {
+    status: verb(nothing, () => ({
+      ...reportStatus(core, desk.sum()),
+      key: formatPublicKey(publicKeyOf(core.key)),
+    })),
+    channels: verb(filter, ({ fleet, device }) => {
+      const all = Array.from({ length: core.state.hot.count() }, (_, number) => number)
+      return all
+        .filter((number) => {
+          const record = core.state.cold.channel(number)
+          return (!fleet || record.fleet === fleet) && (!device || record.device === device)
+        })
+        .map((number) => reportChannel(core, number))
+    }),
+  }
+}
+
+function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
+  const fleetArguments = v.strictObject({
+    fleet: idValue,
+    signerKey: publicKeyValue,
+    ownerKey: v.optional(publicKeyValue),
+    mandateSeconds: v.optional(integerValue(60, 366 * 86_400), MANDATE_UNATTENDED_SECONDS),
+  })
+  const deviceArguments = v.strictObject({
+    ...deviceName,
+    publicKey: publicKeyValue,
+    meters: v.pipe(v.array(meterValue), v.minLength(1, 'at least one meter')),
+  })
+  const replaceArguments = v.strictObject({
+    ...deviceName,
+    publicKey: v.optional(publicKeyValue),
+    meter: v.optional(idValue),
+  })
+  return {
+    enrol_fleet: verb(fleetArguments, async ({ fleet, signerKey, ownerKey, mandateSeconds }) => {
+      const { gateway, payee, asset, feeBasisPoints } = core.config
+      const terms = { fleet, gateway, payee, asset, feeBasisPoints, signerKey, mandateSeconds }
+      await desk.openAllocation(ownerKey ? { ...terms, ownerKey } : terms)
+      return { allocation: bytesToHex(await enrolFleet(core, fleet, signerKey, ownerKey)) }
+    }),
+    enrol_device: verb(deviceArguments, ({ fleet, device, publicKey, meters }) =>
+      enrolmentAnswer(core, device, enrolDevice(core, fleet, device, publicKey, meters)),
+    ),
+    device_replace: verb(replaceArguments, ({ fleet, device, publicKey, meter }) =>
+      enrolmentAnswer(core, device, replaceDevice(core, fleet, device, publicKey, meter)),
+    ),
+    mandate_put: verb(v.strictObject({ mandates: v.array(v.string()) }), ({ mandates }) =>
+      mandates.map((hex) => putMandate(core, hex)),
+    ),
+  }
+}
+
+function enrolmentAnswer(core: Core, device: string, channels: readonly number[]) {
+  const { state, config, key } = core
+  return {
+    device,
+    gateway: { id: config.gateway, key: formatPublicKey(publicKeyOf(key)) },
+    ledger: {
+      chainId: state.domain.chainId.toString(),
+      contract: `0x${bytesToHex(state.domain.verifyingContract)}`,
+    },
+    channels: channels.map((number) => {
+      const { slot, channelId, channel, unit } = state.cold.channel(number)
+      const { meter, position } = channel
+      return { slot, channelId: bytesToHex(channelId), meter, unit, position }
+    }),
+  }
+}
+
+function putMandate(core: Core, hex: string) {
+  const bytes = parseHex(hex)
+  const wire = bytes && decodeCbor(bytes, FLEET_PACKET_BYTES_MAX)
+  const mandate = wire === undefined ? undefined : signedFromWire(mandateStructure, wire)
+  if (!mandate) return { channelId: null, status: 'malformed' }
+  const channelId = bytesToHex(mandate.value.channelId)
+  return { channelId, status: takeMandate(core, mandate) }
+}
+
+function channelVerbs(core: Core, settle: () => Promise<SettlementSummary>): Record<string, Verb> {
+  const meterName = v.strictObject({ ...deviceName, meter: idValue })
+  const device = v.strictObject(deviceName)
+  return {
+    channel_close: verb(meterName, async ({ fleet, device: name, meter }) => {
+      requireDevice(core, fleet, name)
+      const channel = findMeter(core, fleet, name, meter)
+      if (channel === undefined) {
+        throw new OperatorError(`device ${fleet}/${name} has no open channel for meter ${meter}`)
+      }
+      closeChannel(core, channel)
+      await settle()
+      return reportChannel(core, channel)
+    }),
+    settle: verb(nothing, async () => {
+      const { channels, paid, refused } = await settle()
+      return { channels, paid: paid.toString(), refused }
+    }),
+    pause: verb(device, ({ fleet, device: name }) => ({
+      channels: pauseDevice(core, fleet, name),
+    })),
+    resume: verb(device, ({ fleet, device: name }) => ({
+      channels: resumeDevice(core, fleet, name),
+    })),
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * What the parts of the gateway's logic share. Made once by `gateway/gateway.ts`.
+ * @module
+ */
+
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Ports } from '../ports/index.ts'
+import type { Sha256 } from '../protocol/chain.ts'
+import type { PrivateKey, Verify } from '../protocol/keys.ts'
+import type { GatewayConfig } from './config.ts'
+import type { Session } from './intake/session.ts'
+import type { Marks } from './marks.ts'
+import type { FundsView } from './settle/funds.ts'
+import type { GatewayState } from './state/state.ts'
+import type { Writer } from './state/writer.ts'
+import type { Journal } from './store/journal.ts'
+import type { Tariffs } from './tariffs.ts'
+
+/** How the logic reaches clients; the embedded broker or a virtual one stands behind it. */
+export type ClientLink = {
+  readonly publish: (topic: string, payload: Uint8Array, options: { retain: boolean }) => void
+  /** Closes one client's connection. */
+  readonly disconnect: (sessionId: string, reason: string) => void
+  /** Closes all connections of one static credential. */
+  readonly disconnectReader: (fleet: string, name: string) => void
+}
+
+export type Core = {
+  readonly ports: Ports
+  readonly config: GatewayConfig
+  readonly key: PrivateKey
+  readonly verify: Verify
+  readonly sha256: Sha256
+  readonly ledger: Ledger
+  readonly funds: FundsView
+  readonly state: GatewayState
+  readonly journal: Journal
+  readonly writer: Writer
+  readonly marks: Marks
+  readonly tariffs: Tariffs
+  readonly link: ClientLink
+  /** Connected devices by `fleet/device`: one session each. */
+  readonly sessions: Map<string, Session>
+  readonly counters: Counters
+  /** True when free disk space is under its limit. */
+  readonly spaceLow: () => boolean
+}
+
+export type Counters = {
+  /** Refusals of ticks and commitments by reason. */
+  readonly refused: Map<string, number>
+  messages: number
+  connects: number
+  timesSigned: number
+}

@@ -1,0 +1,261 @@
+/**
+ * Who belongs here: fleets with their allocation, devices with their channels, mandates. Every
+ * function journals what it changes; the caller waits until that is durable.
+ * @module
+ */
+
+import { OperatorError } from '../ports/operatorError.ts'
+import { present } from '../protocol/assert.ts'
+import { equalBytes } from '../protocol/bytes.ts'
+import { isId } from '../protocol/ids.ts'
+import type { PublicKey } from '../protocol/keys.ts'
+import { algorithmByte, encodePublicKey, parsePublicKey } from '../protocol/keys.ts'
+import { POSITIONS_MAX } from '../protocol/limits.ts'
+import type { MandateReason } from '../protocol/mandateRules.ts'
+import { checkMandate } from '../protocol/mandateRules.ts'
+import type { Channel, Mandate, Signed } from '../protocol/structures.ts'
+import { allocationStructure, digestOf } from '../protocol/structures.ts'
+import type { Core } from './core.ts'
+import { sendSlot } from './intake/answers.ts'
+import { adoptChannels } from './intake/session.ts'
+import { tellSupply } from './intake/sessionSupply.ts'
+import { isClosed } from './state/hotChannels.ts'
+import { allocationOf } from './state/state.ts'
+
+export type MeterSpec = { readonly meter: string; readonly unit: string }
+
+/** The id of the allocation that a fleet has at this gateway. */
+export function allocationIdOf(core: Core, fleet: string): Uint8Array {
+  const { gateway, payee, asset } = core.config
+  const value = { fleet, gateway, payee, assetCode: asset.code, assetScale: asset.scale }
+  return digestOf(core.state.domain, allocationStructure, value)
+}
+
+/** Makes a fleet known; its allocation must exist at the ledger. */
+export async function enrolFleet(
+  core: Core,
+  fleet: string,
+  signer: PublicKey,
+  owner: PublicKey | undefined,
+): Promise<Uint8Array> {
+  requireId('fleet', fleet)
+  const allocation = allocationIdOf(core, fleet)
+  await core.funds.load(allocation)
+  if (!core.funds.state(allocation)) {
+    throw new OperatorError(`fleet ${fleet} has no allocation at the ledger: open one first`)
+  }
+  const signerKey = encodePublicKey(signer)
+  const ownerKey = owner && encodePublicKey(owner)
+  core.writer.record({ kind: 'fleet', fleet, signerKey, ownerKey, allocation })
+  return allocation
+}
+
+/** Makes a device and its meters known; meters that it has already are left as they are. */
+export function enrolDevice(
+  core: Core,
+  fleet: string,
+  device: string,
+  key: PublicKey,
+  meters: readonly MeterSpec[],
+): readonly number[] {
+  requireId('device', device)
+  requireFleet(core, fleet)
+  const encoded = encodePublicKey(key)
+  const known = core.state.cold.device(fleet, device)
+  if (known && !equalBytes(known.key, encoded)) {
+    const what = `device ${fleet}/${device} is enrolled with another key`
+    throw new OperatorError(`${what}: use "tickpay device replace" to give it a new one`)
+  }
+  if (!known) core.writer.record({ kind: 'device', fleet, device, key: encoded })
+  for (const spec of meters) {
+    if (findMeter(core, fleet, device, spec.meter) === undefined) {
+      openChannel(core, fleet, device, key, spec)
+    }
+  }
+  refreshSession(core, fleet, device)
+  return present(core.state.cold.device(fleet, device), 'the device is known').channels
+}
+
+/**
+ * A new payer key or a changed meter: the old channels close and settle under their own key, and
+ * new ones begin at base 0 with new positions.
+ */
+export function replaceDevice(
+  core: Core,
+  fleet: string,
+  device: string,
+  key: PublicKey | undefined,
+  meter: string | undefined,
+): readonly number[] {
+  const record = requireDevice(core, fleet, device)
+  const newKey = key ?? present(parsePublicKey(record.key), 'an enrolled key is sound')
+  if (key) core.writer.record({ kind: 'device', fleet, device, key: encodePublicKey(key) })
+  for (const channel of record.channels) {
+    const cold = core.state.cold.channel(channel)
+    const concerned = meter === undefined || cold.channel.meter === meter
+    if (!concerned) continue
+    closeChannel(core, channel)
+    openChannel(core, fleet, device, newKey, { meter: cold.channel.meter, unit: cold.unit })
+  }
+  dropSession(core, fleet, device, 'the device was replaced')
+  return requireDevice(core, fleet, device).channels
+}
+
+/** No word is accepted any more; what is held is settled. */
+export function closeChannel(core: Core, channel: number): void {
+  if (!isClosed(core.state.hot, channel)) core.writer.record({ kind: 'closed', channel })
+}
+
+function openChannel(
+  core: Core,
+  fleet: string,
+  device: string,
+  key: PublicKey,
+  spec: MeterSpec,
+): void {
+  requireId('meter', spec.meter)
+  if (!core.config.tariffs.some((tariff) => tariff.unit === spec.unit)) {
+    throw new OperatorError(`no tariff for unit ${spec.unit}: add one to the configuration`)
+  }
+  const slot = freeSlot(core, fleet, device)
+  const channel = newChannel(core, fleet, key, spec.meter)
+  core.writer.record({ kind: 'channel', fleet, device, slot, unit: spec.unit, channel })
+}
+
+function newChannel(core: Core, fleet: string, key: PublicKey, meter: string): Channel {
+  const { gateway, payee, asset, feeBasisPoints } = core.config
+  const { allocation } = requireFleet(core, fleet)
+  const use = core.state.allocations.find((one) => equalBytes(one.id, allocation))
+  const position = present(use, 'a fleet has an allocation').nextPosition
+  if (position >= POSITIONS_MAX) {
+    throw new OperatorError(`the allocation of fleet ${fleet} has no position left: open another`)
+  }
+  return {
+    payerAlgorithm: algorithmByte(key.algorithm),
+    payerKey: key.bytes,
+    payee,
+    feeBasisPoints,
+    fleet,
+    gateway,
+    assetCode: asset.code,
+    assetScale: asset.scale,
+    meter,
+    allocation,
+    position,
+    salt: core.ports.random.bytes(32),
+  }
+}
+
+/** The slot of a closed channel is given again; its channel lives on without a slot. */
+function freeSlot(core: Core, fleet: string, device: string): number {
+  const { channels } = requireDevice(core, fleet, device)
+  const closed = channels.findIndex((channel) => isClosed(core.state.hot, channel))
+  if (closed >= 0) return closed
+  const max = core.config.limits.channelsPerDevice
+  if (channels.length >= max) {
+    const what = `device ${fleet}/${device} has ${channels.length} channels`
+    throw new OperatorError(`${what}: raise limits.channelsPerDevice (64 at most)`)
+  }
+  return channels.length
+}
+
+/** Channel number of a device's open meter. */
+export function findMeter(
+  core: Core,
+  fleet: string,
+  device: string,
+  meter: string,
+): number | undefined {
+  const channels = core.state.cold.device(fleet, device)?.channels ?? []
+  return channels.find(
+    (channel) =>
+      !isClosed(core.state.hot, channel) &&
+      core.state.cold.channel(channel).channel.meter === meter,
+  )
+}
+
+/** Judges a mandate by its signature alone, whoever brings it. */
+export function takeMandate(
+  core: Core,
+  mandate: Signed<Mandate>,
+): MandateReason | 'accepted' | 'repeated' {
+  const channel = core.state.cold.numberOf(mandate.value.channelId)
+  if (channel === undefined) return 'unknown_channel'
+  const { fleet, device, slot } = core.state.cold.channel(channel)
+  const signerKey = parsePublicKey(requireFleet(core, fleet).signerKey)
+  const verdict = checkMandate(
+    {
+      domain: core.state.domain,
+      channelId: mandate.value.channelId,
+      signerKey: present(signerKey, 'an enrolled key is sound'),
+      inForce: core.state.cold.mandate(channel)?.value,
+      nowSeconds: core.writer.seconds(),
+    },
+    mandate,
+    core.verify,
+  )
+  if (verdict !== 'accepted') return verdict
+  if (outlastsNotice(core, channel, mandate.value)) return 'bad_window'
+  core.writer.record({ kind: 'mandate', channel, mandate })
+  for (const session of sessionsOf(core, fleet, device)) {
+    if (session.greeted) sendSlot(core, session, slot)
+  }
+  return verdict
+}
+
+/** A deposit must not be withdrawn while a mandate on it can still be claimed. */
+function outlastsNotice(core: Core, channel: number, mandate: Mandate): boolean {
+  const { id } = allocationOf(core.state, channel)
+  const noticeSeconds = core.funds.state(id)?.withdrawalNoticeSeconds ?? 0
+  return mandate.claimUntil > core.writer.seconds() + noticeSeconds
+}
+
+/** Takes supply away from all channels of a device; how many there are. Words still count. */
+export function pauseDevice(core: Core, fleet: string, device: string): number {
+  return setPaused(core, fleet, device, true)
+}
+
+export function resumeDevice(core: Core, fleet: string, device: string): number {
+  return setPaused(core, fleet, device, false)
+}
+
+function setPaused(core: Core, fleet: string, device: string, paused: boolean): number {
+  const { channels } = requireDevice(core, fleet, device)
+  for (const channel of channels) core.writer.record({ kind: 'paused', channel, paused })
+  for (const session of sessionsOf(core, fleet, device)) tellSupply(core, session)
+  return channels.length
+}
+
+export function requireFleet(core: Core, fleet: string) {
+  const known = core.state.fleets.get(fleet)
+  if (!known) throw new OperatorError(`fleet ${fleet} is not enrolled: see "tickpay enrol fleet"`)
+  return known
+}
+
+export function requireDevice(core: Core, fleet: string, device: string) {
+  const known = core.state.cold.device(fleet, device)
+  if (known) return known
+  throw new OperatorError(`device ${fleet}/${device} is not enrolled: see "tickpay enrol device"`)
+}
+
+function requireId(what: string, text: string): void {
+  if (isId(text)) return
+  const allowed = 'use a-z, 0-9 and "-", at most 48 characters, first no "-"'
+  throw new OperatorError(`${what} "${text}" is no valid name: ${allowed}`)
+}
+
+function sessionsOf(core: Core, fleet: string, device: string) {
+  return [...core.sessions.values()].filter((one) => one.fleet === fleet && one.device === device)
+}
+
+function refreshSession(core: Core, fleet: string, device: string): void {
+  for (const session of sessionsOf(core, fleet, device)) {
+    if (!session.greeted) continue
+    adoptChannels(session, core.state.cold.device(fleet, device))
+    for (const slot of session.channels.keys()) sendSlot(core, session, slot)
+  }
+}
+
+function dropSession(core: Core, fleet: string, device: string, reason: string): void {
+  for (const session of sessionsOf(core, fleet, device)) core.link.disconnect(session.id, reason)
+}

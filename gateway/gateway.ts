@@ -1,0 +1,226 @@
+/**
+ * The gateway's logic, put together on its ports. Real sockets, disks and databases come from
+ * `gateway/io/`, virtual ones from tests.
+ * @module
+ */
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Cancel, Disk, KeyValue, Ports } from '../ports/index.ts'
+import type { Identity } from '../protocol/access.ts'
+import type { Sha256 } from '../protocol/chain.ts'
+import { clientIdOf } from '../protocol/connect.ts'
+import type { PrivateKey, Verify } from '../protocol/keys.ts'
+import type { ConnectRequest } from './broker/broker.ts'
+import type { GatewayConfig } from './config.ts'
+import type { PasswordHasher } from './control/credentialDesk.ts'
+import { createCredentialDesk } from './control/credentialDesk.ts'
+import type { LedgerDesk } from './control/ledgerDesk.ts'
+import type { VerbCall } from './control/verbs.ts'
+import { createVerbs } from './control/verbs.ts'
+import type { ClientLink, Core } from './core.ts'
+import { takeFleetRequest } from './fleetRequests.ts'
+import { sendTime } from './intake/hello.ts'
+import { takeDeviceMessage } from './intake/intake.ts'
+import { openSession } from './intake/session.ts'
+import { tellSupply } from './intake/sessionSupply.ts'
+import { createLogin } from './login.ts'
+import { createMarks } from './marks.ts'
+import type { Publisher } from './publisher.ts'
+import { createPublisher } from './publisher.ts'
+import { followFunds } from './settle/funds.ts'
+import type { SettlementSummary } from './settle/settler.ts'
+import { settleDue, settleOutbox } from './settle/settler.ts'
+import { openState, writeState } from './state/open.ts'
+import { createWriter } from './state/writer.ts'
+import { signTariffs } from './tariffs.ts'
+
+export type GatewayOptions = {
+  readonly ports: Ports
+  readonly config: GatewayConfig
+  readonly key: PrivateKey
+  readonly disk: Disk
+  /** Cold state. */
+  readonly store: KeyValue
+  readonly ledger: Ledger
+  /** What an operator may do at the ledger; only the embedded one has such a desk. */
+  readonly desk: LedgerDesk
+  readonly verify: Verify
+  readonly sha256: Sha256
+  readonly link: ClientLink
+  readonly hasher: PasswordHasher
+  /** Made with the store, so that the journal of another one is refused. */
+  readonly storeId: Uint8Array
+  /** 16 random bytes, new at every start. */
+  readonly life: Uint8Array
+  readonly onFatal: (error: unknown) => void
+}
+
+export type Gateway = {
+  readonly core: Core
+  readonly authenticate: (
+    request: ConnectRequest,
+  ) => Promise<Identity | { readonly refused: string }>
+  readonly onConnected: (identity: Identity, sessionId: string) => void
+  readonly onDisconnected: (identity: Identity, sessionId: string) => void
+  readonly onMessage: (
+    identity: Identity,
+    sessionId: string,
+    topic: string,
+    payload: Uint8Array,
+    done: () => void,
+  ) => void
+  /** A verb of the control socket. */
+  readonly call: VerbCall
+  readonly settle: () => Promise<SettlementSummary>
+  /** Resolves when everything taken in so far is durable and acknowledged. */
+  readonly quiesce: () => Promise<void>
+  /** Settles what is due, writes a snapshot and closes the journal. */
+  readonly close: () => Promise<void>
+}
+
+/** How often supply is looked at where no tick does. */
+const SUPPLY_SWEEP_MS = 1_000
+const SPACE_CHECK_MS = 30_000
+
+/** Recovers the state and starts everything that runs by itself. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const core = await makeCore(options)
+  await loadFunds(core)
+  core.writer.record({ kind: 'life', life: options.life })
+  await core.writer.drained()
+  const publisher = createPublisher(core)
+  const settlement = createSettlement(core, publisher)
+  const credentials = createCredentialDesk(core, options.hasher)
+  const verbs = createVerbs(core, options.desk, credentials, settlement.run)
+  const login = createLogin(core, credentials.check)
+  publisher.start()
+  const cancels = [
+    core.ports.timers.every(SUPPLY_SWEEP_MS, () => sweepSupply(core)),
+    core.ports.timers.every(core.config.settlement.periodSeconds * 1_000, settlement.runQuietly),
+    core.ports.timers.every(SPACE_CHECK_MS, () => {
+      core.journal.checkSpace().catch(options.onFatal)
+    }),
+    publisher.close,
+  ]
+  if (core.state.outbox.size > 0) settlement.runQuietly()
+  return {
+    core,
+    authenticate: login.authenticate,
+    onConnected: (identity, sessionId) => {
+      if (identity.kind !== 'device') return
+      const { fleet, device } = identity
+      core.sessions.set(clientIdOf(fleet, device), openSession(sessionId, fleet, device))
+      publisher.touch(fleet, device)
+    },
+    onDisconnected: (identity, sessionId) => {
+      if (identity.kind !== 'device') return
+      const name = clientIdOf(identity.fleet, identity.device)
+      if (core.sessions.get(name)?.id !== sessionId) return
+      core.sessions.delete(name)
+      publisher.touch(identity.fleet, identity.device)
+    },
+    onMessage: (identity, sessionId, topic, payload, done) => {
+      core.counters.messages += 1
+      switch (identity.kind) {
+        case 'device': {
+          const session = core.sessions.get(clientIdOf(identity.fleet, identity.device))
+          if (session?.id === sessionId) takeDeviceMessage(core, session, topic, payload)
+          publisher.touch(identity.fleet, identity.device)
+          break
+        }
+        case 'stale_clock': {
+          const { fleet, device } = identity
+          const nonce = login.takeNonce(fleet, device)
+          if (nonce) sendTime(core, fleet, device, nonce)
+          break
+        }
+        default:
+          takeFleetRequest(core, verbs, identity, topic, payload)
+      }
+      core.writer.whenDurable(done)
+    },
+    call: verbs,
+    settle: settlement.run,
+    quiesce: core.writer.drained,
+    close: () => closeGateway(core, cancels, settlement, options.disk),
+  }
+}
+
+async function makeCore(options: GatewayOptions): Promise<Core> {
+  const { ports, config, key, disk, store, ledger, link, verify, sha256, life, onFatal } = options
+  const { state, journal } = await openState({
+    disk,
+    store,
+    domain: ledger.domain,
+    genesis: sha256(options.storeId),
+  })
+  const writer = createWriter({ state, journal, clock: ports.clock, timers: ports.timers, onFatal })
+  const sessions = new Map()
+  return {
+    ports,
+    config,
+    key,
+    verify,
+    sha256,
+    ledger,
+    state,
+    journal,
+    writer,
+    link,
+    sessions,
+    funds: followFunds(ledger),
+    marks: createMarks(key, life),
+    tariffs: signTariffs(ledger.domain, key, config.tariffs),
+    counters: { refused: new Map(), messages: 0, connects: 0, timesSigned: 0 },
+    spaceLow: journal.spaceLow,
+  }
+}
+
+async function loadFunds(core: Core): Promise<void> {
+  for (const { id } of core.state.allocations) await core.funds.load(id)
+}
+
+function sweepSupply(core: Core): void {
+  for (const session of core.sessions.values()) tellSupply(core, session)
+}
+
+type Settlement = {
+  /** One at a time: a call during a run waits for it and then runs again. */
+  readonly run: () => Promise<SettlementSummary>
+  readonly runQuietly: () => void
+}
+
+function createSettlement(core: Core, publisher: Publisher): Settlement {
+  let running: Promise<unknown> = Promise.resolve()
+  const run = () => {
+    const next = running.then(async () => {
+      await settleOutbox(core)
+      const summary = await settleDue(core)
+      if (summary.channels > 0) publisher.settled(summary)
+      return summary
+    })
+    running = next.catch(() => undefined)
+    return next
+  }
+  const runQuietly = () => {
+    run().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      core.ports.log('error', 'settlement failed; it is tried again next period', { reason })
+    })
+  }
+  return { run, runQuietly }
+}
+
+async function closeGateway(
+  core: Core,
+  cancels: readonly Cancel[],
+  settlement: Settlement,
+  disk: Disk,
+): Promise<void> {
+  for (const cancel of cancels) cancel()
+  await core.writer.drained()
+  await settlement.run().catch(() => undefined)
+  await core.writer.drained()
+  await writeState(disk, core.state, core.writer.position())
+  core.funds.close()
+  await core.journal.close()
+}

@@ -1,0 +1,70 @@
+/**
+ * The start of a session: the device says what it last saw, the gateway tells time, prices and
+ * what it holds of each channel.
+ * @module
+ */
+
+import { signDigest } from '../../protocol/keys.ts'
+import { decodeHello, encodeTime, encodeWelcome } from '../../protocol/messages.ts'
+import { digestOf, timeStructure } from '../../protocol/structures.ts'
+import { formatTopic } from '../../protocol/topics.ts'
+import type { Core } from '../core.ts'
+import { isBeyondJournal } from '../marks.ts'
+import { NO_SLOT, refuse, send, sendSlot } from './answers.ts'
+import type { Session } from './session.ts'
+import { adoptChannels } from './session.ts'
+
+/** Answers `up/hello` with `down/welcome` and one `down/slot` per channel. */
+export function takeHello(core: Core, session: Session, payload: Uint8Array): void {
+  const hello = decodeHello(payload)
+  if (!hello) {
+    refuse(core, session, NO_SLOT, 'hello', 'malformed')
+    return
+  }
+  if (hello.mark && core.marks.isOurs(hello.mark)) {
+    const { lives } = core.state
+    if (isBeyondJournal(hello.mark, lives, core.writer.position())) raiseFence(core, session)
+  }
+  greet(core, session)
+}
+
+/** Older commitments still settle, but buy no new supply until a checkpoint. */
+function raiseFence(core: Core, session: Session): void {
+  const { fleet, device } = session
+  core.ports.log('warn', 'a device has seen later state than this store holds: fence raised', {
+    fleet,
+    device,
+  })
+  core.writer.record({ kind: 'fence' })
+}
+
+function greet(core: Core, session: Session): void {
+  const { state } = core
+  adoptChannels(session, state.cold.device(session.fleet, session.device))
+  session.greeted = true
+  session.start.clear()
+  session.cloneSuspected.clear()
+  const units = session.channels.map((channel) => state.cold.channel(channel).unit)
+  for (const [slot, channel] of session.channels.entries()) {
+    const { epoch, index } = state.hot.register(channel)
+    session.start.set(slot, { epoch, index })
+  }
+  const timeSeconds = Math.floor(core.ports.clock.nowMs() / 1_000)
+  const tariffs = core.tariffs.comingFor(units, timeSeconds)
+  core.writer.whenDurable(() => {
+    const mark = core.marks.at(core.writer.position())
+    const slots = session.channels.length
+    send(core, session, 'welcome', encodeWelcome({ timeSeconds, mark, tariffs, slots }))
+  })
+  for (const slot of session.channels.keys()) sendSlot(core, session, slot)
+}
+
+/** A device whose clock is off gets signed time for its nonce, and nothing else. */
+export function sendTime(core: Core, fleet: string, device: string, nonce: Uint8Array): void {
+  const time = Math.floor(core.ports.clock.nowMs() / 1_000)
+  const value = { gateway: core.config.gateway, nonce, time }
+  const signature = signDigest(core.key, digestOf(core.state.domain, timeStructure, value))
+  core.counters.timesSigned += 1
+  const topic = formatTopic({ kind: 'down', fleet, device, name: 'welcome' })
+  core.link.publish(topic, encodeTime({ value, signature }), { retain: false })
+}

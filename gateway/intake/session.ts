@@ -1,0 +1,62 @@
+/**
+ * What the gateway remembers of one connected device, for as long as it is connected.
+ * @module
+ */
+import {
+  CHANNELS_PER_DEVICE_MAX,
+  STRIKE_WINDOW_SECONDS,
+  STRIKES_MAX,
+} from '../../protocol/limits.ts'
+import type { SupplyState } from '../../protocol/messages.ts'
+import type { ColdDevice } from '../state/cold.ts'
+
+export type Session = {
+  readonly id: string
+  readonly fleet: string
+  readonly device: string
+  /** True once `hello` was answered; before that no slot is known. */
+  greeted: boolean
+  /** Channel number of each slot. */
+  channels: readonly number[]
+  /** What each slot was given when the session began: words below it come from a copy. */
+  readonly start: Map<number, { readonly epoch: number; readonly index: number }>
+  readonly cloneSuspected: Set<number>
+  /** What the device was last told, so that only changes are sent. */
+  readonly supply: Map<number, SupplyState>
+  /** Register that the device last reported for each slot. */
+  readonly registers: Map<number, bigint>
+  /** Monotonic times of recent strikes. */
+  strikesMs: number[]
+}
+
+export function openSession(id: string, fleet: string, device: string): Session {
+  return {
+    id,
+    fleet,
+    device,
+    greeted: false,
+    channels: [],
+    start: new Map(),
+    cloneSuspected: new Set(),
+    supply: new Map(),
+    registers: new Map(),
+    strikesMs: [],
+  }
+}
+
+/** Takes over the slots that a device has now. */
+export function adoptChannels(session: Session, record: ColdDevice | undefined): void {
+  session.channels = record?.channels.slice(0, CHANNELS_PER_DEVICE_MAX) ?? []
+}
+
+/** The channel behind a slot; undefined before `hello` and for slots that do not exist. */
+export function channelOf(session: Session, slot: number): number | undefined {
+  return session.greeted ? session.channels[slot] : undefined
+}
+
+/** Counts a strike; true when there were too many and the session must be closed. */
+export function strike(session: Session, nowMs: number): boolean {
+  const recent = session.strikesMs.filter((at) => nowMs - at < STRIKE_WINDOW_SECONDS * 1_000)
+  session.strikesMs = [...recent, nowMs]
+  return session.strikesMs.length >= STRIKES_MAX
+}

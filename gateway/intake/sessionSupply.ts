@@ -1,0 +1,62 @@
+/**
+ * Gathers the facts for a channel's supply and tells devices of changes that no tick brings about.
+ * @module
+ */
+
+import type { SupplyState } from '../../protocol/messages.ts'
+import { encodeSupply } from '../../protocol/messages.ts'
+import { formatTopic } from '../../protocol/topics.ts'
+import type { Core } from '../core.ts'
+import { FLAG_PAUSED, heldAmount, isClosed } from '../state/hotChannels.ts'
+import { decideSupply } from '../supply.ts'
+import type { Session } from './session.ts'
+
+const DAY_SECONDS = 86_400
+
+/** Supply of a channel as far as a session (absent: none is connected) is concerned. */
+export function supplyOf(
+  core: Core,
+  session: Session | undefined,
+  slot: number,
+  channel: number,
+): SupplyState {
+  const { hot, fencePosition } = core.state
+  const { columns } = hot
+  const nowSeconds = core.writer.seconds()
+  const price = columns.pricePerTick[channel] ?? 0n
+  const committed = (columns.epoch[channel] ?? 0) !== 0
+  return decideSupply({
+    nowSeconds,
+    closed: isClosed(hot, channel),
+    paused: ((columns.flags[channel] ?? 0) & FLAG_PAUSED) !== 0,
+    mandateExpirySeconds: columns.mandateExpirySeconds[channel] ?? 0,
+    commitmentExpirySeconds: columns.commitmentExpirySeconds[channel] ?? 0,
+    fenced: committed && (columns.checkpointPosition[channel] ?? 0) < fencePosition,
+    cloneSuspected: session?.cloneSuspected.has(slot) ?? false,
+    spentToday: spentToday(core, channel, nowSeconds),
+    creditAmount: BigInt(columns.creditTicks[channel] ?? 0) * price,
+    limitPerDay: columns.limitPerDay[channel] ?? 0n,
+    spaceLow: core.spaceLow(),
+  })
+}
+
+function spentToday(core: Core, channel: number, nowSeconds: number): bigint {
+  const { hot } = core.state
+  if (hot.columns.day[channel] !== Math.floor(nowSeconds / DAY_SECONDS)) return 0n
+  return heldAmount(hot, channel) - (hot.columns.dayStart[channel] ?? 0n)
+}
+
+/** Sends `down/supply` for every slot of a session whose supply is no longer what it was told. */
+export function tellSupply(core: Core, session: Session): void {
+  if (!session.greeted) return
+  for (const [slot, channel] of session.channels.entries()) {
+    const supply = supplyOf(core, session, slot, channel)
+    const told = session.supply.get(slot)
+    if (told?.level === supply.level && told.reason === supply.reason) continue
+    session.supply.set(slot, supply)
+    const { fleet, device } = session
+    const topic = formatTopic({ kind: 'down', fleet, device, name: 'supply' })
+    const payload = encodeSupply({ slot, supply })
+    core.writer.whenDurable(() => core.link.publish(topic, payload, { retain: false }))
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Who may log in: devices and fleets by a signed Connect, people's tools by a static credential.
+ * @module
+ */
+
+import type { Identity } from '../protocol/access.ts'
+import { bytesToHex } from '../protocol/bytes.ts'
+import { checkConnect } from '../protocol/connect.ts'
+import { FLEET_ITSELF } from '../protocol/ids.ts'
+import { parsePublicKey } from '../protocol/keys.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../protocol/limits.ts'
+import type { ConnectRequest } from './broker/broker.ts'
+import type { Core } from './core.ts'
+
+export type Login = {
+  readonly authenticate: (
+    request: ConnectRequest,
+  ) => Promise<Identity | { readonly refused: string }>
+  /** The nonce of the last login of a device whose clock was off. */
+  readonly takeNonce: (fleet: string, device: string) => Uint8Array | undefined
+}
+
+/** Checks a static credential; undefined when it is wrong. */
+export type CheckCredential = (
+  username: string,
+  password: Uint8Array,
+) => Promise<Identity | undefined>
+
+/** More nonces than this within twice the tolerance are a flood: the oldest are forgotten. */
+const NONCES_MAX = 200_000
+const STALE_MAX = 10_000
+
+export function createLogin(core: Core, checkCredential: CheckCredential): Login {
+  const nonces = new Map<string, number>()
+  const stale = new Map<string, Uint8Array>()
+  const nowSeconds = () => Math.floor(core.ports.clock.nowMs() / 1_000)
+  const remember = (nonce: Uint8Array) => {
+    forgetNonces(nonces, nowSeconds())
+    nonces.set(bytesToHex(nonce), nowSeconds())
+  }
+  const authenticate: Login['authenticate'] = async (request) => {
+    const username = request.username ?? ''
+    const password = request.password ?? new Uint8Array()
+    if (!username.includes('/')) return { refused: 'bad_credential' }
+    if (username !== request.clientId) {
+      return (await checkCredential(username, password)) ?? { refused: 'bad_credential' }
+    }
+    const verdict = checkConnect(
+      {
+        domain: core.state.domain,
+        gateway: core.config.gateway,
+        clientId: request.clientId,
+        username,
+        keyOf: (fleet, device) => keyOf(core, fleet, device),
+        isNonceUsed: (nonce) => nonces.has(bytesToHex(nonce)),
+        nowSeconds: nowSeconds(),
+      },
+      password,
+      core.verify,
+    )
+    if (verdict.kind === 'refused') return { refused: verdict.reason }
+    const { fleet, device, nonce } = verdict.connect
+    if (verdict.kind === 'stale_clock') {
+      if (stale.size >= STALE_MAX) stale.clear()
+      stale.set(`${fleet}/${device}`, nonce)
+      return { kind: 'stale_clock', fleet, device }
+    }
+    remember(nonce)
+    core.counters.connects += 1
+    return device === FLEET_ITSELF ? { kind: 'fleet', fleet } : { kind: 'device', fleet, device }
+  }
+  return {
+    authenticate,
+    takeNonce: (fleet, device) => {
+      const name = `${fleet}/${device}`
+      const nonce = stale.get(name)
+      stale.delete(name)
+      return nonce
+    },
+  }
+}
+
+function keyOf(core: Core, fleet: string, device: string) {
+  const encoded =
+    device === FLEET_ITSELF
+      ? core.state.fleets.get(fleet)?.signerKey
+      : core.state.cold.device(fleet, device)?.key
+  return encoded && parsePublicKey(encoded)
+}
+
+/** Nonces are remembered for twice the tolerance: no token is valid for longer. */
+function forgetNonces(nonces: Map<string, number>, nowSeconds: number): void {
+  for (const [nonce, at] of nonces) {
+    if (nowSeconds - at <= 2 * CLOCK_TOLERANCE_SECONDS && nonces.size < NONCES_MAX) return
+    nonces.delete(nonce)
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * When a channel is settled: pure policy over what it owes and when its evidence runs out.
+ * @module
+ */
+
+export type SettlementPolicy = {
+  readonly minimumAmount: bigint
+  readonly expiryMarginSeconds: number
+}
+
+export type Owing = {
+  /** Accepted and not yet paid by the ledger. */
+  readonly exposure: bigint
+  readonly closed: boolean
+  readonly claimUntilSeconds: number
+}
+
+/** True when the channel belongs into the settlement that is formed now. */
+export function isDue(owing: Owing, policy: SettlementPolicy, nowSeconds: number): boolean {
+  if (owing.exposure <= 0n) return false
+  if (owing.exposure >= policy.minimumAmount || owing.closed) return true
+  return owing.claimUntilSeconds - nowSeconds <= policy.expiryMarginSeconds
+}

@@ -1,0 +1,132 @@
+/**
+ * Periodic settlement: due channels become an outbox entry in the journal, then claims at the
+ * ledger, then a journaled answer. What is found in the outbox after a restart is submitted again
+ * under its own key.
+ * @module
+ */
+import type { Claim, ClaimResult } from '../../ledger/ledger.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex } from '../../protocol/bytes.ts'
+import { WORD_BYTES } from '../../protocol/chain.ts'
+import { CHECKPOINT } from '../../protocol/structures.ts'
+import type { Core } from '../core.ts'
+import type { SettledItem, SettlementItem } from '../state/events.ts'
+import { heldAmount, isClosed } from '../state/hotChannels.ts'
+import type { Outstanding } from '../state/state.ts'
+import { isDue } from './policy.ts'
+
+/** Channels in one submission: one journal entry of about 200 KB. */
+const ITEMS_MAX = 4_096
+const KEY_BYTES = 16
+
+export type SettlementSummary = {
+  readonly channels: number
+  /** Minor units that the ledger paid by this settlement. */
+  readonly paid: bigint
+  readonly refused: number
+}
+
+/** Settles everything that is due; one run at a time. */
+export async function settleDue(core: Core): Promise<SettlementSummary> {
+  let summary: SettlementSummary = { channels: 0, paid: 0n, refused: 0 }
+  const due = dueItems(core)
+  for (let from = 0; from < due.length; from += ITEMS_MAX) {
+    const items = due.slice(from, from + ITEMS_MAX)
+    const key = core.ports.random.bytes(KEY_BYTES)
+    core.writer.record({ kind: 'submitted', key, items })
+    await core.writer.drained()
+    summary = add(summary, await submit(core, { key, items }))
+  }
+  return summary
+}
+
+/** Submits again what a previous run left unanswered. */
+export async function settleOutbox(core: Core): Promise<void> {
+  for (const outstanding of [...core.state.outbox.values()]) await submit(core, outstanding)
+}
+
+function add(a: SettlementSummary, b: SettlementSummary): SettlementSummary {
+  return {
+    channels: a.channels + b.channels,
+    paid: a.paid + b.paid,
+    refused: a.refused + b.refused,
+  }
+}
+
+function dueItems(core: Core): readonly SettlementItem[] {
+  const { hot, quarantine } = core.state
+  const nowSeconds = core.writer.seconds()
+  const items: SettlementItem[] = []
+  for (let channel = 0; channel < hot.count(); channel++) {
+    const exposure = heldAmount(hot, channel) - (hot.columns.paid[channel] ?? 0n)
+    const claimUntilSeconds = hot.columns.claimUntilSeconds[channel] ?? 0
+    const owing = { exposure, claimUntilSeconds, closed: isClosed(hot, channel) }
+    if (quarantine.has(channel) || !isDue(owing, core.config.settlement, nowSeconds)) continue
+    items.push(itemOf(core, channel))
+  }
+  return items
+}
+
+function itemOf(core: Core, channel: number): SettlementItem {
+  const { columns } = core.state.hot
+  return {
+    channel,
+    epoch: columns.epoch[channel] ?? 0,
+    index: columns.index[channel] ?? 0,
+    word: columns.word.slice(channel * WORD_BYTES, (channel + 1) * WORD_BYTES),
+  }
+}
+
+async function submit(core: Core, outstanding: Outstanding): Promise<SettlementSummary> {
+  const claims = outstanding.items.map((item) => claimOf(core, item))
+  const results = await core.ledger.submit(claims, bytesToHex(outstanding.key))
+  const items = outstanding.items.map((item, place) =>
+    settledItem(item, present(results[place], 'the ledger answers every claim')),
+  )
+  core.writer.record({ kind: 'settled', key: outstanding.key, items })
+  await core.writer.drained()
+  logRefusals(core, items)
+  return {
+    channels: items.length,
+    paid: results.reduce((sum, result) => sum + result.paid, 0n),
+    refused: items.filter((item) => item.refused !== undefined).length,
+  }
+}
+
+/** The evidence for one channel: its mandate, the held word's own commitment, and the word. */
+function claimOf(core: Core, item: SettlementItem): Claim {
+  const { cold } = core.state
+  const commitment = present(
+    cold.commitment(item.channel, item.epoch),
+    'a settlement item has its commitment',
+  )
+  if (item.index === 0) {
+    const isEvidence = commitment.value.kind === CHECKPOINT
+    present(isEvidence || undefined, 'a renewal without a word of its own is never claimed')
+  }
+  return {
+    channel: cold.channel(item.channel).channel,
+    mandate: present(cold.mandate(item.channel), 'an open channel has a mandate'),
+    commitment,
+    index: item.index,
+    word: item.word,
+  }
+}
+
+function settledItem(item: SettlementItem, result: ClaimResult): SettledItem {
+  const refused = result.status === 'refused' ? (result.reason ?? 'refused') : undefined
+  return { channel: item.channel, paid: result.cumulative, refused }
+}
+
+function logRefusals(core: Core, items: readonly SettledItem[]): void {
+  for (const { channel, refused } of items) {
+    if (refused === undefined) continue
+    const { fleet, device } = core.state.cold.channel(channel)
+    core.ports.log('error', 'the ledger refused a claim; the rest was settled', {
+      fleet,
+      device,
+      channel,
+      reason: refused,
+    })
+  }
+}

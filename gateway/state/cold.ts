@@ -1,0 +1,167 @@
+/**
+ * Cold state: what a tick does not need. Records are written once and replaced whole, keyed so that
+ * replaying the journal over a newer store ends in the same records. What an entry not yet durable
+ * in the journal wrote stays in an overlay, so the store never knows more than the journal.
+ * @module
+ */
+import type { KeyValue } from '../../ports/index.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, concatBytes, utf8ToBytes } from '../../protocol/bytes.ts'
+import type { WireValue } from '../../protocol/cbor.ts'
+import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
+import type { Channel, Commitment, Mandate, Signed } from '../../protocol/structures.ts'
+import {
+  channelStructure,
+  commitmentStructure,
+  fromWire,
+  mandateStructure,
+  signedFromWire,
+  signedToWire,
+  toWire,
+} from '../../protocol/structures.ts'
+import { Row } from './eventCodec.ts'
+
+export type ColdChannel = {
+  readonly fleet: string
+  readonly device: string
+  readonly slot: number
+  readonly unit: string
+  readonly channelId: Uint8Array
+  readonly channel: Channel
+}
+
+export type ColdDevice = {
+  /** Algorithm byte and key. */
+  readonly key: Uint8Array
+  /** Channel number of each slot. */
+  readonly channels: readonly number[]
+}
+
+export type ColdStore = {
+  readonly device: (fleet: string, device: string) => ColdDevice | undefined
+  readonly putDevice: (fleet: string, device: string, record: ColdDevice) => void
+  readonly channel: (channel: number) => ColdChannel
+  readonly putChannel: (channel: number, record: ColdChannel) => void
+  readonly numberOf: (channelId: Uint8Array) => number | undefined
+  readonly mandate: (channel: number) => Signed<Mandate> | undefined
+  readonly putMandate: (channel: number, mandate: Signed<Mandate>) => void
+  readonly commitment: (channel: number, epoch: number) => Signed<Commitment> | undefined
+  readonly putCommitment: (channel: number, commitment: Signed<Commitment>) => void
+  /** Forgets the commitments below `epoch`. */
+  readonly dropCommitments: (channel: number, epoch: number) => void
+  /** Closes the batch that the next flush of the journal makes durable. */
+  readonly seal: () => void
+  /** Hands the sealed batch to the store; call when the journal holds what led to it. */
+  readonly write: () => Promise<void>
+}
+
+const RECORD_BYTES_MAX = 16_384
+
+/** Records by hex key; undefined stands for a deletion. */
+type Overlay = Map<string, readonly [Uint8Array, Uint8Array | undefined]>
+
+export function coldStore(store: KeyValue): ColdStore {
+  const overlay: Overlay = new Map()
+  const sealed: Overlay = new Map()
+  const get = (key: Uint8Array): Row | undefined => {
+    const name = bytesToHex(key)
+    const waiting = overlay.get(name) ?? sealed.get(name)
+    const bytes = waiting ? waiting[1] : store.get(key)
+    return bytes && new Row(present(decodeCbor(bytes, RECORD_BYTES_MAX), 'a record is well formed'))
+  }
+  const put = (key: Uint8Array, value: WireValue) =>
+    overlay.set(bytesToHex(key), [key, encodeCbor(value)])
+  return {
+    ...devices(get, put),
+    ...channels(get, put),
+    ...signed(get, put),
+    dropCommitments: (channel, epoch) => {
+      const from = numberKey('k', channel, 0)
+      for (const [key] of store.range(from, numberKey('k', channel, epoch))) {
+        overlay.set(bytesToHex(key), [key, undefined])
+      }
+    },
+    seal: () => {
+      for (const [name, entry] of overlay) sealed.set(name, entry)
+      overlay.clear()
+    },
+    write: async () => {
+      if (sealed.size === 0) return
+      const entries = [...sealed.values()]
+      sealed.clear()
+      await store.write(entries)
+    },
+  }
+}
+
+type Get = (key: Uint8Array) => Row | undefined
+type Put = (key: Uint8Array, value: WireValue) => void
+
+function devices(get: Get, put: Put): Pick<ColdStore, 'device' | 'putDevice'> {
+  return {
+    device: (fleet, device) => {
+      const row = get(nameKey('d', `${fleet}/${device}`))
+      return row && { key: row.bytes(), channels: row.rows((one) => one.integer()) }
+    },
+    putDevice: (fleet, device, record) =>
+      put(nameKey('d', `${fleet}/${device}`), [record.key, record.channels.map((one) => [one])]),
+  }
+}
+
+function channels(get: Get, put: Put): Pick<ColdStore, 'channel' | 'putChannel' | 'numberOf'> {
+  return {
+    channel: (channel) => readChannel(present(get(numberKey('c', channel)), 'the channel exists')),
+    putChannel: (channel, record) => {
+      const { fleet, device, slot, unit, channelId } = record
+      const fields = toWire(channelStructure, record.channel)
+      put(numberKey('c', channel), [fleet, device, slot, unit, channelId, fields])
+      put(concatBytes(utf8ToBytes('i'), channelId), [channel])
+    },
+    numberOf: (channelId) => get(concatBytes(utf8ToBytes('i'), channelId))?.integer(),
+  }
+}
+
+function readChannel(row: Row): ColdChannel {
+  return {
+    fleet: row.text(),
+    device: row.text(),
+    slot: row.integer(),
+    unit: row.text(),
+    channelId: row.bytes(),
+    channel: present(fromWire(channelStructure, row.next()), 'a stored channel is whole'),
+  }
+}
+
+type SignedRecords = Pick<ColdStore, 'mandate' | 'putMandate' | 'commitment' | 'putCommitment'>
+
+function signed(get: Get, put: Put): SignedRecords {
+  return {
+    mandate: (channel) => {
+      const row = get(numberKey('n', channel))
+      return row && signedFromWire(mandateStructure, row.next())
+    },
+    putMandate: (channel, mandate) =>
+      put(numberKey('n', channel), [signedToWire(mandateStructure, mandate)]),
+    commitment: (channel, epoch) => {
+      const row = get(numberKey('k', channel, epoch))
+      return row && signedFromWire(commitmentStructure, row.next())
+    },
+    putCommitment: (channel, commitment) =>
+      put(numberKey('k', channel, commitment.value.epoch), [
+        signedToWire(commitmentStructure, commitment),
+      ]),
+  }
+}
+
+function nameKey(prefix: string, name: string): Uint8Array {
+  return utf8ToBytes(`${prefix}${name}`)
+}
+
+/** Big-endian numbers, so that ranges are in order. */
+function numberKey(prefix: string, ...numbers: readonly number[]): Uint8Array {
+  const key = new Uint8Array(1 + 4 * numbers.length)
+  key.set(utf8ToBytes(prefix))
+  const view = new DataView(key.buffer)
+  for (const [place, number] of numbers.entries()) view.setUint32(1 + 4 * place, number)
+  return key
+}

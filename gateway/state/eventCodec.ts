@@ -1,0 +1,181 @@
+/**
+ * Events as CBOR arrays: kind, then the fields in order. The journal's hash vouches for what is
+ * read back, so an unexpected shape is a bug or a newer version, and an assertion.
+ * @module
+ */
+import { assert, present } from '../../protocol/assert.ts'
+import type { WireValue } from '../../protocol/cbor.ts'
+import { decodeCbor } from '../../protocol/cbor.ts'
+import {
+  channelStructure,
+  commitmentStructure,
+  fromWire,
+  mandateStructure,
+  signedFromWire,
+  signedToWire,
+  toWire,
+} from '../../protocol/structures.ts'
+import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
+
+export function eventToWire(event: GatewayEvent): WireValue {
+  switch (event.kind) {
+    case 'life':
+      return ['life', event.life]
+    case 'fleet':
+      return ['fleet', event.fleet, event.signerKey, event.ownerKey ?? null, event.allocation]
+    case 'device':
+      return ['device', event.fleet, event.device, event.key]
+    case 'channel': {
+      const channel = toWire(channelStructure, event.channel)
+      return ['channel', event.fleet, event.device, event.slot, event.unit, channel]
+    }
+    case 'mandate':
+      return ['mandate', event.channel, signedToWire(mandateStructure, event.mandate)]
+    case 'commitment': {
+      const commitment = signedToWire(commitmentStructure, event.commitment)
+      return ['commitment', event.channel, commitment, event.creditTicks]
+    }
+    case 'closed':
+      return ['closed', event.channel]
+    case 'paused':
+      return ['paused', event.channel, event.paused]
+    case 'fence':
+      return ['fence']
+    case 'submitted':
+      return ['submitted', event.key, event.items.map(itemToWire)]
+    case 'settled':
+      return ['settled', event.key, event.items.map(settledToWire)]
+    case 'credential':
+      return ['credential', event.fleet, event.name, event.record]
+  }
+}
+
+function itemToWire(item: SettlementItem): WireValue {
+  return [item.channel, item.epoch, item.index, item.word]
+}
+
+function settledToWire(item: SettledItem): WireValue {
+  return [item.channel, item.paid, item.refused ?? null]
+}
+
+/** Reads what `eventToWire` wrote. */
+export function decodeEvent(bytes: Uint8Array, maxBytes: number): GatewayEvent {
+  const row = new Row(present(decodeCbor(bytes, maxBytes), 'a journal event is well formed'))
+  const read = readers[row.text() as GatewayEvent['kind']]
+  assert(read !== undefined, 'a journal event is of a known kind')
+  return read(row)
+}
+
+const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayEvent } = {
+  life: (row) => ({ kind: 'life', life: row.bytes() }),
+  fleet: (row) => ({
+    kind: 'fleet',
+    fleet: row.text(),
+    signerKey: row.bytes(),
+    ownerKey: row.optionalBytes(),
+    allocation: row.bytes(),
+  }),
+  device: (row) => ({ kind: 'device', fleet: row.text(), device: row.text(), key: row.bytes() }),
+  channel: (row) => ({
+    kind: 'channel',
+    fleet: row.text(),
+    device: row.text(),
+    slot: row.integer(),
+    unit: row.text(),
+    channel: present(fromWire(channelStructure, row.next()), 'a journaled channel'),
+  }),
+  mandate: (row) => ({
+    kind: 'mandate',
+    channel: row.integer(),
+    mandate: present(signedFromWire(mandateStructure, row.next()), 'a journaled mandate'),
+  }),
+  commitment: (row) => ({
+    kind: 'commitment',
+    channel: row.integer(),
+    commitment: present(signedFromWire(commitmentStructure, row.next()), 'a journaled commitment'),
+    creditTicks: row.integer(),
+  }),
+  closed: (row) => ({ kind: 'closed', channel: row.integer() }),
+  paused: (row) => ({ kind: 'paused', channel: row.integer(), paused: row.next() === true }),
+  fence: () => ({ kind: 'fence' }),
+  submitted: (row) => ({
+    kind: 'submitted',
+    key: row.bytes(),
+    items: row.rows((item) => ({
+      channel: item.integer(),
+      epoch: item.integer(),
+      index: item.integer(),
+      word: item.bytes(),
+    })),
+  }),
+  settled: (row) => ({
+    kind: 'settled',
+    key: row.bytes(),
+    items: row.rows((item) => ({
+      channel: item.integer(),
+      paid: item.amount(),
+      refused: item.optionalText(),
+    })),
+  }),
+  credential: (row) => ({
+    kind: 'credential',
+    fleet: row.text(),
+    name: row.text(),
+    record: row.text(),
+  }),
+}
+
+/** Reads the fields of a CBOR array one after the other. */
+export class Row {
+  private place = 0
+  private readonly values: readonly WireValue[]
+
+  constructor(wire: WireValue) {
+    assert(Array.isArray(wire), 'a row is an array')
+    this.values = wire
+  }
+
+  next(): WireValue {
+    return present(this.values[this.place++], 'a row has all its fields')
+  }
+
+  text(): string {
+    const value = this.next()
+    assert(typeof value === 'string', 'the field is text')
+    return value
+  }
+
+  optionalText(): string | undefined {
+    const value = this.next()
+    assert(value === null || typeof value === 'string', 'the field is text or null')
+    return value ?? undefined
+  }
+
+  bytes(): Uint8Array {
+    const value = this.next()
+    assert(value instanceof Uint8Array, 'the field is bytes')
+    return value
+  }
+
+  optionalBytes(): Uint8Array | undefined {
+    const value = this.next()
+    assert(value === null || value instanceof Uint8Array, 'the field is bytes or null')
+    return value ?? undefined
+  }
+
+  integer(): number {
+    return Number(this.amount())
+  }
+
+  amount(): bigint {
+    const value = this.next()
+    assert(typeof value === 'number' || typeof value === 'bigint', 'the field is an integer')
+    return BigInt(value)
+  }
+
+  rows<T>(read: (row: Row) => T): readonly T[] {
+    const value = this.next()
+    assert(Array.isArray(value), 'the field is a list')
+    return value.map((one: WireValue) => read(new Row(one)))
+  }
+}

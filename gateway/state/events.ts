@@ -1,0 +1,73 @@
+/**
+ * Every change of the gateway's state as a value. State is the fold of its events and moves.
+ * @module
+ */
+import type { Channel, Commitment, Mandate, Signed } from '../../protocol/structures.ts'
+
+/** What is handed to the ledger for one channel: its state when the settlement was formed. */
+export type SettlementItem = {
+  readonly channel: number
+  readonly epoch: number
+  readonly index: number
+  readonly word: Uint8Array
+}
+
+/** What the ledger answered for one channel. */
+export type SettledItem = {
+  readonly channel: number
+  /** Cumulative amount that the ledger has paid for this channel. */
+  readonly paid: bigint
+  /** Why the ledger refused this item; it stays out of settlements until the channel moves. */
+  readonly refused: string | undefined
+}
+
+export type GatewayEvent =
+  | { readonly kind: 'life'; readonly life: Uint8Array }
+  | {
+      readonly kind: 'fleet'
+      readonly fleet: string
+      readonly signerKey: Uint8Array
+      readonly ownerKey: Uint8Array | undefined
+      readonly allocation: Uint8Array
+    }
+  | {
+      readonly kind: 'device'
+      readonly fleet: string
+      readonly device: string
+      readonly key: Uint8Array
+    }
+  | {
+      readonly kind: 'channel'
+      readonly fleet: string
+      readonly device: string
+      readonly slot: number
+      readonly unit: string
+      readonly channel: Channel
+    }
+  | { readonly kind: 'mandate'; readonly channel: number; readonly mandate: Signed<Mandate> }
+  | {
+      readonly kind: 'commitment'
+      readonly channel: number
+      readonly commitment: Signed<Commitment>
+      readonly creditTicks: number
+    }
+  | { readonly kind: 'closed'; readonly channel: number }
+  | { readonly kind: 'paused'; readonly channel: number; readonly paused: boolean }
+  | { readonly kind: 'fence' }
+  | {
+      readonly kind: 'submitted'
+      readonly key: Uint8Array
+      readonly items: readonly SettlementItem[]
+    }
+  | {
+      readonly kind: 'settled'
+      readonly key: Uint8Array
+      readonly items: readonly SettledItem[]
+    }
+  | {
+      readonly kind: 'credential'
+      readonly fleet: string
+      readonly name: string
+      /** JSON of the hashed credential; empty when it is revoked. */
+      readonly record: string
+    }

@@ -1,0 +1,242 @@
+/**
+ * Hot state: what every tick reads and writes, in typed arrays indexed by channel number. A
+ * device's channels get neighbouring numbers, so one message touches one stretch of memory.
+ * Everything else about a channel is cold.
+ * @module
+ */
+import { assert } from '../../protocol/assert.ts'
+import { BIND_BYTES, WORD_BYTES } from '../../protocol/chain.ts'
+import type { Register } from '../../protocol/channel.ts'
+import { HASH_BUDGET_BURST } from '../../protocol/limits.ts'
+
+/** Bytes a channel takes: the sum of the columns below. */
+const layout = {
+  epoch: { make: (n: number) => new Uint32Array(n), width: 1 },
+  index: { make: (n: number) => new Uint32Array(n), width: 1 },
+  length: { make: (n: number) => new Uint32Array(n), width: 1 },
+  pendingEpoch: { make: (n: number) => new Uint32Array(n), width: 1 },
+  pendingLength: { make: (n: number) => new Uint32Array(n), width: 1 },
+  claimUntilSeconds: { make: (n: number) => new Float64Array(n), width: 1 },
+  /** Supply ends at the earlier of mandate's and commitment's expiry. */
+  mandateExpirySeconds: { make: (n: number) => new Float64Array(n), width: 1 },
+  commitmentExpirySeconds: { make: (n: number) => new Float64Array(n), width: 1 },
+  pendingExpirySeconds: { make: (n: number) => new Float64Array(n), width: 1 },
+  base: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  pricePerTick: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  unitsPerTick: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  startReading: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  /** Register at which the channel was opened. */
+  firstReading: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  pendingPrice: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  pendingUnits: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  /** Cumulative amount that the ledger has paid. */
+  paid: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  limitPerDay: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  /** Amount that was held when `day` began. */
+  dayStart: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  day: { make: (n: number) => new Uint32Array(n), width: 1 },
+  creditTicks: { make: (n: number) => new Uint32Array(n), width: 1 },
+  /** Journal position of the last checkpoint: older than the fence means no new supply. */
+  checkpointPosition: { make: (n: number) => new Float64Array(n), width: 1 },
+  /** Tokens of the channel's hash budget and when they were counted (monotonic; not restored). */
+  hashTokens: { make: (n: number) => new Float32Array(n).fill(HASH_BUDGET_BURST), width: 1 },
+  hashAtMs: { make: (n: number) => new Float64Array(n), width: 1 },
+  /** Index in the list of allocations. */
+  allocation: { make: (n: number) => new Uint16Array(n), width: 1 },
+  slot: { make: (n: number) => new Uint8Array(n), width: 1 },
+  flags: { make: (n: number) => new Uint8Array(n), width: 1 },
+  word: { make: (n: number) => new Uint8Array(n), width: WORD_BYTES },
+  bind: { make: (n: number) => new Uint8Array(n), width: BIND_BYTES },
+  pendingRoot: { make: (n: number) => new Uint8Array(n), width: WORD_BYTES },
+  pendingBind: { make: (n: number) => new Uint8Array(n), width: BIND_BYTES },
+} as const
+
+export type Columns = { [Name in keyof typeof layout]: ReturnType<(typeof layout)[Name]['make']> }
+
+const names = Object.keys(layout) as (keyof Columns)[]
+
+export const FLAG_CLOSED = 1
+export const FLAG_PAUSED = 2
+
+/** Bytes of hot state that one channel takes. */
+export const HOT_BYTES = names.reduce((sum, name) => {
+  const { make, width } = layout[name]
+  return sum + make(1).BYTES_PER_ELEMENT * width
+}, 0)
+
+/** A channel number is a plain index, given out in order and never reused. */
+export type HotChannels = {
+  readonly columns: Columns
+  readonly count: () => number
+  /** Adds `channels` empty ones and returns the number of the first. */
+  readonly add: (channels: number) => number
+  /** The register of one channel: a view that the next call moves elsewhere. */
+  readonly register: (channel: number) => Register
+  /** All columns as one block, for a snapshot. */
+  readonly serialise: () => Uint8Array
+}
+
+/** Empty hot state, or the one that `serialise` wrote. */
+export function hotChannels(serialised?: Uint8Array): HotChannels {
+  let count = serialised ? serialised.length / HOT_BYTES : 0
+  assert(Number.isInteger(count), 'a snapshot holds whole channels')
+  let capacity = Math.max(64, count)
+  const columns = makeColumns(capacity)
+  if (serialised) {
+    readColumns(columns, serialised, count)
+    columns.hashTokens.fill(HASH_BUDGET_BURST)
+    columns.hashAtMs.fill(0)
+  }
+  const view = new RegisterView(columns)
+  const grow = (needed: number) => {
+    capacity = Math.max(needed, capacity * 2)
+    const larger = makeColumns(capacity)
+    for (const name of names) (larger[name] as Uint8Array).set(columns[name] as Uint8Array)
+    Object.assign(columns, larger)
+  }
+  return {
+    columns,
+    count: () => count,
+    add: (channels) => {
+      if (count + channels > capacity) grow(count + channels)
+      count += channels
+      return count - channels
+    },
+    register: (channel) => view.at(channel),
+    serialise: () => writeColumns(columns, count),
+  }
+}
+
+function makeColumns(capacity: number): Columns {
+  return Object.fromEntries(
+    names.map((name) => [name, layout[name].make(capacity * layout[name].width)]),
+  ) as Columns
+}
+
+function columnBytes(columns: Columns, name: keyof Columns, count: number): Uint8Array {
+  const column = columns[name]
+  const bytes = column.BYTES_PER_ELEMENT * layout[name].width * count
+  return new Uint8Array(column.buffer, column.byteOffset, bytes)
+}
+
+function writeColumns(columns: Columns, count: number): Uint8Array {
+  const block = new Uint8Array(HOT_BYTES * count)
+  let offset = 0
+  for (const name of names) {
+    const bytes = columnBytes(columns, name, count)
+    block.set(bytes, offset)
+    offset += bytes.length
+  }
+  return block
+}
+
+function readColumns(columns: Columns, block: Uint8Array, count: number): void {
+  let offset = 0
+  for (const name of names) {
+    const bytes = columnBytes(columns, name, count)
+    bytes.set(block.subarray(offset, offset + bytes.length))
+    offset += bytes.length
+  }
+}
+
+/** One object for all channels: a tick allocates nothing here. */
+class RegisterView implements Register {
+  private channel = 0
+  private readonly columns: Columns
+
+  constructor(columns: Columns) {
+    this.columns = columns
+  }
+
+  at(channel: number): this {
+    this.channel = channel
+    return this
+  }
+
+  get epoch() {
+    return this.number('epoch')
+  }
+  get index() {
+    return this.number('index')
+  }
+  get length() {
+    return this.number('length')
+  }
+  get word() {
+    return this.bytes('word', WORD_BYTES)
+  }
+  get bind() {
+    return this.bytes('bind', BIND_BYTES)
+  }
+  get pendingEpoch() {
+    return this.number('pendingEpoch')
+  }
+  get pendingLength() {
+    return this.number('pendingLength')
+  }
+  get pendingRoot() {
+    return this.bytes('pendingRoot', WORD_BYTES)
+  }
+  get pendingBind() {
+    return this.bytes('pendingBind', BIND_BYTES)
+  }
+  get claimUntilSeconds() {
+    return this.number('claimUntilSeconds')
+  }
+  get closed() {
+    return (this.number('flags') & FLAG_CLOSED) !== 0
+  }
+
+  private number(name: NumberColumn): number {
+    return this.columns[name][this.channel] ?? 0
+  }
+
+  private bytes(name: ByteColumn, width: number): Uint8Array {
+    return this.columns[name].subarray(this.channel * width, (this.channel + 1) * width)
+  }
+}
+
+type ColumnOf<T> = { [N in keyof Columns]: Columns[N] extends T ? N : never }[keyof Columns]
+type NumberColumn = ColumnOf<Uint8Array | Uint16Array | Uint32Array | Float64Array>
+type ByteColumn = 'word' | 'bind' | 'pendingRoot' | 'pendingBind'
+export type BigColumn = ColumnOf<BigUint64Array>
+
+/** Reads a 64-bit column; a missing element is a bug. */
+export function big(hot: HotChannels, name: BigColumn, channel: number): bigint {
+  const value = hot.columns[name][channel]
+  assert(value !== undefined, 'the channel exists')
+  return value
+}
+
+/** Cumulative amount of the held word. */
+export function heldAmount(hot: HotChannels, channel: number): bigint {
+  const index = BigInt(hot.columns.index[channel] ?? 0)
+  return big(hot, 'base', channel) + index * big(hot, 'pricePerTick', channel)
+}
+
+/** Register that the held word has reached. */
+export function heldReading(hot: HotChannels, channel: number): bigint {
+  const index = BigInt(hot.columns.index[channel] ?? 0)
+  return big(hot, 'startReading', channel) + index * big(hot, 'unitsPerTick', channel)
+}
+
+/** The highest worst case of the live commitments, never their sum; 0 before the first. */
+export function worstAmount(hot: HotChannels, channel: number): bigint {
+  const { columns } = hot
+  const length = BigInt(columns.length[channel] ?? 0)
+  const end = big(hot, 'base', channel) + length * big(hot, 'pricePerTick', channel)
+  if ((columns.pendingEpoch[channel] ?? 0) === 0) return end
+  const pendingLength = BigInt(columns.pendingLength[channel] ?? 0)
+  return end + pendingLength * big(hot, 'pendingPrice', channel)
+}
+
+/** What is set aside for this channel beyond what the ledger has paid for it. */
+export function reservedAmount(hot: HotChannels, channel: number): bigint {
+  const most = isClosed(hot, channel) ? heldAmount(hot, channel) : worstAmount(hot, channel)
+  const reserved = most - big(hot, 'paid', channel)
+  return reserved > 0n ? reserved : 0n
+}
+
+export function isClosed(hot: HotChannels, channel: number): boolean {
+  return ((hot.columns.flags[channel] ?? 0) & FLAG_CLOSED) !== 0
+}

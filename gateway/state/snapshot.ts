@@ -1,0 +1,128 @@
+/**
+ * Snapshots of the state, so that a restart replays only the journal's tail: one CBOR row for what
+ * is small, then the hot columns as they are.
+ * @module
+ */
+
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, concatBytes } from '../../protocol/bytes.ts'
+import type { WireValue } from '../../protocol/cbor.ts'
+import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
+import type { Domain } from '../../protocol/typedData.ts'
+import type { ColdStore } from './cold.ts'
+import { Row } from './eventCodec.ts'
+import { hotChannels, isClosed, reservedAmount } from './hotChannels.ts'
+import type { GatewayState } from './state.ts'
+import { allocationOf } from './state.ts'
+
+const SMALL_BYTES_MAX = 1 << 28
+
+/** The state before the first entry of the journal. */
+export function emptyState(domain: Domain, cold: ColdStore): GatewayState {
+  return {
+    domain,
+    hot: hotChannels(),
+    cold,
+    fleets: new Map(),
+    credentials: new Map(),
+    allocations: [],
+    lives: [],
+    fencePosition: 0,
+    outbox: new Map(),
+    quarantine: new Map(),
+    acceptedTicks: 0,
+    settlements: 0,
+    lastSettlementSeconds: 0,
+    commitments: { opened: 0, renewals: 0, checkpoints: 0 },
+  }
+}
+
+export function encodeState(state: GatewayState): Uint8Array {
+  const small = encodeCbor(smallToWire(state))
+  const length = new Uint8Array(4)
+  new DataView(length.buffer).setUint32(0, small.length)
+  return concatBytes(length, small, state.hot.serialise())
+}
+
+function smallToWire(state: GatewayState): WireValue {
+  const { opened, renewals, checkpoints } = state.commitments
+  return [
+    [...state.fleets].map(([name, one]) => [
+      name,
+      one.signerKey,
+      one.ownerKey ?? null,
+      one.allocation,
+    ]),
+    [...state.credentials].map(([name, record]) => [name, record]),
+    state.allocations.map((use) => [use.id, use.nextPosition]),
+    state.lives.map(({ life, position }) => [life, position]),
+    state.fencePosition,
+    [...state.outbox.values()].map(({ key, items }) => [
+      key,
+      items.map((item) => [item.channel, item.epoch, item.index, item.word]),
+    ]),
+    [...state.quarantine].map(([channel, reason]) => [channel, reason]),
+    state.acceptedTicks,
+    state.settlements,
+    state.lastSettlementSeconds,
+    opened,
+    renewals,
+    checkpoints,
+  ]
+}
+
+/** Reads what `encodeState` wrote and counts again what follows from the columns. */
+export function decodeState(domain: Domain, cold: ColdStore, bytes: Uint8Array): GatewayState {
+  const smallBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  const wire = decodeCbor(bytes.subarray(4, 4 + smallBytes), SMALL_BYTES_MAX)
+  const row = new Row(present(wire, 'a snapshot is well formed'))
+  const state: GatewayState = {
+    domain,
+    cold,
+    hot: hotChannels(bytes.slice(4 + smallBytes)),
+    fleets: new Map(row.rows((one) => [one.text(), readFleet(one)])),
+    credentials: new Map(row.rows((one) => [one.text(), one.text()])),
+    allocations: row.rows(readAllocation).slice(),
+    lives: row.rows((one) => ({ life: one.bytes(), position: one.integer() })).slice(),
+    fencePosition: row.integer(),
+    outbox: new Map(row.rows(readOutstanding)),
+    quarantine: new Map(row.rows((one) => [one.integer(), one.text()])),
+    acceptedTicks: row.integer(),
+    settlements: row.integer(),
+    lastSettlementSeconds: row.integer(),
+    commitments: {
+      opened: row.integer(),
+      renewals: row.integer(),
+      checkpoints: row.integer(),
+    },
+  }
+  countReservations(state)
+  return state
+}
+
+function readFleet(row: Row) {
+  return { signerKey: row.bytes(), ownerKey: row.optionalBytes(), allocation: row.bytes() }
+}
+
+function readAllocation(row: Row) {
+  return { id: row.bytes(), nextPosition: row.integer(), reserved: 0n, openChannels: 0 }
+}
+
+function readOutstanding(row: Row) {
+  const key = row.bytes()
+  const items = row.rows((one) => ({
+    channel: one.integer(),
+    epoch: one.integer(),
+    index: one.integer(),
+    word: one.bytes(),
+  }))
+  return [bytesToHex(key), { key, items }] as const
+}
+
+function countReservations(state: GatewayState): void {
+  for (let channel = 0; channel < state.hot.count(); channel++) {
+    const use = allocationOf(state, channel)
+    use.reserved += reservedAmount(state.hot, channel)
+    if (!isClosed(state.hot, channel)) use.openChannels += 1
+  }
+}

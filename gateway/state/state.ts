@@ -1,0 +1,323 @@
+/**
+ * The gateway's state and the one function that changes it: `applyEntry` folds the journal, live
+ * and at recovery alike. It judges nothing; what reaches it has been accepted.
+ * @module
+ */
+import { assert, present } from '../../protocol/assert.ts'
+import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
+import { BIND_BYTES, bindOf, WORD_BYTES } from '../../protocol/chain.ts'
+import type { Commitment, Mandate } from '../../protocol/structures.ts'
+import { CHECKPOINT, channelStructure, digestOf } from '../../protocol/structures.ts'
+import type { Domain } from '../../protocol/typedData.ts'
+import type { ColdStore } from './cold.ts'
+import type { Entry, Move } from './entries.ts'
+import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
+import type { HotChannels } from './hotChannels.ts'
+import { FLAG_CLOSED, FLAG_PAUSED, heldAmount, heldReading, reservedAmount } from './hotChannels.ts'
+
+export type Fleet = {
+  /** Algorithm byte and key. */
+  readonly signerKey: Uint8Array
+  readonly ownerKey: Uint8Array | undefined
+  readonly allocation: Uint8Array
+}
+
+export type Life = { readonly life: Uint8Array; readonly position: number }
+
+/** An allocation as this gateway uses it. */
+export type AllocationUse = {
+  readonly id: Uint8Array
+  /** Sum of the channels' reservations. */
+  reserved: bigint
+  /** Position that the next channel gets; never given twice. */
+  nextPosition: number
+  /** Open channels, for the fair share of what is free. */
+  openChannels: number
+}
+
+/** A settlement that was handed to the ledger and whose answer is not yet journaled. */
+export type Outstanding = { readonly key: Uint8Array; readonly items: readonly SettlementItem[] }
+
+export type GatewayState = {
+  readonly domain: Domain
+  readonly hot: HotChannels
+  readonly cold: ColdStore
+  readonly fleets: Map<string, Fleet>
+  /** JSON of hashed credentials by `fleet/name`. */
+  readonly credentials: Map<string, string>
+  readonly allocations: AllocationUse[]
+  readonly lives: Life[]
+  /** Commitments older than this journal position buy no supply; 0 when no fence was raised. */
+  fencePosition: number
+  readonly outbox: Map<string, Outstanding>
+  /** Settlement items that the ledger refused: channel number to reason. */
+  readonly quarantine: Map<number, string>
+  /** Ticks ever accepted, by the distance each moved its channel. */
+  acceptedTicks: number
+  settlements: number
+  lastSettlementSeconds: number
+  commitments: { opened: number; renewals: number; checkpoints: number }
+}
+
+const DAY_SECONDS = 86_400
+
+/** Folds one entry into the state. `position` is its journal position. */
+export function applyEntry(state: GatewayState, entry: Entry, position: number): void {
+  if (entry.kind === 'moves') {
+    for (const move of entry.moves) applyMove(state, move, entry.seconds)
+  } else {
+    applyEvent(state, entry.event, entry.seconds, position)
+  }
+}
+
+/** A channel's register moves up; a pending renewal whose word it shows becomes the running one. */
+export function applyMove(state: GatewayState, move: Move, seconds: number): void {
+  const { channel, epoch, index } = move
+  const { columns } = state.hot
+  const before = reservedAmount(state.hot, channel)
+  rollDay(state.hot, channel, seconds)
+  state.acceptedTicks += ticksMoved(state.hot, move)
+  if (columns.epoch[channel] !== epoch) promotePending(state.hot, channel, epoch)
+  assert(index >= (columns.index[channel] ?? 0), 'a register never falls')
+  columns.index[channel] = index
+  columns.word.set(move.word, channel * WORD_BYTES)
+  state.quarantine.delete(channel)
+  adjustReserved(state, channel, before)
+}
+
+function ticksMoved({ columns }: HotChannels, move: Move): number {
+  const index = columns.index[move.channel] ?? 0
+  if (columns.epoch[move.channel] === move.epoch) return move.index - index
+  return (columns.length[move.channel] ?? 0) - index + move.index
+}
+
+function promotePending(hot: HotChannels, channel: number, epoch: number): void {
+  const { columns } = hot
+  assert(columns.pendingEpoch[channel] === epoch, 'a word belongs to a commitment that is held')
+  const length = BigInt(columns.length[channel] ?? 0)
+  columns.base[channel] =
+    present(columns.base[channel], 'base') +
+    length * present(columns.pricePerTick[channel], 'price')
+  columns.startReading[channel] =
+    present(columns.startReading[channel], 'start') +
+    length * present(columns.unitsPerTick[channel], 'units')
+  columns.pricePerTick[channel] = present(columns.pendingPrice[channel], 'price')
+  columns.unitsPerTick[channel] = present(columns.pendingUnits[channel], 'units')
+  columns.commitmentExpirySeconds[channel] = columns.pendingExpirySeconds[channel] ?? 0
+  columns.epoch[channel] = epoch
+  columns.index[channel] = 0
+  columns.length[channel] = columns.pendingLength[channel] ?? 0
+  const bind = channel * BIND_BYTES
+  columns.bind.set(columns.pendingBind.subarray(bind, bind + BIND_BYTES), bind)
+  columns.pendingEpoch[channel] = 0
+}
+
+function rollDay(hot: HotChannels, channel: number, seconds: number): void {
+  const day = Math.floor(seconds / DAY_SECONDS)
+  if (hot.columns.day[channel] === day) return
+  hot.columns.day[channel] = day
+  hot.columns.dayStart[channel] = heldAmount(hot, channel)
+}
+
+function adjustReserved(state: GatewayState, channel: number, before: bigint): void {
+  const use = allocationOf(state, channel)
+  use.reserved += reservedAmount(state.hot, channel) - before
+  assert(use.reserved >= 0n, 'a reservation is never negative')
+}
+
+/** The allocation that a channel draws on. */
+export function allocationOf(state: GatewayState, channel: number): AllocationUse {
+  return present(state.allocations[state.hot.columns.allocation[channel] ?? 0], 'an allocation')
+}
+
+function applyEvent(
+  state: GatewayState,
+  event: GatewayEvent,
+  seconds: number,
+  position: number,
+): void {
+  switch (event.kind) {
+    case 'life':
+      state.lives.push({ life: event.life, position })
+      return
+    case 'fleet':
+      applyFleet(state, event)
+      return
+    case 'device':
+      applyDevice(state, event)
+      return
+    case 'channel':
+      applyChannel(state, event)
+      return
+    case 'mandate':
+      state.cold.putMandate(event.channel, event.mandate)
+      applyMandate(state.hot, event.channel, event.mandate.value)
+      return
+    case 'commitment':
+      applyCommitment(state, event, seconds, position)
+      return
+    case 'closed':
+      applyClosed(state, event.channel)
+      return
+    case 'paused':
+      setFlag(state.hot, event.channel, FLAG_PAUSED, event.paused)
+      return
+    case 'fence':
+      state.fencePosition = position
+      return
+    case 'submitted':
+      state.outbox.set(bytesToHex(event.key), { key: event.key, items: event.items })
+      return
+    case 'settled':
+      applySettled(state, event.key, event.items, seconds)
+      return
+    case 'credential':
+      applyCredential(state, event)
+      return
+  }
+}
+
+function applyCredential(
+  state: GatewayState,
+  event: Extract<GatewayEvent, { kind: 'credential' }>,
+): void {
+  const name = `${event.fleet}/${event.name}`
+  if (event.record === '') state.credentials.delete(name)
+  else state.credentials.set(name, event.record)
+}
+
+function applyFleet(state: GatewayState, event: Extract<GatewayEvent, { kind: 'fleet' }>): void {
+  const { fleet, signerKey, ownerKey, allocation } = event
+  state.fleets.set(fleet, { signerKey, ownerKey, allocation })
+  if (state.allocations.some((use) => equalBytes(use.id, allocation))) return
+  state.allocations.push({ id: allocation, reserved: 0n, nextPosition: 0, openChannels: 0 })
+}
+
+function applyDevice(state: GatewayState, event: Extract<GatewayEvent, { kind: 'device' }>): void {
+  const known = state.cold.device(event.fleet, event.device)
+  const channels = known?.channels ?? []
+  state.cold.putDevice(event.fleet, event.device, { key: event.key, channels })
+}
+
+/** A channel in a slot that is taken replaces the one there, which must be closed. */
+function applyChannel(
+  state: GatewayState,
+  event: Extract<GatewayEvent, { kind: 'channel' }>,
+): void {
+  const { fleet, device, slot, unit, channel } = event
+  const number = state.hot.add(1)
+  const record = present(state.cold.device(fleet, device), 'a channel belongs to a known device')
+  const channels = [...record.channels]
+  channels[slot] = number
+  state.cold.putDevice(fleet, device, { ...record, channels })
+  const channelId = digestOf(state.domain, channelStructure, channel)
+  state.cold.putChannel(number, { fleet, device, slot, unit, channelId, channel })
+  const place = state.allocations.findIndex((use) => equalBytes(use.id, channel.allocation))
+  const use = present(state.allocations[place], 'a channel draws on a known allocation')
+  use.nextPosition = Math.max(use.nextPosition, channel.position + 1)
+  use.openChannels += 1
+  state.hot.columns.allocation[number] = place
+  state.hot.columns.slot[number] = slot
+}
+
+function applyMandate({ columns }: HotChannels, channel: number, mandate: Mandate): void {
+  columns.mandateExpirySeconds[channel] = mandate.expiry
+  columns.claimUntilSeconds[channel] = mandate.claimUntil
+  columns.limitPerDay[channel] = mandate.limitPerDay
+}
+
+/** Accepting a checkpoint moves the register and drops a renewal; accepting a renewal does not. */
+function applyCommitment(
+  state: GatewayState,
+  event: Extract<GatewayEvent, { kind: 'commitment' }>,
+  seconds: number,
+  position: number,
+): void {
+  const { channel, creditTicks } = event
+  const { value } = event.commitment
+  state.cold.putCommitment(channel, event.commitment)
+  const before = reservedAmount(state.hot, channel)
+  rollDay(state.hot, channel, seconds)
+  countCommitment(state, channel, value)
+  state.hot.columns.creditTicks[channel] = creditTicks
+  if (value.kind === CHECKPOINT) moveToCheckpoint(state, channel, value, position)
+  else holdRenewal(state.hot, channel, value)
+  adjustReserved(state, channel, before)
+}
+
+function countCommitment(state: GatewayState, channel: number, value: Commitment): void {
+  const { commitments } = state
+  if (state.hot.columns.epoch[channel] === 0) commitments.opened += 1
+  else if (value.kind === CHECKPOINT) commitments.checkpoints += 1
+  else commitments.renewals += 1
+}
+
+function moveToCheckpoint(
+  state: GatewayState,
+  channel: number,
+  value: Commitment,
+  position: number,
+): void {
+  const { columns } = state.hot
+  if (columns.epoch[channel] === 0) {
+    columns.firstReading[channel] = value.startReading
+  } else {
+    const units = value.startReading - heldReading(state.hot, channel)
+    state.acceptedTicks += Number(units / present(columns.unitsPerTick[channel], 'units'))
+    assert(value.base >= heldAmount(state.hot, channel), 'an amount never falls')
+  }
+  columns.epoch[channel] = value.epoch
+  columns.index[channel] = 0
+  columns.length[channel] = value.length
+  columns.base[channel] = value.base
+  columns.pricePerTick[channel] = value.pricePerTick
+  columns.unitsPerTick[channel] = value.unitsPerTick
+  columns.startReading[channel] = value.startReading
+  columns.commitmentExpirySeconds[channel] = value.expiry
+  columns.pendingEpoch[channel] = 0
+  columns.checkpointPosition[channel] = position
+  columns.word.set(value.root, channel * WORD_BYTES)
+  columns.bind.set(bindOf(value), channel * BIND_BYTES)
+  state.quarantine.delete(channel)
+}
+
+function holdRenewal({ columns }: HotChannels, channel: number, value: Commitment): void {
+  columns.pendingEpoch[channel] = value.epoch
+  columns.pendingLength[channel] = value.length
+  columns.pendingPrice[channel] = value.pricePerTick
+  columns.pendingUnits[channel] = value.unitsPerTick
+  columns.pendingExpirySeconds[channel] = value.expiry
+  columns.pendingRoot.set(value.root, channel * WORD_BYTES)
+  columns.pendingBind.set(bindOf(value), channel * BIND_BYTES)
+}
+
+function applyClosed(state: GatewayState, channel: number): void {
+  const before = reservedAmount(state.hot, channel)
+  setFlag(state.hot, channel, FLAG_CLOSED, true)
+  allocationOf(state, channel).openChannels -= 1
+  adjustReserved(state, channel, before)
+}
+
+function setFlag({ columns }: HotChannels, channel: number, flag: number, on: boolean): void {
+  const flags = columns.flags[channel] ?? 0
+  columns.flags[channel] = on ? flags | flag : flags & ~flag
+}
+
+function applySettled(
+  state: GatewayState,
+  key: Uint8Array,
+  items: readonly SettledItem[],
+  seconds: number,
+): void {
+  state.outbox.delete(bytesToHex(key))
+  state.settlements += 1
+  state.lastSettlementSeconds = seconds
+  for (const item of items) {
+    const before = reservedAmount(state.hot, item.channel)
+    const paid = present(state.hot.columns.paid[item.channel], 'the channel exists')
+    if (item.paid > paid) state.hot.columns.paid[item.channel] = item.paid
+    adjustReserved(state, item.channel, before)
+    if (item.refused !== undefined) state.quarantine.set(item.channel, item.refused)
+    else state.cold.dropCommitments(item.channel, state.hot.columns.epoch[item.channel] ?? 0)
+  }
+}

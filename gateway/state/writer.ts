@@ -1,0 +1,107 @@
+/**
+ * The one way to change the gateway's state: apply in memory, journal, and tell when it is durable.
+ * Nothing may be acknowledged before `whenDurable` calls back.
+ * @module
+ */
+import type { Clock, Timers } from '../../ports/index.ts'
+import { WORD_BYTES } from '../../protocol/chain.ts'
+import { createGroupCommit } from '../store/groupCommit.ts'
+import type { Journal } from '../store/journal.ts'
+import type { Move } from './entries.ts'
+import { encodeEvent, makeMoves, writeMove } from './entries.ts'
+import type { GatewayEvent } from './events.ts'
+import type { GatewayState } from './state.ts'
+import { applyEntry, applyMove } from './state.ts'
+
+export type Writer = {
+  /** Gateway time of the batch that is forming, in seconds; all of a batch share it. */
+  readonly seconds: () => number
+  /** Applies and journals an event; returns its journal position. */
+  readonly record: (event: GatewayEvent) => number
+  /** Moves a register up; of all moves of a channel in a batch only the newest is written. */
+  readonly move: (move: Move) => void
+  /** Runs when all changes made so far are durable. */
+  readonly whenDurable: (run: () => void) => void
+  /** Resolves when all changes made so far are durable and acknowledged. */
+  readonly drained: () => Promise<void>
+  /** Number of the batch that is forming; it changes when a flush begins. */
+  readonly batch: () => number
+  /** The last durable journal position. */
+  readonly position: () => number
+}
+
+export type WriterOptions = {
+  readonly state: GatewayState
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly timers: Timers
+  /** What could not be made durable must stop the process: nothing is pretended. */
+  readonly onFatal: (error: unknown) => void
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  const { state, journal, clock, timers, onFatal } = options
+  const dirty = new Set<number>()
+  let batchSeconds: number | undefined
+  let batch = 0
+  let durable = Number(journal.head().position)
+  const seconds = () => (batchSeconds ??= Math.floor(clock.nowMs() / 1_000))
+  const takeMoves = () => takeDirty(state, dirty, seconds())
+  const commit = createGroupCommit({
+    timers,
+    onFatal,
+    journal: {
+      append: journal.append,
+      flush: async () => {
+        const position = await journal.flush()
+        durable = Number(position)
+        await state.cold.write()
+        return position
+      },
+    },
+    collect: () => {
+      const moves = takeMoves()
+      batchSeconds = undefined
+      batch += 1
+      state.cold.seal()
+      return moves
+    },
+  })
+  return {
+    seconds,
+    record: (event) => {
+      // An event must fold after the moves that came before it.
+      const moves = takeMoves()
+      if (moves) journal.append(moves)
+      const position = Number(journal.append(encodeEvent(seconds(), event)))
+      applyEntry(state, { kind: 'event', seconds: seconds(), event }, position)
+      return position
+    },
+    move: (move) => {
+      applyMove(state, move, seconds())
+      dirty.add(move.channel)
+    },
+    whenDurable: commit.add,
+    drained: commit.drained,
+    batch: () => batch,
+    position: () => durable,
+  }
+}
+
+function takeDirty(
+  state: GatewayState,
+  dirty: Set<number>,
+  seconds: number,
+): Uint8Array | undefined {
+  if (dirty.size === 0) return undefined
+  const { columns } = state.hot
+  const entry = makeMoves(seconds, dirty.size)
+  let place = 0
+  for (const channel of dirty) {
+    const word = columns.word.subarray(channel * WORD_BYTES, (channel + 1) * WORD_BYTES)
+    const epoch = columns.epoch[channel] ?? 0
+    writeMove(entry, place++, { channel, epoch, index: columns.index[channel] ?? 0, word })
+  }
+  dirty.clear()
+  return entry
+}

@@ -1,0 +1,49 @@
+/**
+ * Whether a device may go on consuming: a pure function of what is known, most final reason first.
+ * Supply never decides whether a valid word is accepted; a word is money whatever the answer here.
+ * @module
+ */
+import type { Supply } from '../protocol/reasons.ts'
+
+export type SupplyFacts = {
+  readonly nowSeconds: number
+  readonly closed: boolean
+  readonly paused: boolean
+  /** 0 when there is no mandate. */
+  readonly mandateExpirySeconds: number
+  /** 0 when nothing is committed. */
+  readonly commitmentExpirySeconds: number
+  /** The last checkpoint is older than the fence. */
+  readonly fenced: boolean
+  /** The session's words stay below the state it was given at its start. */
+  readonly cloneSuspected: boolean
+  /** Accepted since the day began, and what the credit window may add. */
+  readonly spentToday: bigint
+  readonly creditAmount: bigint
+  readonly limitPerDay: bigint
+  /** Free disk space is under its limit. */
+  readonly spaceLow: boolean
+}
+
+export function decideSupply(facts: SupplyFacts): Supply {
+  if (facts.closed) return { level: 'off', reason: 'closed' }
+  if (facts.mandateExpirySeconds === 0) return { level: 'off', reason: 'no_mandate' }
+  if (facts.paused) return { level: 'off', reason: 'paused' }
+  if (facts.nowSeconds >= facts.mandateExpirySeconds) {
+    return { level: 'off', reason: 'mandate_expired' }
+  }
+  if (isPast(facts.commitmentExpirySeconds, facts.nowSeconds)) {
+    return { level: 'off', reason: 'commitment_expired' }
+  }
+  if (facts.fenced) return { level: 'off', reason: 'fenced' }
+  if (facts.cloneSuspected) return { level: 'off', reason: 'clone_suspected' }
+  if (facts.spentToday + facts.creditAmount > facts.limitPerDay) {
+    return { level: 'off', reason: 'over_limit' }
+  }
+  if (facts.spaceLow) return { level: 'limited', reason: 'no_space' }
+  return { level: 'on', reason: 'ok' }
+}
+
+function isPast(expirySeconds: number, nowSeconds: number): boolean {
+  return expirySeconds > 0 && nowSeconds >= expirySeconds
+}

@@ -1,0 +1,42 @@
+/**
+ * The gateway's dated price list, signed once at the start.
+ * @module
+ */
+import { bytesToHex } from '../protocol/bytes.ts'
+import type { PrivateKey } from '../protocol/keys.ts'
+import { signDigest } from '../protocol/keys.ts'
+import { TARIFFS_MAX } from '../protocol/limits.ts'
+import type { Signed, Tariff } from '../protocol/structures.ts'
+import { digestOf, tariffStructure } from '../protocol/structures.ts'
+import type { Domain } from '../protocol/typedData.ts'
+
+export type Tariffs = {
+  readonly all: readonly Signed<Tariff>[]
+  readonly byHash: (hash: Uint8Array) => Tariff | undefined
+  /** What is or will be in force for these units, soonest first, at most `TARIFFS_MAX`. */
+  readonly comingFor: (units: readonly string[], nowSeconds: number) => readonly Signed<Tariff>[]
+  /** In force now for one unit. */
+  readonly inForce: (unit: string, nowSeconds: number) => Tariff | undefined
+}
+
+export function signTariffs(domain: Domain, key: PrivateKey, list: readonly Tariff[]): Tariffs {
+  const sorted = [...list].sort((a, b) => a.validFrom - b.validFrom)
+  const signed = sorted.map((value) => {
+    const digest = digestOf(domain, tariffStructure, value)
+    return { value, digest, signature: signDigest(key, digest) }
+  })
+  const byHash = new Map(signed.map(({ digest, value }) => [bytesToHex(digest), value]))
+  const all = signed.map(({ value, signature }) => ({ value, signature }))
+  return {
+    all,
+    byHash: (hash) => byHash.get(bytesToHex(hash)),
+    comingFor: (units, nowSeconds) =>
+      all
+        .filter(({ value }) => units.includes(value.unit) && value.validUntil > nowSeconds)
+        .slice(0, TARIFFS_MAX),
+    inForce: (unit, nowSeconds) =>
+      sorted.find(
+        (one) => one.unit === unit && one.validFrom <= nowSeconds && nowSeconds < one.validUntil,
+      ),
+  }
+}

@@ -80,6 +80,8 @@ export type Gateway = {
 /** How often supply is looked at where no tick does. */
 const SUPPLY_SWEEP_MS = 1_000
 const SPACE_CHECK_MS = 30_000
+/** How much journal a restart may have to replay. */
+const SNAPSHOT_PERIOD_MS = 300_000
 
 /** Recovers the state and starts everything that runs by itself. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -93,12 +95,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const verbs = createVerbs(core, options.desk, credentials, settlement.run)
   const login = createLogin(core, credentials.check)
   publisher.start()
+  const snapshots = createSnapshots(core, options)
   const cancels = [
     core.ports.timers.every(SUPPLY_SWEEP_MS, () => sweepSupply(core)),
     core.ports.timers.every(core.config.settlement.periodSeconds * 1_000, settlement.runQuietly),
     core.ports.timers.every(SPACE_CHECK_MS, () => {
       core.journal.checkSpace().catch(options.onFatal)
     }),
+    core.ports.timers.every(SNAPSHOT_PERIOD_MS, snapshots.runQuietly),
     publisher.close,
   ]
   if (core.state.outbox.size > 0) settlement.runQuietly()
@@ -141,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     call: verbs,
     settle: settlement.run,
     quiesce: core.writer.drained,
-    close: () => closeGateway(core, cancels, settlement, options.disk),
+    close: () => closeGateway(core, cancels, settlement, snapshots),
   }
 }
 
@@ -210,17 +214,32 @@ function createSettlement(core: Core, publisher: Publisher): Settlement {
   return { run, runQuietly }
 }
 
+type Snapshots = { readonly run: () => Promise<void>; readonly runQuietly: () => void }
+
+/** One at a time, in order. */
+function createSnapshots(core: Core, { disk, onFatal }: GatewayOptions): Snapshots {
+  let running: Promise<void> = Promise.resolve()
+  let previous = 0
+  const run = () => {
+    running = running.then(async () => {
+      previous = await writeState(disk, core.writer, core.journal, previous)
+    })
+    return running
+  }
+  return { run, runQuietly: () => void run().catch(onFatal) }
+}
+
 async function closeGateway(
   core: Core,
   cancels: readonly Cancel[],
   settlement: Settlement,
-  disk: Disk,
+  snapshots: Snapshots,
 ): Promise<void> {
   for (const cancel of cancels) cancel()
   await core.writer.drained()
   await settlement.run().catch(() => undefined)
   await core.writer.drained()
-  await writeState(disk, core.state, core.writer.position())
+  await snapshots.run()
   core.funds.close()
   await core.journal.close()
 }

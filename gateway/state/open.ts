@@ -9,9 +9,10 @@ import { openJournal } from '../store/journal.ts'
 import { readNewestSnapshot, writeSnapshot } from '../store/snapshot.ts'
 import { coldStore } from './cold.ts'
 import { decodeEntry } from './entries.ts'
-import { decodeState, emptyState, encodeState } from './snapshot.ts'
+import { decodeState, emptyState } from './snapshot.ts'
 import type { GatewayState } from './state.ts'
 import { applyEntry } from './state.ts'
+import type { Writer } from './writer.ts'
 
 export type OpenedState = { readonly state: GatewayState; readonly journal: Journal }
 
@@ -36,7 +37,19 @@ export async function openState(options: {
   return { state, journal }
 }
 
-/** Writes a snapshot; `position` is the journal position that the state has reached. */
-export async function writeState(disk: Disk, state: GatewayState, position: number): Promise<void> {
-  await writeSnapshot(disk, { position: BigInt(position), state: encodeState(state) })
+/**
+ * Writes a snapshot of this moment once the journal holds what led to it, and drops the segments
+ * that not even the snapshot before it needs. Returns the position for the next call.
+ */
+export async function writeState(
+  disk: Disk,
+  writer: Writer,
+  journal: Journal,
+  previous: number,
+): Promise<number> {
+  const { position, state } = writer.freeze()
+  await writer.drained()
+  await writeSnapshot(disk, { position: BigInt(position), state })
+  await journal.dropBefore(BigInt(previous))
+  return position
 }

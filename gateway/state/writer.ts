@@ -10,6 +10,7 @@ import type { Journal } from '../store/journal.ts'
 import type { Move } from './entries.ts'
 import { encodeEvent, makeMoves, writeMove } from './entries.ts'
 import type { GatewayEvent } from './events.ts'
+import { encodeState } from './snapshot.ts'
 import type { GatewayState } from './state.ts'
 import { applyEntry, applyMove } from './state.ts'
 
@@ -24,6 +25,8 @@ export type Writer = {
   readonly whenDurable: (run: () => void) => void
   /** Resolves when all changes made so far are durable and acknowledged. */
   readonly drained: () => Promise<void>
+  /** The state of this moment with the journal position it is the fold of; not yet durable. */
+  readonly freeze: () => { readonly position: number; readonly state: Uint8Array }
   /** Number of the batch that is forming; it changes when a flush begins. */
   readonly batch: () => number
   /** The last durable journal position. */
@@ -44,14 +47,19 @@ export function createWriter(options: WriterOptions): Writer {
   const dirty = new Set<number>()
   let batchSeconds: number | undefined
   let batch = 0
+  let appended = Number(journal.head().position)
   let durable = Number(journal.head().position)
   const seconds = () => (batchSeconds ??= Math.floor(clock.nowMs() / 1_000))
+  const append = (entry: Uint8Array) => {
+    appended = Number(journal.append(entry))
+    return appended
+  }
   const takeMoves = () => takeDirty(state, dirty, seconds())
   const commit = createGroupCommit({
     timers,
     onFatal,
     journal: {
-      append: journal.append,
+      append: (entry) => BigInt(append(entry)),
       flush: async () => {
         const position = await journal.flush()
         durable = Number(position)
@@ -72,8 +80,8 @@ export function createWriter(options: WriterOptions): Writer {
     record: (event) => {
       // An event must fold after the moves that came before it.
       const moves = takeMoves()
-      if (moves) journal.append(moves)
-      const position = Number(journal.append(encodeEvent(seconds(), event)))
+      if (moves) append(moves)
+      const position = append(encodeEvent(seconds(), event))
       applyEntry(state, { kind: 'event', seconds: seconds(), event }, position)
       return position
     },
@@ -83,6 +91,11 @@ export function createWriter(options: WriterOptions): Writer {
     },
     whenDurable: commit.add,
     drained: commit.drained,
+    freeze: () => {
+      const moves = takeMoves()
+      if (moves) append(moves)
+      return { position: appended, state: encodeState(state) }
+    },
     batch: () => batch,
     position: () => durable,
   }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { KeyValue } from '../../ports/index.ts'
-import { bytesToHex } from '../../protocol/bytes.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import type { Transfer, TransferProblem } from '../rules/accounting.ts'
 import { afterTransfer } from '../rules/accounting.ts'
 import type { AllocationBook, Change } from '../rules/allocationRules.ts'
@@ -35,8 +36,9 @@ type Write = readonly [Uint8Array, Uint8Array | undefined]
 export type Books = {
   readonly allocation: (id: Uint8Array) => AllocationBook | undefined
   readonly putAllocation: (book: AllocationBook) => void
-  readonly channel: (allocation: Uint8Array, position: number) => ChannelBook | undefined
-  readonly putChannel: (allocation: Uint8Array, position: number, book: ChannelBook) => void
+  /** `place` names a position of an allocation; see `placeOf`. */
+  readonly channel: (place: string) => ChannelBook | undefined
+  readonly putChannel: (place: string, book: ChannelBook) => void
   readonly submission: (key: string) => Submission | undefined
   /** Keeps `submission` and forgets the one that is `rememberedMax` older. */
   readonly putSubmission: (key: string, submission: Submission, rememberedMax: number) => void
@@ -53,103 +55,123 @@ export type Books = {
 
 /** Reads through to `store`; entries made are dated `timeSeconds`. */
 export function openBooks(store: KeyValue, timeSeconds: number): Books {
-  const allocations = stage(store, allocationCodec)
-  const channels = stage(store, channelCodec)
-  const balances = stage(store, balanceCodec)
-  const counters = stage(store, countersCodec)
-  const entries = stage(store, entryCodec)
-  const references = stage(store, referenceCodec)
-  const submissions = stage(store, submissionCodec)
-  const ages = stage(store, submissionAgeCodec)
-  const stages = [allocations, channels, balances, counters, entries, references, submissions, ages]
-
-  const count = (name: keyof Counters): number => {
-    const before = counters.get(countersKey) ?? { entries: 0, submissions: 0 }
-    const next = before[name] + 1
-    counters.put(countersKey, { ...before, [name]: next })
-    return next
-  }
-  const transfer = (one: Transfer): TransferProblem | undefined => {
-    const after = afterTransfer(
-      (account, asset) => balances.get(balanceKey(account, asset)) ?? 0n,
-      one,
-    )
-    if (typeof after === 'string') return after
-    for (const { account, asset, balance } of after) {
-      balances.put(balanceKey(account, asset), balance)
-    }
-    entries.put(entryKey(count('entries')), { ...one, timeSeconds })
-    return undefined
-  }
-  const putSubmission: Books['putSubmission'] = (key, submission, rememberedMax) => {
-    if (submissions.get(submissionKey(key)) === undefined) {
-      const number = count('submissions')
-      const oldest = submissionAgeKey(Math.max(0, number - rememberedMax))
-      const forgotten = ages.get(oldest)
-      if (forgotten !== undefined) submissions.put(submissionKey(forgotten), undefined)
-      ages.put(oldest, undefined)
-      ages.put(submissionAgeKey(number), key)
-    }
-    submissions.put(submissionKey(key), submission)
-  }
+  const allocations = stage(store, allocationCodec, (hex) => allocationKey(idFromHex(hex)))
+  const channels = stage(store, channelCodec, channelKeyNamed)
+  const references = stage(store, referenceCodec, referenceKey)
+  const count = counter(store)
+  const journal = stageEntries(store, timeSeconds, count.next)
+  const submissions = stageSubmissions(store, count.next)
+  const stages = [allocations, channels, references, journal, submissions, count]
   return {
-    allocation: (id) => allocations.get(allocationKey(id)),
-    putAllocation: (book) => allocations.put(allocationKey(book.id), book),
-    channel: (allocation, position) => channels.get(channelKey(allocation, position)),
-    putChannel: (allocation, position, book) =>
-      channels.put(channelKey(allocation, position), book),
-    submission: (key) => submissions.get(submissionKey(key)),
-    putSubmission,
-    referenceUse: (reference) => references.get(referenceKey(reference)),
-    putReferenceUse: (reference, use) => references.put(referenceKey(reference), use),
-    transfer,
+    allocation: (id) => allocations.get(bytesToHex(id)),
+    putAllocation: (book) => allocations.put(bytesToHex(book.id), book),
+    allocationsChanged: allocations.changed,
+    channel: (place) => channels.get(place),
+    putChannel: (place, book) => channels.put(place, book),
+    submission: submissions.get,
+    putSubmission: submissions.put,
+    referenceUse: references.get,
+    putReferenceUse: references.put,
+    transfer: journal.transfer,
     change: ({ next, transfers }) => {
       for (const one of transfers) {
-        const problem = transfer(one)
+        const problem = journal.transfer(one)
         if (problem) return problem
       }
-      allocations.put(allocationKey(next.id), next)
+      allocations.put(bytesToHex(next.id), next)
       return undefined
     },
-    allocationsChanged: () => allocations.changed(),
     writes: () => stages.flatMap((one) => one.writes()),
   }
 }
 
+type Count = (name: keyof Counters) => number
+
+/** Numbers entries and submissions from 1. */
+function counter(store: KeyValue): { next: Count; writes: () => readonly Write[] } {
+  const counters = stage(store, countersCodec, () => countersKey)
+  const next: Count = (name) => {
+    const before = counters.get('') ?? { entries: 0, submissions: 0 }
+    counters.put('', { ...before, [name]: before[name] + 1 })
+    return before[name] + 1
+  }
+  return { next, writes: counters.writes }
+}
+
+function stageEntries(store: KeyValue, timeSeconds: number, next: Count) {
+  const balances = stage(store, balanceCodec, balanceKey)
+  const entries: Write[] = []
+  const transfer: Books['transfer'] = (one) => {
+    const after = afterTransfer((name) => balances.get(name) ?? 0n, one)
+    if (typeof after === 'string') return after
+    for (const { name, balance } of after) balances.put(name, balance)
+    entries.push([entryKey(next('entries')), entryCodec.encode({ ...one, timeSeconds })])
+    return undefined
+  }
+  return { transfer, writes: () => [...entries, ...balances.writes()] }
+}
+
+function stageSubmissions(store: KeyValue, next: Count) {
+  const submissions = stage(store, submissionCodec, submissionKey)
+  const ages = stage(store, submissionAgeCodec, (age) => submissionAgeKey(Number(age)))
+  const put: Books['putSubmission'] = (key, submission, rememberedMax) => {
+    if (submissions.get(key) === undefined) {
+      const number = next('submissions')
+      const oldest = `${Math.max(0, number - rememberedMax)}`
+      const forgotten = ages.get(oldest)
+      if (forgotten !== undefined) submissions.put(forgotten, undefined)
+      ages.put(oldest, undefined)
+      ages.put(`${number}`, key)
+    }
+    submissions.put(key, submission)
+  }
+  const writes = () => [...submissions.writes(), ...ages.writes()]
+  return { get: submissions.get, put, writes }
+}
+
+/** The name of a position of an allocation. */
+export function placeOf(allocation: Uint8Array, position: number): string {
+  return `${bytesToHex(allocation)} ${position}`
+}
+
+function channelKeyNamed(place: string): Uint8Array {
+  const [hex = '', position = ''] = place.split(' ')
+  return channelKey(idFromHex(hex), Number(position))
+}
+
+function idFromHex(hex: string): Uint8Array {
+  return present(parseHex(hex), 'the name of an allocation is its id in hex')
+}
+
 type Stage<T> = {
-  readonly get: (key: Uint8Array) => T | undefined
-  readonly put: (key: Uint8Array, value: T | undefined) => void
+  readonly get: (name: string) => T | undefined
+  readonly put: (name: string, value: T | undefined) => void
   /** Values put and not deleted. */
   readonly changed: () => readonly T[]
   readonly writes: () => readonly Write[]
 }
 
-function stage<T>(store: KeyValue, codec: Codec<T>): Stage<T> {
+/** Names are what records are called in memory; keys are made when the store is asked. */
+function stage<T>(store: KeyValue, codec: Codec<T>, keyOf: (name: string) => Uint8Array): Stage<T> {
   const known = new Map<string, T | undefined>()
-  const changed = new Map<string, Uint8Array>()
+  const changed = new Set<string>()
+  const read = (name: string): T | undefined => {
+    const bytes = store.get(keyOf(name))
+    const value = bytes && codec.decode(bytes)
+    known.set(name, value)
+    return value
+  }
   return {
-    get: (key) => {
-      const name = bytesToHex(key)
-      if (known.has(name)) return known.get(name)
-      const bytes = store.get(key)
-      const value = bytes && codec.decode(bytes)
+    get: (name) => (known.has(name) ? known.get(name) : read(name)),
+    put: (name, value) => {
       known.set(name, value)
-      return value
+      changed.add(name)
     },
-    put: (key, value) => {
-      const name = bytesToHex(key)
-      known.set(name, value)
-      changed.set(name, key)
-    },
-    changed: () =>
-      [...changed.keys()].flatMap((name) => {
-        const value = known.get(name)
-        return value === undefined ? [] : [value]
-      }),
+    changed: () => [...changed].flatMap((name) => known.get(name) ?? []),
     writes: () =>
-      [...changed].map(([name, key]) => {
+      [...changed].map((name) => {
         const value = known.get(name)
-        return [key, value === undefined ? undefined : codec.encode(value)] as const
+        return [keyOf(name), value === undefined ? undefined : codec.encode(value)] as const
       }),
   }
 }

@@ -13,7 +13,8 @@ import type { ReadClaim } from '../rules/claimBytes.ts'
 import { readClaim } from '../rules/claimBytes.ts'
 import type { ClaimReason, ClaimTools, Evidence, Proven } from '../rules/claimRules.ts'
 import { checkClaim } from '../rules/claimRules.ts'
-import type { Books } from './books.ts'
+import { type Books, placeOf } from './books.ts'
+import type { ChannelBook } from './records.ts'
 
 /** Reads every claim, letting others run in between. */
 export async function readClaims(
@@ -79,7 +80,7 @@ export async function judgeClaims(
     }
     results.push(judgeClaim(read, key, books, judge))
   }
-  takeFees(reads, key, books)
+  takeFees(key, books)
   return results
 }
 
@@ -90,8 +91,8 @@ function judgeClaim(
   { tools, proofs, maxTail, nowSeconds }: Judge,
 ): ClaimResult {
   const allocation = read && books.allocation(read.channel.allocation)
-  const place = read && positionOf(read)
-  const held = read && allocation && books.channel(allocation.id, read.channel.position)
+  const place = read && placeOf(read.channel.allocation, read.channel.position)
+  const held = place !== undefined && allocation ? books.channel(place) : undefined
   const context = {
     maxTail,
     nowSeconds,
@@ -104,55 +105,44 @@ function judgeClaim(
     const cumulative = judged.verdict === 'position_taken' ? 0n : (held?.paid ?? 0n)
     return refused(judged.channelId, judged.verdict, cumulative)
   }
-  assert(read !== undefined && allocation !== undefined, 'what is proved was read')
-  if (place !== undefined) proofs.put(place, judged.proven)
-  return payClaim(read, judged, allocation, held?.paid ?? 0n, key, books, nowSeconds)
+  assert(read !== undefined, 'what is proved was read')
+  assert(allocation !== undefined && place !== undefined, 'and is of an allocation here')
+  proofs.put(place, judged.proven)
+  const { index, word, commitment } = read
+  const proof = { epoch: commitment.epoch, index, word, paidAtSeconds: nowSeconds }
+  return payClaim(judged, allocation, { place, paid: held?.paid ?? 0n, proof }, key, books)
 }
-
-const positionOf = ({ channel }: ReadClaim) =>
-  `${bytesToHex(channel.allocation)} ${channel.position}`
 
 function refused(channelId: Uint8Array, reason: ClaimReason, cumulative: bigint): ClaimResult {
   return { channelId, status: 'refused', reason, paid: 0n, cumulative }
 }
 
+type Payable = {
+  readonly place: string
+  /** Paid for the channel before. */
+  readonly paid: bigint
+  readonly proof: Omit<ChannelBook, 'channelId' | 'paid'>
+}
+
 function payClaim(
-  read: ReadClaim,
   { amount, channelId }: Evidence,
   allocation: AllocationBook,
-  paidBefore: bigint,
+  { place, paid, proof }: Payable,
   key: string,
   books: Books,
-  nowSeconds: number,
 ): ClaimResult {
-  if (amount <= paidBefore) {
-    return { channelId, status: 'repeated', paid: 0n, cumulative: paidBefore }
-  }
-  const difference = amount - paidBefore
+  if (amount <= paid) return { channelId, status: 'repeated', paid: 0n, cumulative: paid }
+  const difference = amount - paid
   const change = payDifference(allocation, difference, key, bytesToHex(channelId))
-  if (change === 'no_funds') return refused(channelId, 'no_funds', paidBefore)
+  if (change === 'no_funds') return refused(channelId, 'no_funds', paid)
   assert(books.change(change) === undefined, 'an allocation pays from what its account holds')
-  books.putChannel(allocation.id, read.channel.position, {
-    channelId,
-    paid: amount,
-    epoch: read.commitment.epoch,
-    index: read.index,
-    word: read.word,
-    paidAtSeconds: nowSeconds,
-  })
+  books.putChannel(place, { ...proof, channelId, paid: amount })
   return { channelId, status: 'paid', paid: difference, cumulative: amount }
 }
 
 /** Once a submission and allocation, for the fee is a share of the cumulative total anyway. */
-function takeFees(reads: readonly (ReadClaim | undefined)[], key: string, books: Books): void {
-  const ids = new Map(
-    reads.flatMap((read) =>
-      read ? [[bytesToHex(read.channel.allocation), read.channel.allocation] as const] : [],
-    ),
-  )
-  for (const id of ids.values()) {
-    const allocation = books.allocation(id)
-    if (!allocation) continue
+function takeFees(key: string, books: Books): void {
+  for (const allocation of books.allocationsChanged()) {
     const change = takeFee(allocation, key)
     if (change.transfers.length === 0) continue
     assert(books.change(change) === undefined, 'a fee is part of what the payee was paid')

@@ -16,8 +16,8 @@ export const allocationKey = (id: Uint8Array) => concatBytes(letter('A'), id)
 /** One record a position, so that a position cannot have two channels. */
 export const channelKey = (allocation: Uint8Array, position: number) =>
   concatBytes(letter('C'), allocation, bigEndian(BigInt(position), 4))
-export const balanceKey = (account: string, asset: string) =>
-  concatBytes(letter('B'), utf8ToBytes(`${asset} ${account}`))
+/** By asset and account; see `balanceName`. */
+export const balanceKey = (name: string) => concatBytes(letter('B'), utf8ToBytes(name))
 export const entryKey = (number: number) => concatBytes(letter('E'), bigEndian(BigInt(number), 8))
 /** What an operator's reference was used for. */
 export const referenceKey = (reference: string) => concatBytes(letter('R'), utf8ToBytes(reference))
@@ -28,7 +28,8 @@ export const submissionAgeKey = (number: number) =>
 
 /** Account and asset of a balance's key. */
 export function readBalanceKey(key: Uint8Array): { account: string; asset: string } {
-  const [asset = '', account = ''] = new TextDecoder().decode(key.subarray(1)).split(' ')
+  const name = new TextDecoder().decode(key.subarray(1))
+  const [asset = '', account = ''] = name.split(' ')
   return { account, asset }
 }
 

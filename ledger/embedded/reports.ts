@@ -4,9 +4,14 @@
  * @module
  */
 import type { KeyValue } from '../../ports/index.ts'
-import { bytesToHex } from '../../protocol/bytes.ts'
 import { ENTRIES_PER_PAGE_MAX, ENTRIES_SCANNED_MAX } from '../limits.ts'
-import { type Account, allocationAccount, assetName, feeOf } from '../rules/accounting.ts'
+import {
+  type Account,
+  allocationAccount,
+  assetName,
+  balanceName,
+  feeOf,
+} from '../rules/accounting.ts'
 import { balanceOf } from '../rules/allocationRules.ts'
 import {
   balanceKey,
@@ -151,7 +156,7 @@ export function checkFigures(store: KeyValue): readonly string[] {
     const book = allocationCodec.decode(value)
     const asset = assetName({ code: book.assetCode, scale: book.assetScale })
     const account = allocationAccount(book.id)
-    const bytes = store.get(balanceKey(account, asset))
+    const bytes = store.get(balanceKey(balanceName(account, asset)))
     const held = bytes ? balanceCodec.decode(bytes) : 0n
     if (held !== balanceOf(book)) {
       problems.push(`${account} holds ${held} but ${balanceOf(book)} was set aside and not paid`)
@@ -174,7 +179,7 @@ function auditEntries(store: KeyValue): readonly string[] {
   const problems: string[] = []
   const recomputed = new Map<string, bigint>()
   const add = (account: string, asset: string, amount: bigint) => {
-    const name = bytesToHex(balanceKey(account, asset))
+    const name = balanceName(account, asset)
     recomputed.set(name, (recomputed.get(name) ?? 0n) + amount)
   }
   let expected = 1
@@ -188,7 +193,7 @@ function auditEntries(store: KeyValue): readonly string[] {
   const counted = bytes ? countersCodec.decode(bytes).entries : 0
   if (counted !== expected - 1) problems.push(`${expected - 1} entries instead of ${counted}`)
   for (const { account, asset, amount } of balances(store)) {
-    const entered = recomputed.get(bytesToHex(balanceKey(account, asset))) ?? 0n
+    const entered = recomputed.get(balanceName(account, asset)) ?? 0n
     if (entered !== amount) {
       problems.push(`${account} holds ${amount} ${asset} but its entries come to ${entered}`)
     }

@@ -37,11 +37,10 @@ export type Transfer = {
   readonly channel?: string
 }
 
-export type BalanceChange = {
-  readonly account: Account
-  readonly asset: string
-  readonly balance: bigint
-}
+/** What a balance is called: an account holds every asset apart. */
+export const balanceName = (account: Account, asset: string): string => `${asset} ${account}`
+
+export type BalanceChange = { readonly name: string; readonly balance: bigint }
 
 /** Why a transfer cannot be made. */
 export type TransferProblem = 'not_enough' | 'too_much'
@@ -51,19 +50,21 @@ export type TransferProblem = 'not_enough' | 'too_much'
  * ledger would hold more than an amount can say.
  */
 export function afterTransfer(
-  balanceOf: (account: Account, asset: string) => bigint,
+  balanceOf: (name: string) => bigint,
   { debit, credit, asset, amount }: Transfer,
 ): TransferProblem | readonly [BalanceChange, BalanceChange] {
   assert(amount > 0n && debit !== credit, 'a transfer moves something from one account to another')
-  const debited = balanceOf(debit, asset) - amount
-  const credited = balanceOf(credit, asset) + amount
+  const from = balanceName(debit, asset)
+  const to = balanceName(credit, asset)
+  const debited = balanceOf(from) - amount
+  const credited = balanceOf(to) + amount
   if (debit === EXTERNAL ? debited < -AMOUNT_MAX : debited < 0n) {
     return debit === EXTERNAL ? 'too_much' : 'not_enough'
   }
   assert(credited <= AMOUNT_MAX, 'no account holds more than the whole ledger')
   return [
-    { account: debit, asset, balance: debited },
-    { account: credit, asset, balance: credited },
+    { name: from, balance: debited },
+    { name: to, balance: credited },
   ]
 }
 

@@ -3,10 +3,11 @@
  * so that what was checked before is recognised without a signature or a digest.
  * @module
  */
-import { concatBytes } from '../../protocol/bytes.ts'
+import { bigEndian, concatBytes } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { type Sha256, WORD_BYTES } from '../../protocol/chain.ts'
 import { SIGNATURE_BYTES } from '../../protocol/keys.ts'
+import { EPOCH_LENGTH_TICKS_MAX } from '../../protocol/limits.ts'
 import type { Channel, Commitment, Mandate } from '../../protocol/structures.ts'
 import {
   channelStructure,
@@ -68,6 +69,7 @@ function hasProofShape({ index, word, mandate, commitment }: Claim): boolean {
   return (
     Number.isInteger(index) &&
     index >= 0 &&
+    index <= EPOCH_LENGTH_TICKS_MAX &&
     word.length === WORD_BYTES &&
     mandate.signature.length === SIGNATURE_BYTES &&
     commitment.signature.length === SIGNATURE_BYTES
@@ -82,6 +84,8 @@ export function fingerprintOf(reads: readonly (ReadClaim | undefined)[], hash: S
 }
 
 function proofMark(read: ReadClaim, hash: Sha256): Uint8Array {
-  const proof = encodeCbor([read.index, read.word])
-  return hash(concatBytes(read.channelMark, read.mandateMark, read.commitmentMark, proof))
+  const { channelMark, mandateMark, commitmentMark, index, word } = read
+  return hash(
+    concatBytes(channelMark, mandateMark, commitmentMark, bigEndian(BigInt(index), 4), word),
+  )
 }

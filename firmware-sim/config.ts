@@ -192,7 +192,8 @@ export type SimCommand =
   | { readonly kind: 'unplug'; readonly forMs: number }
 
 export const simCommandHelp =
-  'noise SHARE, lost SHARE, split SHARE, clean, reboot, reboot lost, rollover, stick, unstick, unplug MS'
+  'noise SHARE, lost SHARE, split SHARE, clean, reboot, reboot lost, rollover, ' +
+  'stick, unstick, unplug MS'
 
 /**
  * A command as a person types it.

@@ -31,7 +31,7 @@ const hourMs = 60 * minuteMs
 
 type ProfileRules = {
   readonly unit: LinkUnit
-  /** Whether the story waits while supply is off: a car still wants its charge, a shower is over. */
+  /** Whether the story waits while supply is off: a car wants its charge, a shower is over. */
   readonly waits: boolean
   readonly tell: (dice: Dice, dayMs: number) => readonly Segment[]
 }
@@ -64,7 +64,7 @@ function level(durationMs: number, rate: number): Segment {
   return { durationMs, fromRate: rate, toRate: rate }
 }
 
-/** Ramp, constant power that wavers a little, taper as the battery fills, then nobody for a while. */
+/** Ramp, power that wavers a little, taper as the battery fills, then nobody for a while. */
 function chargingSession(dice: Dice): readonly Segment[] {
   const watts = [3_680, 7_360, 11_000, 22_000][dice.between(0, 3)] ?? 11_000
   const segments: Segment[] = [

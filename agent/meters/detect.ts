@@ -171,14 +171,13 @@ const readTries = 3
  * @throws OperatorError when it cannot be opened or does not answer
  */
 export async function readMeterOnce(
-  config: Pick<MeterConfig, 'source' | 'kind' | 'timeoutMs' | 'unitId'>,
+  config: Pick<MeterConfig, 'source' | 'kind' | 'timeoutMs' | 'unitId' | 'relayUnitId'>,
   world: Omit<DetectWorld, 'onProgress'>,
 ): Promise<RawReading> {
   parseSource(config.source)
   const serial = await world.openSerial(config.source)
   try {
-    const options = { ...config, relayUnitId: undefined }
-    const meter = await meterDrivers[config.kind](serial, world.ports, options)
+    const meter = await meterDrivers[config.kind](serial, world.ports, config)
     for (let tries = 0; tries < readTries; tries++) {
       const outcome = await meter.poll({ kind: 'query' })
       if (outcome.ok) return outcome.reading
@@ -187,6 +186,7 @@ export async function readMeterOnce(
     await serial.close()
   }
   throw new OperatorError(
-    `the meter at ${config.source} does not answer as ${config.kind}: check its cable, power, address and baud rate; tickpay detect tries all of them`,
+    `the meter at ${config.source} does not answer as ${config.kind}: check its cable, power, ` +
+      'address and baud rate; tickpay detect tries all of them',
   )
 }

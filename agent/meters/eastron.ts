@@ -33,7 +33,15 @@ const relayCoil = 0
 /** Holding register of the board: its watchdog in tenths of a second. */
 const watchdogRegister = 0
 const watchdogSteps = hostSilenceMs / 100
-const unasked: ModbusAnswer<unknown> = { ok: true, value: undefined }
+
+/** What no Eastron meter tells. */
+const toldByNone = {
+  modulus: undefined,
+  bootId: undefined,
+  uptimeMs: undefined,
+  unit: 'Wh',
+  faults: [],
+} as const
 
 /** Takes over an open line. */
 export function eastronMeter(
@@ -49,48 +57,48 @@ export function eastronMeter(
   let asked = false
   let watchdogSet = false
 
-  const setRelay = async (allowed: boolean): Promise<ModbusAnswer<unknown>> => {
-    if (relayUnitId === undefined) return unasked
+  /** Whether supply can flow after the order was given. */
+  const obey = async (order: SupplyOrder, register: bigint): Promise<ModbusAnswer<boolean>> => {
+    if (relayUnitId === undefined) return { ok: true, value: true }
+    if (order.kind === 'query') return readRelay(master, relayUnitId)
     if (!watchdogSet) {
       const set = await master.writeRegister(relayUnitId, watchdogRegister, watchdogSteps)
       if (!set.ok) return set
-      watchdogSet = true
     }
-    return master.writeCoil(relayUnitId, relayCoil, allowed)
+    const closed = order.kind === 'on_until' && register < order.register
+    const written = await master.writeCoil(relayUnitId, relayCoil, closed)
+    // A board that missed a command may have started anew.
+    watchdogSet = written.ok
+    return written.ok ? { ok: true, value: closed } : written
+  }
+
+  const askNumber = async () => {
+    if (asked) return
+    const number = await readMeterNumber(master, unitId)
+    meterNumber = number.ok ? number.value : undefined
+    asked = number.ok || number.reason === 'refused'
   }
 
   const poll = async (order: SupplyOrder): Promise<PollOutcome> => {
     const energy = await readEnergy(master, unitId)
     if (!energy.ok) return energy
-    const register = energy.value
-    const allowed = order.kind === 'on_until' && register < order.register
-    const relay = order.kind === 'query' ? unasked : await setRelay(allowed)
-    if (!relay.ok) {
-      watchdogSet = false
-      return relay
-    }
+    const relay = await obey(order, energy.value)
+    if (!relay.ok) return relay
     const watts = await readFloat(master, unitId, powerAddress[model])
-    if (!asked) {
-      const number = await readMeterNumber(master, unitId)
-      meterNumber = number.ok ? number.value : undefined
-      asked = number.ok || number.reason === 'refused'
-    }
-    return {
-      ok: true,
-      reading: {
-        register,
-        modulus: undefined,
-        bootId: undefined,
-        uptimeMs: undefined,
-        meterNumber,
-        unit: 'Wh',
-        relayClosed: relayUnitId === undefined || allowed,
-        flowing: watts.ok ? watts.value >= flowingWatts : undefined,
-        faults: [],
-      },
-    }
+    await askNumber()
+    const flowing = watts.ok ? watts.value >= flowingWatts : undefined
+    const reading = { register: energy.value, meterNumber, relayClosed: relay.value, flowing }
+    return { ok: true, reading: { ...toldByNone, ...reading } }
   }
   return { poll, close: () => serial.close() }
+}
+
+async function readRelay(
+  master: ModbusMaster,
+  relayUnitId: number,
+): Promise<ModbusAnswer<boolean>> {
+  const coils = await master.readCoil(relayUnitId, relayCoil)
+  return coils.ok ? { ok: true, value: ((coils.value[0] ?? 0) & 1) === 1 } : coils
 }
 
 /** Imported energy in Wh. */

@@ -94,7 +94,10 @@ export type ReaderOutcome =
       readonly kind: 'units'
       readonly reader: Reader
       readonly units: bigint
-      /** What moved the offset, if anything did. `reader.saved` is a new object when it must be made durable. */
+      /**
+       * What moved the offset, if anything did. `reader.saved` is a new object when it must be made
+       * durable, and the same one otherwise.
+       */
       readonly note: ReaderNote | undefined
       readonly stuck: boolean
     }

@@ -76,7 +76,10 @@ function tcpSource(text: string, url: URL): Source {
  */
 export function sourceWarning(source: Source): string | undefined {
   if (source.kind !== 'serial' || !/^\/dev\/tty(USB|ACM)\d+$/.test(source.path)) return undefined
-  return `${source.path} may name another device after a restart; use its path in /dev/serial/by-id (tickpay detect shows it)`
+  return (
+    `${source.path} may name another device after a restart; ` +
+    'use its path in /dev/serial/by-id (tickpay detect shows it)'
+  )
 }
 
 function fail(text: string, reason: string): never {

@@ -107,7 +107,7 @@ describe('the register on disk', () => {
     expect(sim.relayClosed()).toBe(false)
   })
 
-  test('without a host the register is kept every second, and not when nothing flowed', async () => {
+  test('without a host the register is kept every second while something flows', async () => {
     const time = virtualTime(0)
     const { disk, world } = slowDisk(time, 1)
     const plug = virtualPlug(time)

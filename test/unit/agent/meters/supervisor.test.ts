@@ -118,7 +118,7 @@ describe('a microcontroller that restarts', () => {
     expect(bench.saved).toHaveLength(1)
   })
 
-  test('with its counter lost: units go on, the offset is saved, nothing is charged twice', async () => {
+  test('with its counter lost: units go on, the offset is saved, nothing counts twice', async () => {
     const bench = await meterBench({ initialRegister: 5_000 })
     bench.link.supplyOnUntil(1_000_000n)
     await bench.time.advance(100_000)
@@ -146,7 +146,7 @@ describe('a microcontroller that restarts', () => {
     expect(bench.units()).toBe(top + 15n)
   })
 
-  test('a register that jumps is not believed, and what it adds is bounded by the rate', async () => {
+  test('a register that jumps is not believed; what it adds is bounded by the rate', async () => {
     const bench = await meterBench({ counterBits: 32 })
     bench.link.supplyOnUntil(1_000_000n)
     await bench.time.advance(10_000)
@@ -209,7 +209,7 @@ test('raising the limit again and again does not poll faster', async () => {
   expect(polls).toBeLessThan(45)
 })
 
-test('a source that is never there is tried for ever, ever more slowly, and told once', async () => {
+test('a source that is never there is tried for ever, more slowly, and told once', async () => {
   const time = virtualTime(0)
   let tries = 0
   const events: unknown[] = []

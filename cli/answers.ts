@@ -28,6 +28,8 @@ export const mandatesAnswer = v.array(v.object({ channelId: v.string(), status: 
 
 export const credentialAnswer = v.object({ username: v.string(), password: v.string() })
 
+export const entriesAnswer = v.object({ entries: v.array(v.record(v.string(), v.unknown())) })
+
 /**
  * Reads an answer.
  * @throws OperatorError when it is not what this version expects

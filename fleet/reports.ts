@@ -39,10 +39,10 @@ export const channelReportSchema = v.object({
   asset,
   epoch: count,
   index: count,
-  /** Register of the meter where the channel began; null before it is opened. */
-  startReading: v.nullable(uint64),
-  /** Register up to which it is paid. */
-  paidReading: v.nullable(uint64),
+  /** Register of the meter where the channel began; 0 before it is opened. */
+  startReading: uint64,
+  /** Units from there that are paid. */
+  unitsPaid: uint64,
   /** Last register that the device reported. */
   register: v.nullable(uint64),
   paid: uint64,
@@ -66,11 +66,6 @@ export const deviceReportSchema = v.object({
 export type ChannelReport = v.InferOutput<typeof channelReportSchema>
 export type MandateReport = v.InferOutput<typeof mandateSchema>
 export type DeviceReport = v.InferOutput<typeof deviceReportSchema>
-
-/** Units that were paid since the channel began. */
-export function unitsPaidOf({ startReading, paidReading }: ChannelReport): bigint {
-  return (paidReading ?? 0n) - (startReading ?? 0n)
-}
 
 /** Reads the payload of a retained device report; undefined when it is none. */
 export function readDeviceReport(payload: Uint8Array): DeviceReport | undefined {

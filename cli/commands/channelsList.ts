@@ -2,7 +2,7 @@
  * `tickpay channels list`
  * @module
  */
-import { type ChannelReport, unitsPaidOf } from '../../fleet/reports.ts'
+import type { ChannelReport } from '../../fleet/reports.ts'
 import { formatAmount } from '../../protocol/amount.ts'
 import { channelsAnswer, readAnswer } from '../answers.ts'
 import { defineCommand, text } from '../command.ts'
@@ -55,7 +55,7 @@ function channelRow(one: ChannelReport): readonly string[] {
     `${one.fleet}/${one.device}`,
     one.meter,
     one.state,
-    `${grouped(unitsPaidOf(one))} ${one.unit}`,
+    `${grouped(one.unitsPaid)} ${one.unit}`,
     formatAmount(one.paid, one.asset),
     formatAmount(one.reserved, one.asset),
     formatAmount(one.settled, one.asset),

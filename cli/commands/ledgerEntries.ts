@@ -2,6 +2,7 @@
  * `tickpay ledger entries`
  * @module
  */
+import { entriesAnswer, readAnswer } from '../answers.ts'
 import { defineCommand, flag, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
 import { gatewayOptions, jsonOption, withGateway, worksOffline } from '../gatewayOptions.ts'
@@ -25,8 +26,8 @@ export const command = defineCommand({
     if (csv && json) throw new UsageError('--csv and --json exclude each other')
     const args = { account, from: wholeNumber('from', from), limit: wholeNumber('limit', limit) }
     const data = await withGateway(place, terminal, ({ call }) => call('ledger_entries', args))
-    const list = Array.isArray(data) ? data : [data]
-    const lines = json ? [jsonText(data)] : csv ? csvLines(list) : dataLines(data)
+    const { entries } = readAnswer(entriesAnswer, data)
+    const lines = json ? [jsonText(entries)] : csv ? csvLines(entries) : dataLines(entries)
     for (const line of lines) terminal.out(line)
     return exitCodes.ok
   },

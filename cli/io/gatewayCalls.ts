@@ -6,7 +6,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GatewaySettings } from '../../gateway/config.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
-import { UnreachableError, UsageError } from '../exitCodes.ts'
+import { jsonLog } from '../../ports/io/log.ts'
+import { nodePorts } from '../../ports/io/node.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import { RefusedError, UnreachableError, UsageError } from '../exitCodes.ts'
 import { type Calls, connectControl } from './controlClient.ts'
 
 export type { Calls }
@@ -28,8 +31,24 @@ export async function openCalls(place: Place, note: (line: string) => void): Pro
   const running = await connectControl(controlSocketOf(settings))
   if (running !== undefined) return running
   note(`no gateway is running on ${settings.data}, working on its store directly`)
-  const { openOffline } = await import('../../gateway/offline.ts')
-  return openOffline(settings)
+  return openStore(settings)
+}
+
+/** The verbs on the store itself; what is refused there is refused as it is by a gateway. */
+async function openStore(settings: GatewaySettings): Promise<Calls> {
+  const { openOffline } = await import('../../gateway/io/openGateway.ts')
+  const { call, close } = await openOffline(settings, nodePorts(jsonLog('warn')))
+  return {
+    call: async (verb, args) => {
+      try {
+        // As over the socket: what is undefined is not there.
+        return await call(verb, JSON.parse(JSON.stringify(args)))
+      } catch (error) {
+        throw error instanceof OperatorError ? new RefusedError(error.message) : error
+      }
+    },
+    close,
+  }
 }
 
 /**

@@ -62,7 +62,7 @@ export function fakeChannel(device: string): FakeChannel {
 /** What the gateway publishes, retained, about the device of `channel`. */
 export function reportOf(channel: FakeChannel): Uint8Array {
   const { mandate } = channel
-  const figures = { startReading: '0', paidReading: '0', register: null, reserved: '0' }
+  const figures = { startReading: '0', unitsPaid: '0', register: null, reserved: '0' }
   const one = {
     fleet: 'acme',
     device: channel.device,

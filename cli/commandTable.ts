@@ -1,0 +1,104 @@
+/**
+ * All commands. Each is loaded when it is used, so that `--help` is quick and a device never loads
+ * what only a gateway needs.
+ * @module
+ */
+import type { Command } from './command.ts'
+
+export type CommandEntry = {
+  /** The same as the command's own summary (a test holds the two together). */
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+/** By name; a group of commands shares its first word. In the order in which help lists them. */
+export type CommandTable = Readonly<Record<string, CommandEntry>>
+
+function entry(summary: string, load: () => Promise<{ readonly command: Command }>): CommandEntry {
+  return { summary, load: async () => (await load()).command }
+}
+
+export const commandTable: CommandTable = {
+  gateway: entry(
+    'Runs a gateway: accepts ticks, keeps supply in step, settles',
+    () => import('./commands/gateway.ts'),
+  ),
+  'meter-sim': entry(
+    'Simulates a meter with its relay, on a serial line or over TCP',
+    () => import('./commands/meterSim.ts'),
+  ),
+  'fleet serve': entry(
+    'Runs the service of a fleet: renews the mandates of its devices',
+    () => import('./commands/fleetServe.ts'),
+  ),
+  'keys new': entry(
+    'Makes a key file for a device, a gateway or a fleet',
+    () => import('./commands/keysNew.ts'),
+  ),
+  'keys show': entry('Shows the public key of a key file', () => import('./commands/keysShow.ts')),
+  'enrol fleet': entry(
+    'Makes a fleet known to a gateway',
+    () => import('./commands/enrolFleet.ts'),
+  ),
+  'enrol device': entry(
+    'Makes a device known and signs its first mandates',
+    () => import('./commands/enrolDevice.ts'),
+  ),
+  'device replace': entry(
+    'Gives a device a new key, or a meter of it a new channel',
+    () => import('./commands/deviceReplace.ts'),
+  ),
+  'credential add': entry(
+    'Gives a person or a tool an MQTT user name and password',
+    () => import('./commands/credentialAdd.ts'),
+  ),
+  'credential list': entry(
+    'Lists the static credentials and when each was last used',
+    () => import('./commands/credentialList.ts'),
+  ),
+  'credential remove': entry(
+    'Takes a static credential back',
+    () => import('./commands/credentialRemove.ts'),
+  ),
+  'channels list': entry(
+    'Lists channels: what was paid, reserved and settled',
+    () => import('./commands/channelsList.ts'),
+  ),
+  'channels close': entry(
+    'Closes a channel and shows its final account',
+    () => import('./commands/channelsClose.ts'),
+  ),
+  pause: entry(
+    'Turns the supply of a device off until it is resumed',
+    () => import('./commands/pause.ts'),
+  ),
+  resume: entry('Lets a paused device consume again', () => import('./commands/resume.ts')),
+  'ledger fund': entry(
+    'Books a deposit to what a fleet has set aside',
+    () => import('./commands/ledgerFund.ts'),
+  ),
+  'ledger withdraw': entry(
+    'Takes money that a fleet has set aside back, after the notice',
+    () => import('./commands/ledgerWithdraw.ts'),
+  ),
+  'ledger balance': entry(
+    'Shows the accounts of the ledger',
+    () => import('./commands/ledgerBalance.ts'),
+  ),
+  'ledger entries': entry(
+    'Lists the entries of the ledger, oldest first',
+    () => import('./commands/ledgerEntries.ts'),
+  ),
+  settle: entry(
+    'Settles now what is owed, without waiting for the period',
+    () => import('./commands/settle.ts'),
+  ),
+  detect: entry(
+    'Finds the meters that are connected to this machine',
+    () => import('./commands/detect.ts'),
+  ),
+  'meter read': entry(
+    'Reads a meter once and leaves its relay as it is',
+    () => import('./commands/meterRead.ts'),
+  ),
+}

@@ -1,0 +1,42 @@
+/**
+ * `tickpay fleet serve`
+ * @module
+ */
+import { fleetConfigSchema, policyOf } from '../../fleet/config.ts'
+import { startFleetService } from '../../fleet/service.ts'
+import { readConfigFile } from '../../ports/io/configFile.ts'
+import { jsonLog } from '../../ports/io/log.ts'
+import { mqttConnector } from '../../ports/io/mqttConnector.ts'
+import { nodePorts } from '../../ports/io/node.ts'
+import { defineCommand, needed } from '../command.ts'
+import { openKey } from '../io/keyFiles.ts'
+import { runUntilStopped } from '../io/runUntilStopped.ts'
+
+/** Prefix of the environment variables that override the configuration. */
+export const fleetPrefix = 'TICKPAY_FLEET'
+
+export const command = defineCommand({
+  summary: 'Runs the service of a fleet: renews the mandates of its devices',
+  details: [
+    'Signs in at the gateway with the signer key of the fleet and keeps the mandates of its devices',
+    'alive, within the limits of its policy. When the gateway is away it waits and tries again.',
+    'Runs until SIGINT or SIGTERM. Log lines are JSON on standard error.',
+  ],
+  arguments: {},
+  options: { config: needed('FILE', 'configuration, for example fleet.yaml') },
+  examples: ['tickpay fleet serve --config fleet.yaml'],
+  run: async ({ config: path }, terminal) => {
+    const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)
+    const { privateKey } = await openKey(config.key, terminal.error)
+    const { fleet, gateway, ledger } = config
+    const domain = { chainId: ledger.chainId, verifyingContract: ledger.contract }
+    const identity = { fleet, signerKey: privateKey, gateway, domain }
+    const connector = mqttConnector(gateway.url)
+    return runUntilStopped(async () => {
+      const ports = nodePorts(jsonLog(config.log))
+      const service = startFleetService({ identity, policy: policyOf(config), connector }, ports)
+      terminal.out(`fleet ${fleet} is served at ${gateway.url}`)
+      return { close: service.stop }
+    })
+  },
+})

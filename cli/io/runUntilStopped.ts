@@ -1,0 +1,58 @@
+/**
+ * Runs a long-lived part of the program until somebody stops it.
+ * @module
+ */
+import { OperatorError } from '../../ports/operatorError.ts'
+import { type ExitCode, exitCodes } from '../exitCodes.ts'
+
+/** A clean stop that takes longer than this is cut short. */
+const stopTimeoutMs = 10_000
+
+type Running = { readonly close: () => Promise<void> }
+
+/**
+ * Starts a part and resolves when SIGINT or SIGTERM has stopped it. A second signal ends the
+ * process at once. `fail` stops it because it cannot go on; the error is thrown then.
+ */
+export async function runUntilStopped(
+  start: (fail: (error: unknown) => void) => Promise<Running>,
+): Promise<ExitCode> {
+  const stopped = stopSignal()
+  let fail = (_error: unknown) => {}
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject
+  })
+  const running = await Promise.race([start((error) => fail(error)), failed])
+  try {
+    await Promise.race([stopped, failed])
+  } finally {
+    await closeInTime(running)
+  }
+  return exitCodes.ok
+}
+
+/** Resolves with the first SIGINT or SIGTERM; the second one exits. */
+export function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let count = 0
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        count += 1
+        if (count > 1) process.exit(exitCodes.failed)
+        resolve()
+      })
+    }
+  })
+}
+
+async function closeInTime(running: Running): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new OperatorError('could not stop in time')), stopTimeoutMs)
+  })
+  try {
+    await Promise.race([running.close(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -22,7 +22,7 @@ const options = {
   tagUint8Array: false,
   mapsAsObjects: false,
   variableMapSize: true,
-  /** What is decoded may be kept for long, while the packet it came in is reused. */
+  /** What is decoded may be kept for long; the packet it came in should not be. */
   copyBuffers: true,
 } as const
 const encoder = new Encoder(options)
@@ -55,7 +55,8 @@ export function decodeCbor(
 ): WireValue | undefined {
   if (bytes.length === 0 || bytes.length > maxBytes || !isStrict(bytes)) return undefined
   try {
-    const value = decoder.decode(bytes) as WireValue
+    // The library keeps a view of what it reads on the array itself: it gets its own.
+    const value = decoder.decode(new Uint8Array(bytes)) as WireValue
     return equalBytes(encodeCbor(value), bytes) ? value : undefined
   } catch {
     return undefined

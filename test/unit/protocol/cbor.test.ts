@@ -72,8 +72,9 @@ describe('the CBOR profile', () => {
   test('what was decoded does not change with the packet it came in', () => {
     for (const make of [(hex: string) => Buffer.from(hex, 'hex'), (hex: string) => parseHex(hex)]) {
       const packet = make('824401020304') ?? new Uint8Array()
-      const complete = new Uint8Array([...packet, 0x41, 9])
+      const complete = make(`${bytesToHex(packet)}4109`) ?? new Uint8Array()
       const value = decodeCbor(complete)
+      expect(Object.keys(complete).length).toBe(complete.length)
       complete.fill(0)
       expect(value).toEqual([new Uint8Array([1, 2, 3, 4]), new Uint8Array([9])])
     }

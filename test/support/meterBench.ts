@@ -30,6 +30,8 @@ export type Bench = {
   readonly readings: () => MeterReading[]
   /** Pulls the cable out; the next opening plugs in a new one. */
   readonly cut: () => void
+  /** The adapter hangs: the line stays open and carries nothing, until it is opened again. */
+  readonly hang: () => void
   /** While true, opening the source fails. */
   missing: boolean
 }
@@ -49,6 +51,7 @@ export function virtualPlug(time: VirtualTime): {
   readonly openLines: OpenLines
   readonly openSerial: SerialOpener
   readonly cut: () => void
+  readonly hang: () => void
 } {
   let attend: ((line: Serial) => void) | undefined
   let cable: Cable | undefined
@@ -68,6 +71,7 @@ export function virtualPlug(time: VirtualTime): {
       return cable.left
     },
     cut: () => cable?.cut('unplugged'),
+    hang: () => cable?.mute(),
   }
 }
 
@@ -98,6 +102,7 @@ export async function meterBench(
     readings,
     units: () => readings().at(-1)?.units ?? -1n,
     cut: plug.cut,
+    hang: plug.hang,
     missing: false,
   }
   const link = startMeter(

@@ -9,6 +9,8 @@ export type Cable = {
   readonly right: Serial
   /** Both ends see the line close for `reason`. */
   readonly cut: (reason: string) => void
+  /** Bytes vanish from now on and nobody is told, as with an adapter that hangs. */
+  readonly mute: () => void
 }
 
 /** A whole cable; `delayMs` is how long each message is on its way. */
@@ -16,6 +18,7 @@ export function virtualCable(timers: Timers, delayMs = 0): Cable {
   const closeListeners: ((reason: string) => void)[] = []
   const ears: Record<'left' | 'right', ((bytes: Uint8Array) => void)[]> = { left: [], right: [] }
   let closedFor: string | undefined
+  let muted = false
 
   const cut = (reason: string) => {
     if (closedFor !== undefined) return
@@ -23,7 +26,7 @@ export function virtualCable(timers: Timers, delayMs = 0): Cable {
     for (const listener of closeListeners) timers.soon(() => listener(reason))
   }
   const deliver = (to: 'left' | 'right', bytes: Uint8Array) => {
-    if (closedFor === undefined) for (const ear of ears[to]) ear(bytes)
+    if (closedFor === undefined && !muted) for (const ear of ears[to]) ear(bytes)
   }
   const end = (self: 'left' | 'right'): Serial => {
     const other = self === 'left' ? 'right' : 'left'
@@ -43,5 +46,8 @@ export function virtualCable(timers: Timers, delayMs = 0): Cable {
       close: async () => cut('the line was closed'),
     }
   }
-  return { left: end('left'), right: end('right'), cut }
+  const mute = () => {
+    muted = true
+  }
+  return { left: end('left'), right: end('right'), cut, mute }
 }

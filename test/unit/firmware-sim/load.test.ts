@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { flow, type Load, passWithoutFlow, rateNow, startLoad } from '../../../firmware-sim/load.ts'
 import { type ProfileKind, usualProfile } from '../../../firmware-sim/profiles.ts'
+import { cpuMs } from '../../support/cpuTime.ts'
 
 const hourMs = 3_600_000
 const unlimited = 1n << 64n
@@ -101,12 +102,13 @@ describe('profiles look like life', () => {
     expect(rates).toContain(0)
   })
 
-  test('an hour of any load is simulated in a blink', () => {
-    const begin = performance.now()
-    for (const kind of kinds) {
-      let load = start(kind, 1)
-      for (let i = 0; i < 36_000; i++) load = flow(load, 100, unlimited).load
+  test('an hour of any load is simulated in a blink', async () => {
+    const run = () => {
+      for (const kind of kinds) {
+        let load = start(kind, 1)
+        for (let i = 0; i < 36_000; i++) load = flow(load, 100, unlimited).load
+      }
     }
-    expect(performance.now() - begin).toBeLessThan(2_000)
+    expect(await cpuMs(run)).toBeLessThan(2_000)
   })
 })

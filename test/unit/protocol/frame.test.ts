@@ -17,6 +17,7 @@ import {
   type HostMessage,
   type Status,
 } from '../../../protocol/frameMessages.ts'
+import { cpuMs } from '../../support/cpuTime.ts'
 
 const u16 = fc.integer({ min: 0, max: 0xffff })
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
@@ -139,11 +140,12 @@ describe('frame decoder', () => {
     expect(() => encodeFrame(new Uint8Array(frameBodyBytesMax))).toThrow(RangeError)
   })
 
-  test('two million bytes of noise stay bounded and quick', () => {
+  test('two million bytes of noise stay bounded and quick', async () => {
     const decoder = frameDecoder()
-    const start = performance.now()
-    for (let i = 0; i < 20; i++) decoder.push(new Uint8Array(100_000).fill(1 + i))
-    expect(performance.now() - start).toBeLessThan(1000)
+    const run = () => {
+      for (let i = 0; i < 20; i++) decoder.push(new Uint8Array(100_000).fill(1 + i))
+    }
+    expect(await cpuMs(run)).toBeLessThan(1_000)
     expect(decoder.badFrames()).toBe(0)
   })
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { cpuMs } from '../../support/cpuTime.ts'
 import { virtualTime } from '../../support/virtualTime.ts'
 
 test('timers run in order of due time, then of creation', async () => {
@@ -69,8 +70,6 @@ test('one virtual hour with 50,000 timers takes well under a second', async () =
   timers.every(72, () => {
     fired++
   })
-  const start = performance.now()
-  await advance(3_600_000)
+  expect(await cpuMs(() => advance(3_600_000))).toBeLessThan(1_000)
   expect(fired).toBe(50_000)
-  expect(performance.now() - start).toBeLessThan(1000)
 })

@@ -102,6 +102,22 @@ describe('one poll', () => {
     expect(asked.filter((one) => one.startsWith('0205') || one.startsWith('0206'))).toEqual([])
   })
 
+  test('noise that looks like an answer is skipped', async () => {
+    const time = virtualTime(0)
+    const { left, right } = virtualCable(time.timers)
+    const plain = Uint8Array.from(Buffer.from(energy('3f000000'), 'hex'))
+    const sum = crc16(plain)
+    const noise = Uint8Array.from(Buffer.from('0104084444', 'hex'))
+    right.onData(() => {
+      void right.write(concatBytes(noise, plain, Uint8Array.of(sum & 0xff, sum >> 8)))
+    })
+    const alone = { ...options, relayUnitId: undefined }
+    const meter = eastronMeter('sdm630', openModbus, left, virtualPorts(time), alone)
+    const outcome = meter.poll(on)
+    await time.advance(5_000)
+    expect(await outcome).toMatchObject({ ok: true, reading: { register: 500n } })
+  })
+
   test('an answer that comes too late is not taken for another', async () => {
     const time = virtualTime(0)
     const { left, right } = virtualCable(time.timers)

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { meterDefaults } from '../../../../agent/meters/drivers.ts'
 import { defaultReaderRules } from '../../../../agent/meters/reader.ts'
 import { startMeter } from '../../../../agent/meters/supervisor.ts'
+import { cpuMs } from '../../../support/cpuTime.ts'
 import { meterBench, virtualPorts } from '../../../support/meterBench.ts'
 import { virtualTime } from '../../../support/virtualTime.ts'
 
@@ -89,6 +90,16 @@ describe.each(kinds)('%s', (kind) => {
     expect(bench.events.length - told).toBeLessThan(3)
     await bench.sim.command({ kind: 'line', faults: { lost: 0 } })
     await bench.time.advance(60_000)
+    expect(bench.events.at(-1)?.state).toBe('reading')
+  })
+
+  test('a line that hangs is closed and opened again', async () => {
+    const bench = await meterBench({ kind })
+    await bench.time.advance(5_000)
+    bench.hang()
+    await bench.time.advance(9_000)
+    expect(bench.events.at(-1)?.state).toBe('away')
+    await bench.time.advance(6_000)
     expect(bench.events.at(-1)?.state).toBe('reading')
   })
 
@@ -243,11 +254,9 @@ test('a source that is never there is tried for ever, more slowly, and told once
   expect(time.pending()).toBe(0)
 })
 
-test('one virtual hour of a busy meter takes well under a second', async () => {
+test('one virtual hour of a busy meter takes a moment', async () => {
   const bench = await meterBench({ profile: 'ev' })
   bench.link.supplyOnUntil(1_000_000n)
-  const start = performance.now()
-  await bench.time.advance(3_600_000)
+  expect(await cpuMs(() => bench.time.advance(3_600_000))).toBeLessThan(3_000)
   expect(bench.readings().length).toBeGreaterThan(14_000)
-  expect(performance.now() - start).toBeLessThan(3_000)
 })

@@ -81,6 +81,14 @@ export const commandTable: CommandTable = {
     'Takes money that a fleet has set aside back, after the notice',
     () => import('./commands/ledgerWithdraw.ts'),
   ),
+  'ledger pay-out': entry(
+    'Pays a withdrawal out, once its notice is over',
+    () => import('./commands/ledgerPayOut.ts'),
+  ),
+  'ledger allocations': entry(
+    'Lists what each fleet has set aside, and what is left of it',
+    () => import('./commands/ledgerAllocations.ts'),
+  ),
   'ledger balance': entry(
     'Shows the accounts of the ledger',
     () => import('./commands/ledgerBalance.ts'),

@@ -43,7 +43,8 @@ function listLines(list: readonly unknown[]): readonly string[] {
   const keys = [...new Set(list.flatMap((one) => Object.keys(one)))].filter(
     (key) => !isSibling(key, list[0]?.[key]),
   )
-  const isNumeric = (key: string) => list.every((one) => /^-?\d/.test(cellText(one, key, one[key])))
+  const isNumeric = (key: string) =>
+    list.every((one) => /^-?[\d.]+( [A-Z0-9]+)?$/.test(cellText(one, key, one[key])))
   return tableLines(
     keys.map((key) => (isNumeric(key) && !isMoment(key) ? right : left)(words(key))),
     list.map((one) => keys.map((key) => cellText(one, key, one[key]))),

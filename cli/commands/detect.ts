@@ -18,10 +18,14 @@ export const command = defineCommand({
   ],
   arguments: {},
   options: {
-    port: list('PORT', 'only this one: /dev/ttyUSB0, serial:///dev/...?baud=9600, tcp://host:port'),
+    port: list('PORT', 'a port or a source instead of all ports'),
     ...jsonOption,
   },
-  examples: ['tickpay detect', 'tickpay detect --port tcp://10.0.0.7:4001'],
+  examples: [
+    'tickpay detect',
+    'tickpay detect --port /dev/ttyUSB0',
+    'tickpay detect --port tcp://10.0.0.7:4001',
+  ],
   run: async ({ port, json }, terminal) => {
     const [{ detectMeters }, { listSerialPorts, openSerial }, { nodePorts }] = await Promise.all([
       import('../../agent/meters/detect.ts'),

@@ -21,11 +21,11 @@ export const command = defineCommand({
     amount: argument('minor units (5000) or decimal with code (50EUR)'),
   },
   options: {
-    reference: text('TEXT', 'the payment behind it, for example a bank reference'),
+    reference: text('TEXT', 'the payment behind it, letters, digits and dashes'),
     ...gatewayOptions,
     ...jsonOption,
   },
-  examples: ['tickpay ledger fund acme 50EUR --reference "invoice 17"'],
+  examples: ['tickpay ledger fund acme 50EUR --reference invoice-17'],
   run: async ({ fleet, amount, reference, ...how }, terminal) => {
     const value = typedAmount(amount, await assetAt(how))
     return runVerb('ledger_fund', { fleet, amount: `${value}`, reference }, how, terminal)

@@ -14,12 +14,15 @@ import { readYaml } from '../io/readYaml.ts'
 import { runUntilStopped } from '../io/runUntilStopped.ts'
 import type { Terminal } from '../terminal.ts'
 
+/** One line of help for each half of the list of faults. */
+const faultLines = simCommandHelp.split(/, (?=clean)/).map((line) => `  ${line}`)
+
 export const command = defineCommand({
   summary: 'Simulates a meter with its relay, on a serial line or over TCP',
   details: [
     'A microcontroller on the firmware link, or an Eastron SDM120 or SDM630 with a relay board on',
     'Modbus RTU. Its register survives in the state file. Faults can be typed while it runs:',
-    `${simCommandHelp}.`,
+    ...faultLines,
     'Runs until SIGINT or SIGTERM.',
   ],
   arguments: {},

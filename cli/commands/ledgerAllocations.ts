@@ -1,0 +1,16 @@
+/**
+ * `tickpay ledger allocations`
+ * @module
+ */
+import { defineCommand } from '../command.ts'
+import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { runVerb } from '../verb.ts'
+
+export const command = defineCommand({
+  summary: 'Lists what each fleet has set aside, and what is left of it',
+  details: [worksOffline],
+  arguments: {},
+  options: { ...gatewayOptions, ...jsonOption },
+  examples: ['tickpay ledger allocations'],
+  run: (how, terminal) => runVerb('ledger_allocations', {}, how, terminal),
+})

@@ -129,7 +129,7 @@ describe('a microcontroller that restarts', () => {
     expect(bench.saved).toHaveLength(1)
   })
 
-  test('with its counter lost: units go on, the offset is saved, nothing counts twice', async () => {
+  test('with its counter lost: units go on, the offset is saved, nothing twice', async () => {
     const bench = await meterBench({ initialRegister: 5_000 })
     bench.link.supplyOnUntil(1_000_000n)
     await bench.time.advance(100_000)

@@ -164,6 +164,8 @@ export function signCommitment(value: Commitment, key = deviceKey): Signed<Commi
   return signed(key, value, digestOf(domain, commitmentStructure, value))
 }
 
+const firstCommitment = openEpoch().commitment
+
 /** A channel at index 100 of epoch 1, with everything in order. */
 export function commitmentContext(changes: Partial<CommitmentContext> = {}): CommitmentContext {
   return {
@@ -171,7 +173,7 @@ export function commitmentContext(changes: Partial<CommitmentContext> = {}): Com
     channelId,
     payerKey: publicKeyOf(deviceKey),
     closed: false,
-    held: { commitment: openEpoch().commitment, index: 100 },
+    held: { commitment: firstCommitment, index: 100 },
     pending: undefined,
     mandate,
     tariff,

@@ -39,26 +39,26 @@ export function createFilterIndex<T>(): FilterIndex<T> {
   let size = 0
 
   const add = (filter: string, subscriber: T) => {
-    const prefix = literalPrefix(filter)
-    const slot = slots.get(prefix) ?? new Map<string, Set<T>>()
+    const place = placeOf(filter)
+    const slot = slots.get(place) ?? new Map<string, Set<T>>()
     const subscribers = slot.get(filter) ?? new Set<T>()
     if (!subscribers.has(subscriber)) size += 1
-    slots.set(prefix, slot.set(filter, subscribers.add(subscriber)))
+    slots.set(place, slot.set(filter, subscribers.add(subscriber)))
   }
 
   const remove = (filter: string, subscriber: T) => {
-    const prefix = literalPrefix(filter)
-    const slot = slots.get(prefix)
+    const place = placeOf(filter)
+    const slot = slots.get(place)
     const subscribers = slot?.get(filter)
     if (!slot || !subscribers?.delete(subscriber)) return
     size -= 1
     if (subscribers.size === 0) slot.delete(filter)
-    if (slot.size === 0) slots.delete(prefix)
+    if (slot.size === 0) slots.delete(place)
   }
 
   const match = (topic: string, onMatch: (subscriber: T, filter: string) => void) => {
-    for (const prefix of prefixesOf(topic)) {
-      for (const [filter, subscribers] of slots.get(prefix) ?? []) {
+    for (const place of placesOf(topic)) {
+      for (const [filter, subscribers] of slots.get(place) ?? []) {
         if (!matchesFilter(filter, topic)) continue
         for (const subscriber of subscribers) onMatch(subscriber, filter)
       }
@@ -68,12 +68,18 @@ export function createFilterIndex<T>(): FilterIndex<T> {
   return { add, remove, match, size: () => size }
 }
 
-/** Every place where a matching filter can be kept; `a/#` also matches `a`. */
-function* prefixesOf(topic: string): Iterable<string> {
+/** Filters without a wildcard have a place of their own. */
+function placeOf(filter: string): string {
+  const prefix = literalPrefix(filter)
+  return prefix === filter ? `=${filter}` : prefix
+}
+
+/** Every place where a matching filter can be kept, each once; `a/#` also matches `a`. */
+function* placesOf(topic: string): Iterable<string> {
   yield ''
   for (let at = topic.indexOf('/'); at !== -1; at = topic.indexOf('/', at + 1)) {
     yield topic.slice(0, at + 1)
   }
   yield `${topic}/`
-  yield topic
+  yield `=${topic}`
 }

@@ -4,12 +4,16 @@
  * @module
  */
 import type { MqttClient } from 'mqtt'
-import { connect } from 'mqtt'
+import { connect, ErrorWithSubackPacket } from 'mqtt'
 import type { ConnectOptions, Connector, PublishOptions, Transport } from '../index.ts'
 import { OperatorError } from '../operatorError.ts'
 
 /** From the first byte to the CONNACK. */
 const CONNECT_TIMEOUT_MS = 10_000
+/** A clean end waits for acknowledgements no longer than this. */
+const CLOSE_TIMEOUT_MS = 2_000
+/** From here on a SUBACK code says no (MQTT 3.1.1 section 3.9.3). */
+const SUBACK_FAILURE = 128
 /** QoS 1 messages without a PUBACK at one time; more would only hide a stuck connection. */
 const UNACKNOWLEDGED_MAX = 64
 
@@ -69,7 +73,7 @@ function transportOver(client: MqttClient): Transport {
   const closed = new Promise<void>((resolve) => {
     client.once('close', () => {
       isOpen = false
-      for (const reject of pendingRejects) reject(new Error('the connection to the broker ended'))
+      for (const reject of pendingRejects) reject(new Error(connectionEnded))
       pendingRejects.clear()
       resolve()
     })
@@ -78,11 +82,11 @@ function transportOver(client: MqttClient): Transport {
   /** Settles with the broker's answer, or rejects when the connection ends first. */
   const answered = <T>(send: (done: (error?: Error | null, answer?: T) => void) => void) =>
     new Promise<T | undefined>((resolve, reject) => {
-      if (!isOpen) return reject(new Error('the connection to the broker has ended'))
+      if (!isOpen) return reject(new Error(connectionEnded))
       pendingRejects.add(reject)
       send((error, answer) => {
         pendingRejects.delete(reject)
-        if (error) reject(error)
+        if (error) reject(client.connected ? error : new Error(connectionEnded))
         else resolve(answer)
       })
     })
@@ -102,13 +106,11 @@ function transportOver(client: MqttClient): Transport {
   }
 
   const subscribe = async (topics: readonly string[]) => {
-    const granted = await answered<readonly { topic: string; qos: number }[]>((done) =>
-      client.subscribe([...topics], { qos: 1 }, (error, answer) => done(error, answer)),
+    await answered((done) =>
+      client.subscribe([...topics], { qos: 1 }, (error) =>
+        done(error && new Error(subscriptionError(topics, error))),
+      ),
     )
-    const refused = granted?.filter(({ qos }) => qos > 2).map(({ topic }) => topic) ?? []
-    if (refused.length > 0) {
-      throw new Error(`the broker refused the subscription to ${refused.join(', ')}`)
-    }
   }
 
   return {
@@ -122,9 +124,20 @@ function transportOver(client: MqttClient): Transport {
     },
     close: async () => {
       client.end(false)
+      const impatient = setTimeout(() => client.end(true), CLOSE_TIMEOUT_MS)
       await closed
+      clearTimeout(impatient)
     },
   }
+}
+
+const connectionEnded = 'the connection to the broker has ended'
+
+function subscriptionError(topics: readonly string[], error: Error): string {
+  const codes = error instanceof ErrorWithSubackPacket ? error.packet.granted : []
+  const refused = topics.filter((_, index) => Number(codes[index] ?? 0) >= SUBACK_FAILURE)
+  if (refused.length === 0) return error.message
+  return `the broker refused the subscription to ${refused.join(', ')}`
 }
 
 /** What each CONNACK code of MQTT 3.1.1 section 3.2.2.3 means to whoever runs this. */

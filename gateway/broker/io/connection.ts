@@ -115,6 +115,7 @@ function withinRate(connection: Connection, bucket: Connection['messages'], cost
   if (connection.paused) return false
   connection.paused = true
   counters.pauses += 1
+  ports.log('debug', 'a client sends too fast', { session: connection.seat?.id ?? '', waitMs })
   after(connection, waitMs, () => {
     connection.paused = false
     connection.gate?.admitHeld()

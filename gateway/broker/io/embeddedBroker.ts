@@ -73,7 +73,8 @@ async function start(options: BrokerOptions): Promise<State> {
     ...createHooks(context),
     mq: silentBus(),
     persistence: retainedOnly(delivery.retained),
-    connectTimeout: limits.connectDeadlineMs,
+    // Ours ends with the session, theirs with the CONNECT: it must not come first.
+    connectTimeout: 2 * limits.connectDeadlineMs,
     drainTimeout: limits.drainTimeoutMs,
     maxTopicLevels: limits.topicLevelsMax,
     maxInflightInbound: 1,
@@ -186,6 +187,7 @@ function ended(state: State, connection: Connection): void {
   state.connections.delete(connection)
   state.shared.counters.connections = state.connections.size
   if (connection.seat) state.seats.leave(connection.seat, connection)
+  state.shared.ports.log('debug', 'connection ended', { remote: connection.remote })
   announceEnd(state, connection)
 }
 

@@ -1,0 +1,145 @@
+/**
+ * A broker on a free port whose gateway does what each test says, and clients for it.
+ */
+import type { MqttClient } from 'mqtt'
+import { connectAsync } from 'mqtt'
+import { expect } from 'vitest'
+import type { Broker, BrokerHandlers, Identity, Role } from '../../gateway/broker/broker.ts'
+import { createBroker } from '../../gateway/broker/io/embeddedBroker.ts'
+import type { BrokerLimits } from '../../gateway/broker/limits.ts'
+import { nodeClock, nodeTimers } from '../../ports/io/node.ts'
+import { mayAccess } from '../../protocol/access.ts'
+import type { ConnectFields, RawClient } from './rawClient.ts'
+import { connectPacket, packet, rawClient, types } from './rawClient.ts'
+
+export type Received = {
+  readonly session: string
+  readonly topic: string
+  readonly payload: string
+  readonly done: () => void
+}
+
+export type World = {
+  readonly broker: Broker
+  readonly port: number
+  /** Messages that reached the gateway, oldest first. */
+  readonly received: Received[]
+  /** `+ id` and `- id` as sessions come and go. */
+  readonly sessions: string[]
+  /** Resolves when `check` holds; it is asked after each thing that happens at the broker. */
+  readonly until: (check: () => boolean) => Promise<void>
+  readonly raw: () => Promise<RawClient>
+  /** A raw client that has logged in. */
+  readonly login: (fields: Partial<ConnectFields> & { username: string }) => Promise<RawClient>
+  readonly mqtt: (username: string, clientId?: string) => Promise<MqttClient>
+  readonly close: () => Promise<void>
+}
+
+export type WorldOptions = {
+  readonly limits?: Partial<BrokerLimits>
+  readonly onMessage?: (received: Received) => void
+  readonly authenticate?: BrokerHandlers['authenticate']
+  readonly roles?: readonly Role[]
+}
+
+/** `solar/pi1` is a device, `solar/_` the fleet, `ann@solar` a person; the password is `good`. */
+export async function authenticateForTests(
+  request: Parameters<BrokerHandlers['authenticate']>[0],
+): Promise<Identity | { refused: string }> {
+  const password = Buffer.from(request.password ?? []).toString()
+  const username = request.username ?? ''
+  const [name = '', domain] = username.split('@')
+  if (password === 'late' || password === 'good') {
+    if (domain) return { kind: 'reader', fleet: domain, name, rights: ['read', 'supply'] }
+    const [fleet = '', device = ''] = username.split('/')
+    if (device === '_') return { kind: 'fleet', fleet }
+    return { kind: password === 'late' ? 'stale_clock' : 'device', fleet, device }
+  }
+  return { refused: 'bad_credential' }
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const received: Received[] = []
+  const sessions: string[] = []
+  const waiting = new Set<() => void>()
+  const happened = () => {
+    for (const check of waiting) check()
+  }
+  const broker = await createBroker({
+    ports: { clock: nodeClock, timers: nodeTimers, log: () => setImmediate(happened) },
+    handlers: {
+      authenticate: options.authenticate ?? authenticateForTests,
+      mayAccess,
+      onMessage: (_identity, session, topic, payload, done) => {
+        const one = { session, topic, payload: Buffer.from(payload).toString(), done }
+        received.push(one)
+        if (options.onMessage) options.onMessage(one)
+        else done()
+        happened()
+      },
+      onConnected: (_identity, id) => {
+        sessions.push(`+ ${id}`)
+        happened()
+      },
+      onDisconnected: (_identity, id) => {
+        sessions.push(`- ${id}`)
+        happened()
+      },
+    },
+    ...(options.limits ? { limits: options.limits } : {}),
+  })
+  const roles = options.roles ?? ['device', 'fleet', 'reader']
+  const [port = 0] = await broker.listen([{ kind: 'tcp', host: '127.0.0.1', port: 0, roles }])
+  const raws: RawClient[] = []
+  const clients: MqttClient[] = []
+
+  const until = (check: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const ask = () => {
+        if (!check()) return
+        waiting.delete(ask)
+        resolve()
+      }
+      waiting.add(ask)
+      ask()
+    })
+
+  const raw = async () => {
+    const client = await rawClient(port)
+    raws.push(client)
+    return client
+  }
+
+  const login: World['login'] = async (fields) => {
+    const client = await raw()
+    client.send(connectPacket({ clientId: fields.username, password: 'good', ...fields }))
+    const connack = await client.next(types.connack)
+    expect(connack.body[1], 'return code').toBe(0)
+    // Answered when the session is open, which is a little after the CONNACK.
+    client.send(packet(0xc0))
+    await client.next(types.pingresp)
+    return client
+  }
+
+  const mqtt = async (username: string, clientId = username) => {
+    const client = await connectAsync({
+      host: '127.0.0.1',
+      port,
+      protocol: 'mqtt',
+      clientId,
+      username,
+      password: 'good',
+      reconnectPeriod: 0,
+    })
+    client.on('error', () => {})
+    clients.push(client)
+    return client
+  }
+
+  const close = async () => {
+    for (const { socket } of raws) socket.destroy()
+    for (const client of clients) client.end(true)
+    await broker.close()
+  }
+  return { broker, port, received, sessions, until, raw, login, mqtt, close }
+}

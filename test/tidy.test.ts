@@ -18,6 +18,7 @@ import {
   brokenReferences,
   deadFiles,
   looseVersions,
+  missingTests,
   packagePlaces,
   strayPackages,
   untestedReasons,
@@ -97,6 +98,12 @@ test('documents link to what exists', () => {
   const bad = sourceFile('docs/bad.md', '[a](missing.md) [b](cli.md#no-such) `cli/missing.ts`')
   expect(brokenReferences([...documents, bad])).toHaveLength(3)
   expect(brokenReferences(documents)).toEqual([])
+})
+
+test('documents name tests that exist', () => {
+  const bad = sourceFile('docs/bad.md', '`test/tidy.test.ts`: "no such test"')
+  expect(missingTests([bad], tests)).toHaveLength(1)
+  expect(missingTests(documents, tests)).toEqual([])
 })
 
 test('every reason appears in a test', () => {

@@ -11,9 +11,9 @@ import { jsonText } from '../jsonLine.ts'
 export const command = defineCommand({
   summary: 'Gives a person or a tool an MQTT user name and password',
   details: [
-    'For mosquitto_sub, Node-RED, Home Assistant and the like. It may read what concerns its fleet;',
-    'with --supply it may also pause and resume devices. Nothing about money can be done with it.',
-    'The password is shown once and kept as a hash.',
+    'For mosquitto_sub, Node-RED, Home Assistant and the like. It may read what concerns its',
+    'fleet; with --supply it may also pause and resume devices. Nothing about money can be done',
+    'with it. The password is shown once and kept as a hash.',
     '',
     worksOffline,
   ],

@@ -18,9 +18,9 @@ export const fleetPrefix = 'TICKPAY_FLEET'
 export const command = defineCommand({
   summary: 'Runs the service of a fleet: renews the mandates of its devices',
   details: [
-    'Signs in at the gateway with the signer key of the fleet and keeps the mandates of its devices',
-    'alive, within the limits of its policy. When the gateway is away it waits and tries again.',
-    'Runs until SIGINT or SIGTERM. Log lines are JSON on standard error.',
+    'Signs in at the gateway with the signer key of the fleet and keeps the mandates of its',
+    'devices alive, within the limits of its policy. When the gateway is away it waits and tries',
+    'again. Runs until SIGINT or SIGTERM. Log lines are JSON on standard error.',
   ],
   arguments: {},
   options: { config: needed('FILE', 'configuration, for example fleet.yaml') },

@@ -18,15 +18,16 @@ page holds the same texts, and a test holds the page to the program.
 | 4 | something on this machine has to be put right first: configuration, key, store, port, disk |
 | 70 | a bug in the program; please report it |
 
-What went wrong is one line on standard error. Results go to standard output; with \`--json\` they are
-one JSON value on one line, with amounts and units as decimal strings and times in seconds since 1970.
+What went wrong is one line on standard error. Results go to standard output; with \`--json\` they
+are one JSON value on one line, with amounts and units as decimal strings and times in seconds since
+1970.
 
 ## How a command finds the gateway
 
 Commands about fleets, devices, channels and the ledger read the configuration of the gateway
-(\`--config\`, or \`gateway.yaml\` in the current folder) and talk to the running gateway through the
-socket \`control.sock\` in its data folder, which only the user it runs as may open. When no gateway
-runs they open the store themselves. \`--socket\` names the socket of a running gateway directly.
+(\`--config\`, or \`gateway.yaml\` in the current folder) and talk to the running gateway through
+the socket \`control.sock\` in its data folder, which only the user it runs as may open. When no
+gateway runs they open the store themselves. \`--socket\` names the socket of a running gateway.
 
 Amounts are minor units of the gateway's asset (\`5000\`) or decimals with its code (\`0.005EUR\`).
 

@@ -94,14 +94,35 @@ function anchorsOf(document: SourceFile): readonly string[] {
     )
 }
 
-const ownFile =
-  /\b(?:protocol|ports|agent|gateway|ledger|fleet|firmware-sim|cli|test|docs|scripts)\/[\w./-]*\.(?:ts|md|json|py|js|sh)\b/g
+const ownFolders = 'protocol|ports|agent|gateway|ledger|fleet|firmware-sim|cli|test|docs|scripts'
+const ownFile = new RegExp(`\\b(?:${ownFolders})/[\\w./-]*\\.(?:ts|md|json|py|js|sh)\\b`, 'g')
 
 function missingFiles(document: SourceFile): readonly string[] {
   const named = [...document.text.matchAll(ownFile)].map(([path]) => path)
   return [...new Set(named)]
     .filter((path) => !isThere(path) && !path.includes('*'))
     .map((path) => `${document.path} names ${path}, which is not there`)
+}
+
+/** Tests that a document names, as `file`: "name", and that are not in that file. */
+export function missingTests(
+  documents: readonly SourceFile[],
+  tests: readonly SourceFile[],
+): readonly string[] {
+  const byPath = new Map(tests.map((one) => [one.path, plainQuotes(one.text)]))
+  return documents.flatMap((document) =>
+    [...document.text.matchAll(/`(test\/[\w./-]+)`: "([^"]+)"/g)].flatMap(
+      ([, path = '', name = '']) =>
+        byPath.get(path)?.includes(plainQuotes(name))
+          ? []
+          : [`${document.path} names the test "${name}", which is not in ${path}`],
+    ),
+  )
+}
+
+/** A name with an apostrophe is written with a backslash or in other quotes. */
+function plainQuotes(text: string): string {
+  return text.replaceAll("\\'", "'")
 }
 
 /** Reasons that no test ever mentions. */

@@ -5,9 +5,10 @@ import { formatPublicKey } from '../../../ports/keyText.ts'
 import { publicKeyOf } from '../../../protocol/keys.ts'
 import { gatewayKey } from '../../support/fleetGateway.ts'
 
+const key = formatPublicKey(publicKeyOf(gatewayKey))
 const text = `
 fleet: acme
-gateway: { id: gate, url: "mqtt://127.0.0.1:1883", key: "${formatPublicKey(publicKeyOf(gatewayKey))}" }
+gateway: { id: gate, url: "mqtt://127.0.0.1:1883", key: "${key}" }
 ledger: { chainId: 0, contract: "0x${'07'.repeat(20)}" }
 key: { file: acme.key, passphraseFile: acme.pass }
 policy:

@@ -69,7 +69,7 @@ function start(channels: readonly FakeChannel[], ownOffsetMs = 0): World {
   return world
 }
 
-test('72 hours untouched: outages, lost answers and consumption, and never without a mandate', async () => {
+test('72 hours untouched: outages, lost answers, and never without a mandate', async () => {
   const channels = Array.from({ length: 20 }, (_, number) => fakeChannel(`ev-${number}`))
   const { time, gateway } = start(channels)
   await time.advance(10_000)

@@ -47,9 +47,9 @@ export function refuseIdentity(
   return bounded && will.topic === relayedTopic(identity) ? undefined : 'bad_will'
 }
 
-/** People's tools may call themselves what they like; two with one name replace each other. */
+/** People's tools may call themselves what they like, or nothing at all. */
 function isOwnClientId(identity: Identity, clientId: string): boolean {
-  if (identity.kind === 'reader') return clientId.length > 0
+  if (identity.kind === 'reader') return true
   return clientId === clientIdOf(identity.fleet, nameOf(identity))
 }
 
@@ -72,7 +72,9 @@ export function seatOf(
 ): Seat {
   if (identity.kind === 'reader') {
     const place = `${identity.fleet}/${FLEET_ITSELF}/${identity.name}`
-    return { id: `${place}/${clientId}`, place, seats: limits.sessionsPerReaderMax }
+    // Two tools of one name replace each other; those without a name do not.
+    const id = `${place}/${clientId || `/${connection}`}`
+    return { id, place, seats: limits.sessionsPerReaderMax }
   }
   const id = clientIdOf(identity.fleet, nameOf(identity))
   if (identity.kind !== 'stale_clock') return { id, place: id, seats: 1 }

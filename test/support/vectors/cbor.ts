@@ -108,7 +108,7 @@ export const refusedCbor: readonly (readonly [why: string, hex: string])[] = [
 
 export function cborVectors(): string {
   return formatFile({
-    about: 'Section 4. values: a value and its one encoding. refused: bytes outside the profile.',
+    about: ['Section 4. values: a value and its one encoding. refused: bytes outside the profile.'],
     values: values.map((value) => ({
       value: wireToJson(value),
       cbor: bytesToHex(encodeCbor(value)),

@@ -28,7 +28,7 @@ function caseToJson(secret: Uint8Array, terms: Terms, indices: readonly number[]
 
 export function chainVectors(): string {
   return formatFile({
-    about: 'Section 7. terms: the fields of a Commitment except root. words: by index.',
+    about: ['Section 7. terms: the fields of a Commitment except root. words: by index.'],
     cases: [
       caseToJson(rootSecret, termsOf({ length: 1 }), [0, 1]),
       caseToJson(rootSecret, termsOf({ length: 10 }), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),

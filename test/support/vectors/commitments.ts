@@ -11,8 +11,11 @@ import { formatFile, toJson } from './json.ts'
 
 export function commitmentVectors(): string {
   return formatFile({
-    about:
-      'Section 9.1 and 10. context: what the gateway knows; tariff: the one that tariffHash names and this gateway published, or null; held: commitment and index; free: what the allocation has left beyond all reservations.',
+    about: [
+      'Section 9.1 and 10. context: what the gateway knows; tariff: the one that tariffHash',
+      'names and this gateway published, or null; held: commitment and index; free: what the',
+      'allocation has left beyond all reservations.',
+    ],
     commitments: commitmentCases.map((one) => ({
       why: one.why,
       context: toJson(one.context),

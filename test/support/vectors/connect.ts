@@ -27,8 +27,10 @@ function caseToJson(one: ConnectCase) {
 
 export function connectVectors(): string {
   return formatFile({
-    about:
-      'Section 13. The gateway knows one device and the fleet itself by the keys given. usedNonces: seen within twice the tolerance.',
+    about: [
+      'Section 13. The gateway knows one device and the fleet itself by the keys given.',
+      'usedNonces: seen within twice the tolerance.',
+    ],
     domain: toJson(domain),
     connect: toJson(connect),
     knownKeys: {

@@ -165,8 +165,11 @@ function signatureCases(algorithm: Algorithm): readonly Json[] {
 
 export function keyVectors(): string {
   return formatFile({
-    about:
-      'Section 5.3. publicKey: algorithm byte and key. ECDSA signatures are deterministic (RFC 6979), a signer need not be; a verifier must accept them. refusedSignatures are for the publicKey and the digest given there.',
+    about: [
+      'Section 5.3. publicKey: algorithm byte and key. ECDSA signatures are deterministic (RFC',
+      '6979), a signer need not be; a verifier must accept them. refusedSignatures are for the',
+      'publicKey and the digest given there.',
+    ],
     signatures: algorithms.flatMap(signatureCases),
     refusedKeys: refusedKeys().map(toJson),
     refusedSignatures: algorithms.flatMap((algorithm) =>

@@ -152,8 +152,10 @@ export function messageVectors(): string {
     ),
   )
   return formatFile({
-    about:
-      'Section 14.1. cases: values and their bytes; what is absent is null. refused: bytes that are not the message. A signed structure is shown as {value, signature}.',
+    about: [
+      'Section 14.1. cases: values and their bytes; what is absent is null. refused: bytes that',
+      'are not the message. A signed structure is shown as {value, signature}.',
+    ],
     cases,
     refused,
   })

@@ -115,8 +115,10 @@ function caseToJson([type, within, value]: Case): Json {
 export function structureVectors(): string {
   const types = [...new Set(cases.map(([type]) => type))]
   return formatFile({
-    about:
-      'Sections 5 and 6. encodedData: the words of the fields, without the type hash. cbor: the array of fields. digest: in the domain named.',
+    about: [
+      'Sections 5 and 6. encodedData: the words of the fields, without the type hash. cbor: the',
+      'array of fields. digest: in the domain named.',
+    ],
     ledgerIds: [
       toJson({ id: ledgerId, contract: contractOfLedger(ledgerId) }),
       toJson({ id: new Uint8Array(32), contract: contractOfLedger(new Uint8Array(32)) }),

@@ -192,8 +192,11 @@ function caseToJson(one: Case): Json {
 export function tickVectors(): string {
   const messages = [[tickOf(7)], [tickOf(7), renewalTick(1)], message64]
   return formatFile({
-    about:
-      'Section 8. messages: ticks and their bytes. refused: malformed as a whole. verdicts: section 8.2 from check 3 on, for one channel; pendingEpoch 0: no renewal is pending; register epoch 0: nothing is committed.',
+    about: [
+      'Section 8. messages: ticks and their bytes. refused: malformed as a whole. verdicts:',
+      'section 8.2 from check 3 on, for one channel; pendingEpoch 0: no renewal is pending;',
+      'register epoch 0: nothing is committed.',
+    ],
     messages: messages.map((ticks) => ({
       ticks: toJson(ticks),
       message: toJson(encodeTicks(ticks)),

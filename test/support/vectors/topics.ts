@@ -16,8 +16,11 @@ export function topicVectors(): string {
     })),
   )
   return formatFile({
-    about:
-      'Section 12. topics: with what they are read as, or null. identities: kind reader is a tool of a person. decisions: what of all these topics (for subscribe: filters) is allowed; everything else is refused.',
+    about: [
+      'Section 12. topics: with what they are read as, or null. identities: kind reader is a',
+      'tool of a person. decisions: what of all these topics (for subscribe: filters) is',
+      'allowed; everything else is refused.',
+    ],
     topics: topics.map((topic) => ({ topic, parsed: toJson(parseTopic(topic)) })),
     identities: Object.fromEntries(
       Object.entries(identities).map(([name, identity]) => [name, toJson(identity)]),

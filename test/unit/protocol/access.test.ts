@@ -58,7 +58,7 @@ describe('the access rule', () => {
     expect(can('subscribe').sort()).toEqual([`${own}/down/+`, `${own}/down/welcome`])
   })
 
-  test('whatever a filter matches, nothing of another fleet or of two machines is delivered', () => {
+  test('whatever a filter matches, nothing of another fleet is delivered', () => {
     for (const [name, identity] of Object.entries(identities)) {
       const filters = topics.filter((topic) => mayAccess(identity, 'subscribe', topic))
       for (const filter of filters) {

@@ -262,7 +262,7 @@ describe('continuity', () => {
     }
   })
 
-  test('(!) a checkpoint pays a gap of any size at the old price, also past the end of the epoch', () => {
+  test('(!) a checkpoint pays any gap at the old price, also past the end of the epoch', () => {
     const changed = known(good, {
       tariff: { ...tariff, unitsPerTick: 3n, pricePerTick: 9_000n },
       free: 1n << 62n,

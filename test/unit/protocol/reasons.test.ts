@@ -30,7 +30,7 @@ describe('the closed list of reasons', () => {
     expect(strikes.sort()).toEqual(['bad_signature', 'bad_word', 'malformed', 'out_of_range'])
   })
 
-  test('numbers on the wire stay: levels and supply reasons are appended to, never reordered', () => {
+  test('supply levels and reasons keep their numbers: appended to, never reordered', () => {
     expect(supplyLevels).toEqual(['off', 'limited', 'on'])
     expect(supplyReasons.slice(0, 11)).toEqual([
       'ok',

@@ -7,7 +7,7 @@
 import type { ConnectRequest } from '../../gateway/broker/broker.ts'
 import { matchesFilter } from '../../gateway/broker/filterIndex.ts'
 import type { ClientLink } from '../../gateway/core.ts'
-import type { Connector, Timers, Transport } from '../../ports/index.ts'
+import type { ConnectOptions, Connector, Timers, Transport } from '../../ports/index.ts'
 import type { Identity } from '../../protocol/access.ts'
 import { mayAccess } from '../../protocol/access.ts'
 
@@ -29,13 +29,13 @@ export type BrokerSide = {
 
 type Client = {
   readonly id: string
-  readonly clientId: string
+  readonly seat: string
   readonly identity: Identity
   readonly filters: Set<string>
   readonly messages: ((topic: string, payload: Uint8Array) => void)[]
   readonly closes: (() => void)[]
   readonly waiting: Set<(error: Error) => void>
-  readonly will: { topic: string; payload: Uint8Array; retain: boolean } | undefined
+  will: ConnectOptions['will'] | undefined
   open: boolean
 }
 
@@ -55,118 +55,160 @@ export type VirtualBroker = {
   readonly sent: Map<string, number>
 }
 
-export function virtualBroker(timers: Timers, latencyMs: number): VirtualBroker {
-  const clients = new Map<string, Client>()
-  const retained = new Map<string, Uint8Array>()
-  const sent = new Map<string, number>()
-  let side: BrokerSide | undefined
-  let sessions = 0
+type Hub = {
+  readonly timers: Timers
+  readonly latencyMs: number
+  readonly clients: Map<string, Client>
+  readonly retained: Map<string, Uint8Array>
+  readonly sent: Map<string, number>
+  side: BrokerSide | undefined
+  sessions: number
+  lose: VirtualBroker['lose']
+}
 
-  const end = (client: Client) => {
-    if (!client.open) return
-    client.open = false
-    clients.delete(client.id)
-    for (const reject of client.waiting) reject(new Error('the connection ended'))
-    for (const listener of client.closes) listener()
-    side?.onDisconnected(client.identity, client.id)
-    if (client.will) deliver(client.will.topic, client.will.payload, client.will.retain)
-  }
-  const hand = (client: Client, topic: string, payload: Uint8Array) => {
-    if (![...client.filters].some((filter) => matchesFilter(filter, topic))) return
-    if (!mayAccess(client.identity, 'receive', topic)) return
-    if (broker.lose('down', { topic, payload })) return
-    timers.after(latencyMs, () => {
-      if (client.open) for (const listener of client.messages) listener(topic, payload)
-    })
-  }
-  const deliver = (topic: string, payload: Uint8Array, retain: boolean) => {
-    if (retain) retained.set(topic, payload.slice())
-    const copy = payload.slice()
-    for (const client of [...clients.values()]) hand(client, topic, copy)
-  }
-  const publish = (client: Client, topic: string, payload: Uint8Array, retain: boolean) =>
-    new Promise<void>((resolve, reject) => {
-      if (!client.open) return reject(new Error('the connection ended'))
-      const name = topic.slice(topic.lastIndexOf('/') + 1)
-      sent.set(name, (sent.get(name) ?? 0) + 1)
-      if (broker.lose('up', { topic, payload })) return
-      client.waiting.add(reject)
-      const done = () => {
-        client.waiting.delete(reject)
-        timers.after(latencyMs, resolve)
-      }
-      timers.after(latencyMs, () => {
-        if (!client.open) return
-        if (!mayAccess(client.identity, 'publish', topic)) return end(client)
-        if (/\/state$/.test(topic)) {
-          deliver(topic, payload, retain)
-          done()
-        } else side?.onMessage(client.identity, client.id, topic, payload.slice(), done)
-      })
-    })
-  const transportOf = (client: Client): Transport => ({
-    publish: (topic, payload, { retain }) => publish(client, topic, payload, retain),
-    subscribe: async (topics) => {
-      for (const filter of topics) {
-        if (!mayAccess(client.identity, 'subscribe', filter)) throw new Error(`may not ${filter}`)
-        client.filters.add(filter)
-        for (const [topic, payload] of retained) {
-          if (matchesFilter(filter, topic)) hand(client, topic, payload)
-        }
-      }
-    },
-    onMessage: (listener) => client.messages.push(listener),
-    onClose: (listener) => client.closes.push(listener),
-    close: async () => end(quiet(client)),
-  })
-  const quiet = (client: Client) => {
-    Object.assign(client, { will: undefined })
-    return client
-  }
-  const connect: Connector = async (options) => {
-    await new Promise<void>((resolve) => timers.after(latencyMs, resolve))
-    if (!side) throw new Error('connection refused')
-    const { clientId, username, password } = options
-    const verdict = await side.authenticate({ clientId, username, password, remote: 'virtual' })
-    if ('refused' in verdict) throw new Error(`refused: ${verdict.refused}`)
-    if (!side) throw new Error('connection refused')
-    const seat = verdict.kind === 'stale_clock' ? `${clientId}?clock${sessions}` : clientId
-    for (const other of [...clients.values()]) if (other.clientId === seat) end(other)
-    const client: Client = {
-      id: `s${sessions++}`,
-      clientId: seat,
-      identity: verdict,
-      filters: new Set(),
-      messages: [],
-      closes: [],
-      waiting: new Set(),
-      will: options.will,
-      open: true,
-    }
-    clients.set(client.id, client)
-    side.onConnected(verdict, client.id)
-    return transportOf(client)
-  }
-  const broker: VirtualBroker = {
-    retained,
-    sent,
-    connect,
+export function virtualBroker(timers: Timers, latencyMs: number): VirtualBroker {
+  const hub: Hub = {
+    timers,
+    latencyMs,
+    clients: new Map(),
+    retained: new Map(),
+    sent: new Map(),
+    side: undefined,
+    sessions: 0,
     lose: () => false,
+  }
+  return {
+    retained: hub.retained,
+    sent: hub.sent,
+    connect: (options) => connect(hub, options),
+    get lose() {
+      return hub.lose
+    },
+    set lose(rule) {
+      hub.lose = rule
+    },
     link: {
-      publish: (topic, payload, { retain }) => deliver(topic, payload, retain),
-      disconnect: (sessionId) => {
-        const client = clients.get(sessionId)
-        if (client) end(client)
-      },
+      publish: (topic, payload, { retain }) => deliver(hub, topic, payload, retain),
+      disconnect: (sessionId) => endSession(hub, sessionId),
       disconnectReader: () => {},
     },
     serve: (next) => {
-      side = next
+      hub.side = next
     },
     stop: () => {
-      side = undefined
-      for (const client of [...clients.values()]) end(client)
+      hub.side = undefined
+      for (const client of [...hub.clients.values()]) end(hub, client)
     },
   }
-  return broker
+}
+
+function endSession(hub: Hub, sessionId: string): void {
+  const client = hub.clients.get(sessionId)
+  if (client) end(hub, client)
+}
+
+function end(hub: Hub, client: Client): void {
+  if (!client.open) return
+  client.open = false
+  hub.clients.delete(client.id)
+  for (const reject of client.waiting) reject(new Error('the connection ended'))
+  for (const listener of client.closes) listener()
+  hub.side?.onDisconnected(client.identity, client.id)
+  const { will } = client
+  if (will) deliver(hub, will.topic, will.payload, will.retain)
+}
+
+function hand(hub: Hub, client: Client, topic: string, payload: Uint8Array): void {
+  if (![...client.filters].some((filter) => matchesFilter(filter, topic))) return
+  if (!mayAccess(client.identity, 'receive', topic)) return
+  if (hub.lose('down', { topic, payload })) return
+  hub.timers.after(hub.latencyMs, () => {
+    if (client.open) for (const listener of client.messages) listener(topic, payload)
+  })
+}
+
+function deliver(hub: Hub, topic: string, payload: Uint8Array, retain: boolean): void {
+  const copy = payload.slice()
+  if (retain) hub.retained.set(topic, copy)
+  for (const client of [...hub.clients.values()]) hand(hub, client, topic, copy)
+}
+
+type Message = { readonly topic: string; readonly payload: Uint8Array; readonly retain: boolean }
+
+function publish(hub: Hub, client: Client, message: Message): Promise<void> {
+  const { topic } = message
+  return new Promise((resolve, reject) => {
+    if (!client.open) return reject(new Error('the connection ended'))
+    const name = topic.slice(topic.lastIndexOf('/') + 1)
+    hub.sent.set(name, (hub.sent.get(name) ?? 0) + 1)
+    if (hub.lose('up', message)) return
+    client.waiting.add(reject)
+    const done = () => {
+      client.waiting.delete(reject)
+      hub.timers.after(hub.latencyMs, resolve)
+    }
+    hub.timers.after(hub.latencyMs, () => arrive(hub, client, message, done))
+  })
+}
+
+function arrive(hub: Hub, client: Client, message: Message, done: () => void): void {
+  const { topic, payload, retain } = message
+  if (!client.open) return
+  if (!mayAccess(client.identity, 'publish', topic)) {
+    end(hub, client)
+  } else if (topic.endsWith('/state')) {
+    deliver(hub, topic, payload, retain)
+    done()
+  } else {
+    hub.side?.onMessage(client.identity, client.id, topic, payload.slice(), done)
+  }
+}
+
+function transportOf(hub: Hub, client: Client): Transport {
+  return {
+    publish: (topic, payload, { retain }) => publish(hub, client, { topic, payload, retain }),
+    subscribe: async (topics) => {
+      for (const filter of topics) subscribe(hub, client, filter)
+    },
+    onMessage: (listener) => client.messages.push(listener),
+    onClose: (listener) => client.closes.push(listener),
+    close: async () => {
+      client.will = undefined
+      end(hub, client)
+    },
+  }
+}
+
+function subscribe(hub: Hub, client: Client, filter: string): void {
+  if (!mayAccess(client.identity, 'subscribe', filter)) throw new Error(`may not ${filter}`)
+  client.filters.add(filter)
+  for (const [topic, payload] of hub.retained) {
+    if (matchesFilter(filter, topic)) hand(hub, client, topic, payload)
+  }
+}
+
+async function connect(hub: Hub, options: ConnectOptions): Promise<Transport> {
+  await new Promise<void>((resolve) => hub.timers.after(hub.latencyMs, resolve))
+  if (!hub.side) throw new Error('connection refused')
+  const { clientId, username, password, will } = options
+  const request = { clientId, username, password, remote: 'virtual' }
+  const verdict = await hub.side.authenticate(request)
+  if ('refused' in verdict) throw new Error(`refused: ${verdict.refused}`)
+  if (!hub.side) throw new Error('connection refused')
+  const seat = verdict.kind === 'stale_clock' ? `${clientId}?clock${hub.sessions}` : clientId
+  for (const other of [...hub.clients.values()]) if (other.seat === seat) end(hub, other)
+  const client: Client = {
+    id: `s${hub.sessions++}`,
+    seat,
+    identity: verdict,
+    filters: new Set(),
+    messages: [],
+    closes: [],
+    waiting: new Set(),
+    will,
+    open: true,
+  }
+  hub.clients.set(client.id, client)
+  hub.side.onConnected(verdict, client.id)
+  return transportOf(hub, client)
 }

@@ -10,7 +10,7 @@ import { checkpointAt, openingAt, renewalOf, termsFrom } from './commitmentTerms
 import type { Now } from './ownLimits.ts'
 import { acceptsPrice } from './ownLimits.ts'
 import type { Epoch, Payer, Purpose } from './payerState.ts'
-import { ceiling, currentTariff, payableTicks, shownTicks } from './payerState.ts'
+import { ceiling, currentTariff, payableTicks } from './payerState.ts'
 import type { KnownTariff } from './tariffs.ts'
 
 /** A longer-lived commitment is made this long before the running one expires, at most. */
@@ -58,7 +58,7 @@ function wantedStart(
     return { purpose: 'checkpoint', start }
   }
   if (stopping || payer.next) return undefined
-  const due = shownTicks(payer) * 100 >= running.terms.length * RENEWAL_AT_PERCENT
+  const due = payableTicks(payer) * 100 >= running.terms.length * RENEWAL_AT_PERCENT
   return due ? { purpose: 'renewal', start: renewalOf(running.terms) } : undefined
 }
 

@@ -134,6 +134,9 @@ export function takeTick(
   const verdict = checkTick(registerOf(model), { slot: 0, ...tick }, model.nowSeconds, 10_000)
   model.verdicts.push(verdict)
   const { held, pending } = model
+  if (verdict === 'accepted_renewal' && held?.index !== held?.commitment.value.length) {
+    model.verdicts.push('last_word_skipped')
+  }
   if (verdict === 'accepted_renewal' && pending) {
     model.held = { commitment: pending, index: tick.index, word: tick.word.slice() }
     model.pending = undefined

@@ -46,6 +46,8 @@ export type Pair = {
   toDevice: DownMessage[]
   /** Every action there was. */
   actions: PayerAction[]
+  /** Epochs signed since the last crash. */
+  signedEpochs: Set<number>
 }
 
 export function makePair(
@@ -63,6 +65,7 @@ export function makePair(
     toGateway: [],
     toDevice: [],
     actions: [],
+    signedEpochs: new Set(),
   }
 }
 
@@ -91,10 +94,28 @@ export function nowOf(pair: Pair): Now {
 /** Gives the payer one event; its messages wait in `toGateway`. */
 export function feed(pair: Pair, event: PayerEvent): readonly PayerAction[] {
   const { payer, actions } = stepPayer(pair.payer, event, nowOf(pair))
+  checkStep(pair, payer, actions)
   pair.payer = payer
   pair.actions.push(...actions)
   for (const action of actions) carryOut(pair, action)
   return actions
+}
+
+/** What holds for every step of every test. */
+function checkStep(pair: Pair, after: Payer, actions: readonly PayerAction[]): void {
+  const isWaiting = after.offer !== undefined && after.offer.purpose !== 'renewal'
+  for (const action of actions) {
+    if (action.kind === 'show' && isWaiting) {
+      throw new Error('a word was shown before the checkpoint was accepted')
+    }
+    if (action.kind === 'show' && action.places.length > 1) {
+      const [first] = action.places
+      if (first?.index !== first?.terms.length) throw new Error('the last word was left out')
+    }
+    if (action.kind !== 'offer') continue
+    if (pair.signedEpochs.has(action.terms.epoch)) throw new Error('an epoch was signed twice')
+    pair.signedEpochs.add(action.terms.epoch)
+  }
 }
 
 function carryOut(pair: Pair, action: PayerAction): void {
@@ -178,7 +199,7 @@ function slotEvent(
 
 const cache = new Map<string, readonly KnownTariff[]>()
 function knownTariffsCached(tariffs: readonly Tariff[]): readonly KnownTariff[] {
-  const id = tariffs.map((one) => `${one.pricePerTick}/${one.validFrom}/${one.creditTicks}`).join()
+  const id = tariffs.map((one) => Object.values(one).join()).join(';')
   const known = cache.get(id) ?? knownTariffs(tariffs)
   cache.set(id, known)
   return known
@@ -208,6 +229,7 @@ export function connect(pair: Pair): void {
 export function crash(pair: Pair): void {
   pair.payer = newPayer(pair.payer.own, pair.record)
   pair.epochs = newEpochs()
+  pair.signedEpochs = new Set()
   pair.toGateway = []
   pair.toDevice = []
 }

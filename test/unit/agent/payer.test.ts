@@ -1,0 +1,675 @@
+/** The payer's rules, one by one. */
+import { describe, expect, test } from 'vitest'
+import { noOwnLimits } from '../../../agent/ownLimits.ts'
+import type { PayerAction } from '../../../agent/payer.ts'
+import { amountAt, readingAt } from '../../../protocol/channel.ts'
+import { RENEWAL } from '../../../protocol/structures.ts'
+import { mandate, tariff } from '../../support/fixtures.ts'
+import { heldReading, takeCommit } from './support/modelGateway.ts'
+import type { Pair } from './support/pair.ts'
+import {
+  connect,
+  crash,
+  deviceTakes,
+  feed,
+  gatewayTakes,
+  makePair,
+  openedPair,
+  pass,
+  read,
+  settle,
+} from './support/pair.ts'
+
+const hour = 3_600
+
+function shown(actions: readonly PayerAction[]): string[] {
+  const show = actions.find((one) => one.kind === 'show')
+  return show?.places.map(({ terms, index }) => `${terms.epoch}/${index}`) ?? []
+}
+
+function offered(actions: readonly PayerAction[]) {
+  return actions.find((one) => one.kind === 'offer')
+}
+
+function order(pair: Pair): string {
+  const { order } = pair.payer
+  return order.kind === 'off' ? `off ${order.reason}` : `until ${order.units} ${order.reason}`
+}
+
+describe('opening', () => {
+  test('owes nothing for what was metered before', () => {
+    const pair = makePair()
+    read(pair, 12_345n)
+    connect(pair)
+    settle(pair)
+    const { running } = pair.payer
+    expect(running?.terms).toMatchObject({ epoch: 1, base: 0n, startReading: 12_345n, length: 40 })
+    expect(pair.gateway.held?.index).toBe(0)
+  })
+
+  test('waits for a reading, and supply for its acceptance', () => {
+    const pair = makePair()
+    expect(order(pair)).toBe('off no_channel')
+    connect(pair)
+    settle(pair)
+    expect(offered(pair.actions)).toBeUndefined()
+    expect(order(pair)).toBe('off opening')
+    read(pair, 100n)
+    expect(order(pair)).toBe('off opening')
+    settle(pair)
+    expect(order(pair)).toBe(`until ${100n + 160n} ok`)
+  })
+
+  test('expires with the earlier of mandate and tariff', () => {
+    const validUntil = mandate.expiry - 100
+    const early = openedPair({ tariffs: [{ ...tariff, validUntil }] })
+    expect(early.payer.running?.terms.expiry).toBe(validUntil)
+    expect(openedPair().payer.running?.terms.expiry).toBe(mandate.expiry)
+  })
+
+  test.each([
+    ['what the gateway takes', {}, 40],
+    ['what the mandate leaves', { mandate: { ...mandate, limit: 12_000n } }, 4],
+    ['what today leaves', { mandate: { ...mandate, limitPerDay: 7_600n } }, 3],
+  ])('is as long as %s', (_name, changes, length) => {
+    expect(openedPair(changes).payer.running?.terms.length).toBe(length)
+  })
+
+  test.each([
+    ['no mandate', { mandate: undefined }, 'off no_mandate'],
+    ['a mandate of the future', { mandate: { ...mandate, notBefore: 2e9 } }, 'off no_mandate'],
+    [
+      'an expired mandate',
+      { mandate: { ...mandate, expiry: 1_767_225_600 } },
+      'off mandate_expired',
+    ],
+    ['a used-up mandate', { mandate: { ...mandate, limit: 2_499n } }, 'off opening'],
+    ['no room at the gateway', { maxLength: 0 }, 'off opening'],
+    ['no tariff in force', { tariffs: [{ ...tariff, validUntil: 5 }] }, 'off opening'],
+  ])('is not tried with %s', (_name, changes, expected) => {
+    const pair = openedPair(changes)
+    expect(offered(pair.actions)).toBeUndefined()
+    expect(order(pair)).toBe(expected)
+  })
+})
+
+describe('ticks', () => {
+  test('show whole ticks of what was metered, and only when there is a new one', () => {
+    const pair = openedPair()
+    expect(shown(read(pair, 1_009n))).toEqual([])
+    expect(shown(read(pair, 1_010n))).toEqual(['1/1'])
+    expect(shown(read(pair, 1_019n))).toEqual([])
+    expect(shown(read(pair, 1_055n))).toEqual(['1/5'])
+    expect(pair.payer.acked).toBe(0)
+    settle(pair)
+    expect(pair.payer.acked).toBe(5)
+    expect(heldReading(pair.gateway)).toBe(1_050n)
+  })
+
+  test('never go back, whatever the meter says', () => {
+    const pair = openedPair()
+    read(pair, 1_055n)
+    expect(shown(read(pair, 900n))).toEqual([])
+    expect(pair.payer.running?.shown).toBe(5)
+  })
+
+  test('are repeated when no acknowledgement came for five seconds', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    pair.toGateway = []
+    pass(pair, 4_999)
+    expect(pair.toGateway).toEqual([])
+    pass(pair, 1)
+    expect(pair.toGateway).toMatchObject([{ kind: 'ticks', ticks: [{ epoch: 1, index: 5 }] }])
+    settle(pair)
+    pass(pair, 6_000)
+    expect(pair.toGateway).toEqual([])
+  })
+
+  test('wait for a connection and then start from the newest', () => {
+    const pair = openedPair()
+    feed(pair, { kind: 'offline' })
+    expect(shown(read(pair, 1_030n))).toEqual([])
+    expect(shown(read(pair, 1_060n))).toEqual([])
+    connect(pair)
+    const [slot] = pair.toDevice.splice(0)
+    expect(slot && shown(deviceTakes(pair, slot))).toEqual(['1/6'])
+  })
+
+  test('an acknowledgement of what was never shown frees nothing', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    const supply = pair.gateway.supply
+    feed(pair, { kind: 'ack', entry: { slot: 0, epoch: 1, index: 6, supply } })
+    expect(pair.payer.acked).toBe(0)
+    feed(pair, { kind: 'ack', entry: { slot: 0, epoch: 1, index: 4, supply } })
+    expect(pair.payer.acked).toBe(4)
+    feed(pair, { kind: 'ack', entry: { slot: 0, epoch: 1, index: 2, supply } })
+    expect(pair.payer.acked).toBe(4)
+  })
+
+  test('pause after slow_down', () => {
+    const pair = openedPair()
+    const refusal = { refused: 'tick', reason: 'slow_down' } as const
+    const held = { terms: pair.payer.running?.terms, index: 0 }
+    if (!held.terms) throw new Error('opened')
+    const proof = { held: { ...held, terms: held.terms }, pending: undefined }
+    feed(pair, { kind: 'reject', refusal, proof })
+    expect(shown(read(pair, 1_050n))).toEqual([])
+    pass(pair, 5_000)
+    expect(pair.toGateway).toHaveLength(1)
+  })
+})
+
+describe('renewals', () => {
+  test('are signed at 80 % and begin exactly where the running epoch ends', () => {
+    const pair = openedPair()
+    expect(offered(read(pair, 1_310n))).toBeUndefined()
+    const actions = read(pair, 1_320n)
+    expect(shown(actions)).toEqual(['1/32'])
+    expect(offered(actions)).toMatchObject({
+      purpose: 'renewal',
+      terms: { kind: RENEWAL, epoch: 2, base: 40n * 2_500n, startReading: 1_400n },
+    })
+  })
+
+  test('do not stop the ticks of the running epoch', () => {
+    const pair = openedPair()
+    read(pair, 1_330n)
+    expect(pair.payer.offer?.purpose).toBe('renewal')
+    expect(shown(read(pair, 1_340n))).toEqual(['1/34'])
+  })
+
+  test('show no word before the last one of the epoch before', () => {
+    const pair = openedPair()
+    read(pair, 1_330n)
+    settle(pair)
+    expect(pair.payer.next?.terms.epoch).toBe(2)
+    expect(shown(read(pair, 1_400n))).toEqual(['1/40'])
+    expect(shown(read(pair, 1_420n))).toEqual(['1/40', '2/2'])
+    pair.toGateway = []
+    expect(shown(read(pair, 1_430n))).toEqual(['1/40', '2/3'])
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+    expect(shown(read(pair, 1_450n))).toEqual(['2/5'])
+  })
+
+  test('leave out the last word once it is acknowledged', () => {
+    const pair = openedPair()
+    read(pair, 1_400n)
+    settle(pair)
+    expect(pair.payer.acked).toBe(40)
+    expect(shown(read(pair, 1_410n))).toEqual(['2/1'])
+  })
+
+  test('an epoch that ends without one is followed by a checkpoint', () => {
+    const pair = openedPair()
+    const room = { ...mandate, limit: 100_000n }
+    pair.gateway.mandate = room
+    connect(pair)
+    settle(pair)
+    read(pair, 1_400n)
+    settle(pair)
+    expect(pair.payer.offer).toBeUndefined()
+    expect(pair.payer.next).toBeUndefined()
+    pair.gateway.mandate = { ...room, sequence: 9, limit: 900_000n }
+    pair.gateway.supply = { level: 'on', reason: 'ok' }
+    read(pair, 1_430n)
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.running?.terms).toMatchObject({ base: 43n * 2_500n, startReading: 1_430n })
+  })
+})
+
+describe('checkpoints', () => {
+  test('pay a gap beyond one jump, also past the end of the epoch', () => {
+    const pair = openedPair({ tariffs: [{ ...tariff, creditTicks: 2_000 }], maxLength: 1_100 })
+    feed(pair, { kind: 'offline' })
+    read(pair, 1_000n + 10n * 1_500n + 3n)
+    connect(pair)
+    settle(pair)
+    expect(pair.gateway.verdicts).toEqual(['accepted', 'accepted'])
+    expect(pair.payer.running?.terms).toMatchObject({
+      base: 1_500n * 2_500n,
+      startReading: 16_000n,
+    })
+  })
+
+  test('let nothing be shown before they are accepted', () => {
+    const pair = openedPair({ tariffs: [{ ...tariff, creditTicks: 2_000 }], maxLength: 5_000 })
+    feed(pair, { kind: 'offline' })
+    read(pair, 20_000n)
+    connect(pair)
+    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
+    expect(pair.payer.offer?.purpose).toBe('checkpoint')
+    expect(shown(read(pair, 20_100n))).toEqual([])
+    pass(pair, 5_000)
+    expect(pair.toGateway.map(({ kind }) => kind)).toEqual(['commit', 'commit'])
+    settle(pair)
+    expect(pair.gateway.verdicts).toEqual(['accepted', 'accepted', 'repeated', 'accepted'])
+    expect(heldReading(pair.gateway)).toBe(20_100n)
+  })
+
+  test('are sent when the gateway asks', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    settle(pair)
+    const terms = pair.payer.running?.terms
+    if (!terms) throw new Error('opened')
+    const refusal = { refused: 'tick', reason: 'needs_checkpoint' } as const
+    feed(pair, {
+      kind: 'reject',
+      refusal,
+      proof: { held: { terms, index: 5 }, pending: undefined },
+    })
+    expect(pair.payer.offer).toMatchObject({
+      purpose: 'checkpoint',
+      terms: { epoch: 2, base: 5n * 2_500n, startReading: 1_050n },
+    })
+    settle(pair)
+    expect(pair.payer.asked).toBe(false)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+  })
+
+  test('move to a new tariff at its validFrom, paying the gap at the old price', () => {
+    const pair = openedPair()
+    const at = pair.gateway.nowSeconds + 10
+    const dear = { ...tariff, validFrom: at, pricePerTick: 4_000n, unitsPerTick: 4n }
+    pair.gateway.tariffs = [{ ...tariff, validUntil: at }, dear]
+    connect(pair)
+    settle(pair)
+    const before = pair.payer.running?.terms
+    read(pair, 1_057n)
+    settle(pair)
+    pass(pair, 9_000)
+    expect(pair.payer.running?.terms).toBe(before)
+    pair.toGateway = []
+    read(pair, 1_073n)
+    pair.toGateway = []
+    pass(pair, 1_000)
+    expect(pair.payer.offer).toMatchObject({
+      purpose: 'checkpoint',
+      terms: { base: 7n * 2_500n, startReading: 1_070n, pricePerTick: 4_000n, unitsPerTick: 4n },
+    })
+    settle(pair)
+    expect(pair.gateway.verdicts).not.toContain('not_continuous')
+    expect(shown(read(pair, 1_078n))).toEqual([`${pair.payer.running?.terms.epoch}/2`])
+  })
+
+  test('answer a fence once', () => {
+    const pair = openedPair()
+    pair.gateway.supply = { level: 'off', reason: 'fenced' }
+    connect(pair)
+    settle(pair)
+    expect(order(pair)).toBe('off fenced')
+    expect(pair.gateway.verdicts).toEqual(['accepted', 'accepted'])
+    for (let i = 0; i < 10; i++) {
+      pass(pair, 6_000)
+      settle(pair)
+    }
+    expect(pair.gateway.verdicts).toEqual(['accepted', 'accepted'])
+    feed(pair, { kind: 'supply', supply: { level: 'on', reason: 'ok' } })
+    expect(order(pair)).toBe('until 1160 ok')
+  })
+
+  test('prolong a commitment that ends before mandate and tariff do', () => {
+    const pair = openedPair({ mandate: { ...mandate, expiry: mandate.notBefore + 9 * hour } })
+    const first = pair.payer.running?.terms.expiry ?? 0
+    pair.gateway.mandate = { ...mandate, sequence: 5 }
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(1)
+    pass(pair, (first - pair.gateway.nowSeconds - hour) * 1_000)
+    settle(pair)
+    expect(pair.payer.running?.terms).toMatchObject({ epoch: 2, expiry: mandate.expiry })
+  })
+})
+
+describe('offers', () => {
+  test('a lost commitment is repeated byte for byte', () => {
+    const pair = makePair()
+    read(pair, 5n)
+    connect(pair)
+    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
+    const [first] = pair.toGateway.splice(0)
+    pass(pair, 5_000)
+    const [second] = pair.toGateway
+    expect(first?.kind).toBe('commit')
+    expect(second).toEqual(first)
+    if (first) gatewayTakes(pair, first)
+    settle(pair)
+    expect(pair.gateway.verdicts).toEqual(['accepted', 'repeated'])
+  })
+
+  test('a refused commitment is tried again, each time after twice the pause', () => {
+    const pair = openedPair({ free: 0n })
+    expect(pair.payer.refusal?.reason).toBe('no_funds')
+    const tries = () => pair.gateway.verdicts.length
+    const waits: number[] = []
+    for (let i = 0, passed = 0, before = tries(); i < 200; i++) {
+      pass(pair, 1_000)
+      settle(pair)
+      passed++
+      if (tries() === before) continue
+      waits.push(passed)
+      passed = 0
+      before = tries()
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60])
+    pair.gateway.free = 1n << 40n
+    pair.gateway.mandate = { ...mandate, sequence: 5 }
+    pair.toGateway.push({ kind: 'hello' })
+    settle(pair)
+    expect(pair.gateway.verdicts.at(-1)).toBe('accepted')
+    expect(pair.payer.refusal).toBeUndefined()
+  })
+
+  test('an acceptance that was lost is learnt from the next proof', () => {
+    const pair = makePair()
+    read(pair, 5n)
+    connect(pair)
+    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
+    for (const up of pair.toGateway.splice(0)) gatewayTakes(pair, up)
+    pair.toDevice = []
+    gatewayTakes(pair, { kind: 'hello' })
+    settle(pair)
+    expect(pair.payer.offer).toBeUndefined()
+    expect(pair.payer.running?.terms.epoch).toBe(1)
+  })
+
+  test('speaking of an unknown epoch, the gateway is asked for its proof', () => {
+    const pair = openedPair()
+    const { supply } = pair.gateway
+    const actions = feed(pair, { kind: 'ack', entry: { slot: 0, epoch: 9, index: 4, supply } })
+    expect(actions).toContainEqual({ kind: 'resync' })
+    expect(feed(pair, { kind: 'accept', epoch: 9 })).toContainEqual({ kind: 'resync' })
+    expect(feed(pair, { kind: 'accept', epoch: 1 })).toEqual([])
+  })
+})
+
+describe('resuming', () => {
+  test('after amnesia goes on from the proof, paying nothing twice', () => {
+    const pair = openedPair()
+    read(pair, 1_330n)
+    settle(pair)
+    read(pair, 1_415n)
+    settle(pair)
+    const before = pair.gateway.held
+    crash(pair)
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+    expect(pair.payer.acked).toBe(before?.index)
+    read(pair, 1_415n)
+    expect(pair.toGateway).toEqual([])
+    read(pair, 1_420n)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_420n)
+    expect(pair.gateway.verdicts.filter((one) => one === 'stale')).toEqual([])
+  })
+
+  test('after amnesia goes on with a pending renewal', () => {
+    const pair = openedPair()
+    read(pair, 1_330n)
+    settle(pair)
+    crash(pair)
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.next?.terms.epoch).toBe(2)
+    expect(shown(read(pair, 1_410n))).toEqual(['1/40', '2/1'])
+  })
+
+  test('keeps what it has shown when the gateway holds less', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.acked).toBe(5)
+    const older = { ...pair.gateway, held: pair.gateway.held && { ...pair.gateway.held } }
+    read(pair, 1_150n)
+    settle(pair)
+    Object.assign(pair.gateway, { held: older.held })
+    connect(pair)
+    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
+    expect(pair.payer).toMatchObject({ acked: 5, running: { shown: 15 } })
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_150n)
+  })
+
+  test('commits anew when the gateway lost a commitment', () => {
+    const pair = openedPair()
+    read(pair, 1_330n)
+    const older = pair.gateway.held
+    settle(pair)
+    read(pair, 1_450n)
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+    Object.assign(pair.gateway, { held: older, pending: undefined })
+    connect(pair)
+    settle(pair)
+    const { held } = pair.gateway
+    expect(held?.commitment.value.epoch).toBe(3)
+    expect(heldReading(pair.gateway)).toBe(1_450n)
+    if (held) expect(amountAt(held.commitment.value, held.index)).toBe(45n * 2_500n)
+  })
+
+  test('opens anew where it was acknowledged when the gateway lost everything', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    settle(pair)
+    read(pair, 1_083n)
+    Object.assign(pair.gateway, { held: undefined, pending: undefined })
+    connect(pair)
+    settle(pair)
+    const opened = pair.gateway.held?.commitment.value
+    expect(opened).toMatchObject({ epoch: 2, base: 0n, startReading: 1_050n })
+    expect(heldReading(pair.gateway)).toBe(1_080n)
+  })
+
+  test('a proof that does not verify stops payment and supply until a good one comes', () => {
+    const pair = openedPair()
+    const [facts] = [pair.payer.facts]
+    if (!facts) throw new Error('opened')
+    feed(pair, { kind: 'slot', facts, proof: 'gateway_lied' })
+    expect(order(pair)).toBe('off gateway_lied')
+    expect(shown(read(pair, 1_100n))).toEqual([])
+    connect(pair)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_100n)
+  })
+
+  test('a taken epoch number is passed over', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    settle(pair)
+    crash(pair)
+    connect(pair)
+    settle(pair)
+    const terms = pair.payer.running?.terms
+    if (!terms) throw new Error('opened')
+    const other = {
+      ...terms,
+      epoch: 2,
+      base: amountAt(terms, 5),
+      startReading: readingAt(terms, 5),
+    }
+    takeCommit(pair.gateway, pair.epochs.commit(other))
+    read(pair, 1_330n)
+    settle(pair)
+    expect(pair.gateway.verdicts).toContain('stale')
+    expect(heldReading(pair.gateway)).toBe(1_330n)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+  })
+})
+
+describe('supply', () => {
+  test('goes on up to the credit window beyond what is acknowledged', () => {
+    const pair = openedPair()
+    expect(order(pair)).toBe('until 1160 ok')
+    read(pair, 1_055n)
+    expect(order(pair)).toBe('until 1160 ok')
+    settle(pair)
+    expect(order(pair)).toBe('until 1210 ok')
+    feed(pair, { kind: 'offline' })
+    read(pair, 1_209n)
+    expect(order(pair)).toBe('until 1210 ok')
+    read(pair, 1_210n)
+    expect(order(pair)).toBe('off credit_used')
+    connect(pair)
+    settle(pair)
+    expect(order(pair)).toBe('until 1370 ok')
+  })
+
+  test.each([
+    [{ level: 'off', reason: 'paused' }, 'off paused'],
+    [{ level: 'limited', reason: 'no_space' }, 'off no_space'],
+    [{ level: 'off', reason: 'over_limit' }, 'off over_limit'],
+  ] as const)('obeys the gateway: %j', (supply, expected) => {
+    const pair = openedPair()
+    feed(pair, { kind: 'supply', supply })
+    expect(order(pair)).toBe(expected)
+    read(pair, 1_050n)
+    expect(shown(pair.actions)).toEqual(['1/5'])
+  })
+
+  test('ends with mandate and commitment, while what is owed is still paid', () => {
+    const pair = openedPair({ mandate: { ...mandate, expiry: mandate.notBefore + 2 * hour } })
+    read(pair, 1_050n)
+    settle(pair)
+    pass(pair, hour * 1_000)
+    expect(order(pair)).toBe('off mandate_expired')
+    read(pair, 1_090n)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_090n)
+    const short = openedPair({
+      tariffs: [{ ...tariff, validUntil: pair.gateway.nowSeconds + 10 }],
+    })
+    pass(short, 3_700_000)
+    expect(order(short)).toBe('off commitment_expired')
+  })
+
+  test('ends when the device is stopped; a checkpoint for the rest is still sent', () => {
+    const pair = openedPair()
+    read(pair, 1_050n)
+    feed(pair, { kind: 'stop' })
+    expect(order(pair)).toBe('off stopping')
+    read(pair, 1_060n)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_060n)
+  })
+
+  test('stays off without a reading', () => {
+    const pair = openedPair()
+    crash(pair)
+    connect(pair)
+    settle(pair)
+    expect(order(pair)).toBe('off no_reading')
+  })
+
+  test('stops where the mandate is used up', () => {
+    const pair = openedPair({ mandate: { ...mandate, limit: 10n * 2_500n + 100n } })
+    expect(order(pair)).toBe('until 1100 ok')
+    read(pair, 1_100n)
+    settle(pair)
+    expect(order(pair)).toBe('off mandate_used_up')
+  })
+
+  test('stops where the day is used up, and goes on the next day', () => {
+    const pair = openedPair({ mandate: { ...mandate, limitPerDay: 10n * 2_500n } })
+    read(pair, 1_100n)
+    settle(pair)
+    expect(order(pair)).toBe('off over_limit')
+    pair.gateway.mandate = { ...mandate, sequence: 9, limitPerDay: 25_000n, expiry: 2e9 }
+    connect(pair)
+    settle(pair)
+    expect(order(pair)).toBe('off over_limit')
+    pass(pair, 24 * hour * 1_000)
+    settle(pair)
+    expect(order(pair)).toBe('until 1200 ok')
+  })
+})
+
+describe('own limits', () => {
+  test('a price above the own ceiling is not committed to', () => {
+    const own = { ...noOwnLimits, pricePerTickMax: 2_499n }
+    const pair = openedPair({}, own)
+    expect(offered(pair.actions)).toBeUndefined()
+    expect(order(pair)).toBe('off own_price_limit')
+    expect(openedPair({}, { ...own, pricePerTickMax: 2_500n }).payer.running).toBeDefined()
+  })
+
+  test('a price rise above the own ceiling ends supply, and what is owed is paid', () => {
+    const pair = openedPair({}, { ...noOwnLimits, pricePerTickMax: 3_000n })
+    read(pair, 1_040n)
+    settle(pair)
+    const validFrom = pair.gateway.nowSeconds
+    pair.gateway.tariffs = [
+      { ...tariff, validUntil: validFrom },
+      { ...tariff, validFrom, pricePerTick: 3_001n },
+    ]
+    connect(pair)
+    settle(pair)
+    expect(order(pair)).toBe('off own_price_limit')
+    read(pair, 1_050n)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_050n)
+    expect(pair.payer.running?.terms.epoch).toBe(1)
+  })
+
+  test('an hour: neither words nor supply go beyond, until the next', () => {
+    const pair = openedPair({}, { ...noOwnLimits, amountPerHour: 10n * 2_500n })
+    expect(order(pair)).toBe('until 1100 ok')
+    read(pair, 1_150n)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_100n)
+    expect(order(pair)).toBe('off own_hour_limit')
+    pass(pair, hour * 1_000)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_150n)
+    expect(order(pair)).toBe('until 1200 ok')
+  })
+
+  test('a crash loop within the hour buys nothing', () => {
+    const pair = openedPair({}, { ...noOwnLimits, amountPerHour: 25_000n })
+    for (let i = 0; i < 5; i++) {
+      read(pair, 1_000n + 60n * BigInt(i))
+      settle(pair)
+      crash(pair)
+      read(pair, 1_000n + 60n * BigInt(i))
+      connect(pair)
+      settle(pair)
+      pass(pair, 60_000)
+    }
+    expect(heldReading(pair.gateway)).toBe(1_100n)
+  })
+
+  test('nothing is paid before the first record is durable', () => {
+    const pair = makePair({}, { ...noOwnLimits, amountPerDay: 25_000n })
+    pair.diskWorks = false
+    read(pair, 1_000n)
+    connect(pair)
+    settle(pair)
+    expect(order(pair)).toBe('off own_limit_unproven')
+    read(pair, 1_050n)
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_000n)
+    const { book } = pair.payer
+    if (book) feed(pair, { kind: 'recorded', record: book })
+    settle(pair)
+    expect(heldReading(pair.gateway)).toBe(1_050n)
+  })
+
+  test('a new channel does not bring a new hour', () => {
+    const pair = openedPair({}, { ...noOwnLimits, amountPerHour: 25_000n })
+    read(pair, 1_080n)
+    settle(pair)
+    const { facts } = pair.payer
+    if (!facts) throw new Error('opened')
+    const channelId = new Uint8Array(32).fill(9)
+    const proof = { held: undefined, pending: undefined }
+    pair.signedEpochs.clear()
+    feed(pair, { kind: 'slot', facts: { ...facts, channelId }, proof })
+    expect(pair.payer.running).toBeUndefined()
+    expect(pair.payer.book).toMatchObject({ channelId, hourBase: -20_000n })
+  })
+})

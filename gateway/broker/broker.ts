@@ -96,7 +96,12 @@ export type Broker = {
 }
 
 export type BrokerCounters = {
+  /** Now open, logged in or not. */
   connections: number
+  /** Now subscribed, over all sessions. */
+  filters: number
+  /** Topics with a retained message now. */
+  retained: number
   connectsAccepted: number
   messagesIn: number
   messagesOut: number
@@ -113,6 +118,8 @@ export type BrokerCounters = {
 export function newCounters(): BrokerCounters {
   return {
     connections: 0,
+    filters: 0,
+    retained: 0,
     connectsAccepted: 0,
     messagesIn: 0,
     messagesOut: 0,

@@ -301,6 +301,17 @@ describe('ending', () => {
     await until(() => sessions.includes('- solar/pi1'))
     received[0]?.done()
     received[0]?.done()
+    await login({ username: 'solar/pi2' })
+    expect(world.broker.counters().closed).toEqual({})
+  })
+
+  test('a session that is being closed takes no more messages', async () => {
+    const { login, broker, received } = await start()
+    const device = await login({ username: 'solar/pi1' })
+    broker.disconnect('solar/pi1', 'strikes')
+    device.send(publishPacket(tick, 'too late'))
+    await device.closed
+    expect(received).toEqual([])
   })
 })
 

@@ -105,5 +105,7 @@ export function createDelivery(shared: Shared, mayAccess: BrokerHandlers['mayAcc
     connection.filters.clear()
   }
 
-  return { publish, forward, subscribe, unsubscribe, unsubscribeAll, retained }
+  const sizes = () => ({ filters: index.size(), retained: retained.size() })
+
+  return { publish, forward, subscribe, unsubscribe, unsubscribeAll, retained, sizes }
 }

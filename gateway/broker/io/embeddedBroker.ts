@@ -50,7 +50,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       if (connection) closeGently(connection, reason)
     },
     sessions: () => [...state.seats.all()].filter(({ announced }) => announced).map(describe),
-    counters: () => state.shared.counters,
+    counters: () => ({ ...state.shared.counters, ...state.delivery.sizes() }),
     close: () => close(state),
   }
 }

@@ -28,7 +28,22 @@ export const mandatesAnswer = v.array(v.object({ channelId: v.string(), status: 
 
 export const credentialAnswer = v.object({ username: v.string(), password: v.string() })
 
-export const entriesAnswer = v.object({ entries: v.array(v.record(v.string(), v.unknown())) })
+const entryValue = v.object({
+  number: v.number(),
+  timeSeconds: v.number(),
+  debit: v.string(),
+  credit: v.string(),
+  asset: v.string(),
+  amount: v.string(),
+  reference: v.string(),
+  channel: v.optional(v.string(), ''),
+})
+export type LedgerEntry = v.InferOutput<typeof entryValue>
+
+export const entriesAnswer = v.object({
+  entries: v.array(entryValue),
+  next: v.optional(v.number()),
+})
 
 /**
  * Reads an answer.

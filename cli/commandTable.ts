@@ -19,6 +19,14 @@ function entry(summary: string, load: () => Promise<{ readonly command: Command 
 }
 
 export const commandTable: CommandTable = {
+  demo: entry(
+    'Shows the whole loop on this machine: three meters being paid for',
+    () => import('./commands/demo.ts'),
+  ),
+  'demo check': entry(
+    'Reconciles the books of a demo that was kept with --data',
+    () => import('./commands/demoCheck.ts'),
+  ),
   gateway: entry(
     'Runs a gateway: accepts ticks, keeps supply in step, settles',
     () => import('./commands/gateway.ts'),

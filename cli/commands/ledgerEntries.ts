@@ -2,11 +2,11 @@
  * `tickpay ledger entries`
  * @module
  */
-import { entriesAnswer, readAnswer } from '../answers.ts'
 import { defineCommand, flag, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
 import { gatewayOptions, jsonOption, withGateway, worksOffline } from '../gatewayOptions.ts'
 import { jsonText } from '../jsonLine.ts'
+import { readEntries } from '../ledgerEntries.ts'
 import { csvLines, dataLines } from '../show.ts'
 
 export const command = defineCommand({
@@ -24,9 +24,8 @@ export const command = defineCommand({
   examples: ['tickpay ledger entries --csv > entries.csv'],
   run: async ({ account, from, limit, csv, json, ...place }, terminal) => {
     if (csv && json) throw new UsageError('--csv and --json exclude each other')
-    const args = { account, from: wholeNumber('from', from), limit: wholeNumber('limit', limit) }
-    const data = await withGateway(place, terminal, ({ call }) => call('ledger_entries', args))
-    const { entries } = readAnswer(entriesAnswer, data)
+    const query = { account, from: wholeNumber('from', from), limit: wholeNumber('limit', limit) }
+    const entries = await withGateway(place, terminal, (calls) => readEntries(calls, query))
     const lines = json ? [jsonText(entries)] : csv ? csvLines(entries) : dataLines(entries)
     for (const line of lines) terminal.out(line)
     return exitCodes.ok
@@ -35,7 +34,6 @@ export const command = defineCommand({
 
 function wholeNumber(name: string, typed: string | undefined): number | undefined {
   if (typed === undefined) return undefined
-  const value = Number(typed)
-  if (/^\d{1,15}$/.test(typed)) return value
-  throw new UsageError(`--${name} is a whole number, not "${typed}"`)
+  if (/^[1-9]\d{0,14}$/.test(typed)) return Number(typed)
+  throw new UsageError(`--${name} is a whole number from 1, not "${typed}"`)
 }

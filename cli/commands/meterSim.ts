@@ -2,6 +2,7 @@
  * `tickpay meter-sim`
  * @module
  */
+import { basename, dirname } from 'node:path'
 import { parseMeterSimConfig, parseSimCommand, simCommandHelp } from '../../firmware-sim/config.ts'
 import { openLines } from '../../firmware-sim/io/lines.ts'
 import { type MeterSim, startMeterSim } from '../../firmware-sim/simulator.ts'
@@ -49,9 +50,10 @@ export const command = defineCommand({
   examples: ['tickpay meter-sim --kind sdm630 --line tcp-listen://127.0.0.1:4001 --state ev.json'],
   run: async ({ config, ...typed }, terminal) => {
     const fromFile = config === undefined ? {} : await readYaml(config)
-    const settings = parseMeterSimConfig({ ...fromFile, ...fieldsOf(typed) })
+    const { stateFile, ...parsed } = parseMeterSimConfig({ ...fromFile, ...fieldsOf(typed) })
     const ports = nodePorts(jsonLog('warn'))
-    const disk = settings.stateFile === undefined ? undefined : await nodeDisk('.')
+    const disk = stateFile === undefined ? undefined : await nodeDisk(dirname(stateFile))
+    const settings = { ...parsed, stateFile: stateFile && basename(stateFile) }
     return runUntilStopped(async () => {
       const sim = await startMeterSim(settings, ports, { openLines, disk })
       terminal.out(`meter ${settings.name} (${settings.kind}) is at ${sim.where()}`)

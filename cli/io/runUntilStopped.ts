@@ -31,9 +31,13 @@ export async function runUntilStopped(
   return exitCodes.ok
 }
 
-/** Resolves with the first SIGINT or SIGTERM; the second one exits. */
+/**
+ * Resolves with the first SIGINT or SIGTERM; the second one exits. A process that was started with
+ * a channel to its parent (the demo does so) also stops when the parent is gone.
+ */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
+    process.once('disconnect', () => resolve())
     let count = 0
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {

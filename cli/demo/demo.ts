@@ -1,0 +1,157 @@
+/**
+ * The demo from its first line to its reconciliation.
+ * @module
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { OperatorError } from '../../ports/operatorError.ts'
+import { type ExitCode, exitCodes } from '../exitCodes.ts'
+import { stopSignal } from '../io/runUntilStopped.ts'
+import { jsonText } from '../jsonLine.ts'
+import { styleOf, type Terminal } from '../terminal.ts'
+import { collectFigures, type DemoNote, notePath } from './collect.ts'
+import { look, remember, type Sight, viewOf } from './live.ts'
+import { demoDevices } from './plan.ts'
+import { differences, type Figures, figuresJson, figuresLines } from './reconcile.ts'
+import { type RunningDemo, startDemo } from './setup.ts'
+import { plainLine, redraw, viewLines } from './view.ts'
+
+const screenPeriodMs = 250
+const plainPeriodMs = 5_000
+
+export type DemoOptions = {
+  /** Undefined: until Ctrl-C. */
+  readonly forSeconds: number | undefined
+  /** Kept after the demo; undefined: a temporary folder. */
+  readonly folder: string | undefined
+  readonly output: 'json' | 'people'
+}
+
+/** Runs the demo; exit code 1 when its books do not agree. */
+export async function runDemo(options: DemoOptions, terminal: Terminal): Promise<ExitCode> {
+  const stopAsked = stopSignal()
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'tickpay-demo-')))
+  try {
+    await runUntil(stopAsked, folder, options, terminal)
+    return await reconcile(folder, options.output, terminal)
+  } finally {
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
+    else terminal.error(`everything is kept in ${folder}`)
+  }
+}
+
+/** Reads the books in `folder` and shows whether they agree. */
+export async function reconcile(
+  folder: string,
+  output: DemoOptions['output'],
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const figures = await collectFigures(folder)
+  if (output === 'json') terminal.out(jsonText(figuresJson(figures)))
+  else for (const line of ['', ...figuresLines(figures)]) terminal.out(line)
+  return verdict(figures, output, terminal)
+}
+
+function verdict(figures: Figures, output: DemoOptions['output'], terminal: Terminal): ExitCode {
+  const wrong = differences(figures)
+  for (const line of wrong) terminal.error(`difference: ${line}`)
+  if (wrong.length > 0) return exitCodes.failed
+  if (output === 'people') terminal.out('the books of meters, agents, gateway and ledger agree')
+  return exitCodes.ok
+}
+
+async function runUntil(
+  stopAsked: Promise<void>,
+  folder: string,
+  options: DemoOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const speaks = options.output === 'people'
+  const demo = await startDemo({
+    folder,
+    program: { file: process.execPath, words: [...process.execArgv, process.argv[1] ?? ''] },
+    onProgress: (line) => {
+      if (speaks) terminal.out(line)
+    },
+  })
+  let newest: Sight | undefined
+  try {
+    newest = await show(demo, stopAsked, options, terminal)
+  } finally {
+    await demo.stop(async () => {
+      newest = await look(demo.calls, performance.now()).catch(() => newest)
+      await demo.calls.close()
+    })
+    if (newest !== undefined) await writeNote(folder, demo, newest)
+  }
+}
+
+async function writeNote(folder: string, { link }: RunningDemo, sight: Sight): Promise<void> {
+  const { refused, signatures } = sight.status
+  const note: DemoNote = { link, refused, signatures }
+  await writeFile(notePath(folder), JSON.stringify(note))
+}
+
+/** Shows what goes on until the time is over, somebody stops it or a program is lost. */
+async function show(
+  demo: RunningDemo,
+  stopAsked: Promise<void>,
+  options: DemoOptions,
+  terminal: Terminal,
+): Promise<Sight | undefined> {
+  const startedMs = performance.now()
+  const end = endOf(demo, stopAsked, options.forSeconds)
+  const draw = options.output === 'json' ? () => {} : painter(demo, options, terminal, startedMs)
+  const periodMs = terminal.isScreen ? screenPeriodMs : plainPeriodMs
+  let sights: readonly Sight[] = []
+  while (!(await Promise.race([end, pause(periodMs)]))) {
+    sights = remember(sights, await look(demo.calls, performance.now()))
+    draw(sights)
+  }
+  return sights.at(-1)
+}
+
+/** Resolves with true at the end; rejects when a program was lost. */
+async function endOf(
+  demo: RunningDemo,
+  stopAsked: Promise<void>,
+  forSeconds: number | undefined,
+): Promise<true> {
+  const lost = demo.lost.then((reason) => {
+    throw new OperatorError(reason)
+  })
+  const over = forSeconds === undefined ? [] : [pause(forSeconds * 1_000)]
+  await Promise.race([stopAsked, lost, ...over])
+  return true
+}
+
+function pause(delayMs: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(() => resolve(false), delayMs))
+}
+
+function painter(
+  demo: RunningDemo,
+  { forSeconds }: DemoOptions,
+  terminal: Terminal,
+  startedMs: number,
+): (sights: readonly Sight[]) => void {
+  const style = styleOf(terminal.isColoured)
+  const meters = new Map(demoDevices.map(({ device, kind }) => [device, kind]))
+  const link = demo.link === 'pty' ? 'lines: ptys through socat' : 'lines: TCP (socat is missing)'
+  const note = 'Ctrl-C stops everything and shows the reconciliation.'
+  let drawn = 0
+  return (sights) => {
+    const nowSeconds = Date.now() / 1_000
+    const view = viewOf(sights, { forSeconds, link, note, meters, startedMs, nowSeconds })
+    if (view === undefined) return
+    if (!terminal.isScreen) {
+      if (drawn++ === 0) terminal.out(link)
+      terminal.out(plainLine(view))
+      return
+    }
+    const lines = viewLines(view, terminal.columns() - 1, style).slice(0, terminal.rows() - 1)
+    terminal.draw(redraw(lines, drawn))
+    drawn = lines.length
+  }
+}

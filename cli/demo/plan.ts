@@ -1,0 +1,157 @@
+/**
+ * What the demo consists of: three devices with their meters, a price for each, and the files that
+ * the separate programs read.
+ * @module
+ */
+import type { Asset } from '../../protocol/amount.ts'
+import type { DeviceAnswer } from '../answers.ts'
+
+export type DemoDevice = {
+  readonly device: string
+  readonly kind: 'sdm630' | 'firmware-link'
+  readonly profile: 'ev' | 'water' | 'data'
+  readonly unit: 'Wh' | 'mL' | 'kB'
+  /** How much faster than life: a charging car would be dull to watch. */
+  readonly speed: number
+  readonly seed: number
+  readonly baudRate: number
+  /** What the meter shows before the demo. */
+  readonly initialRegister: bigint
+  readonly unitsPerTick: bigint
+  /** Minor units: 0.30 EUR a kWh, 4 EUR a cubic metre, 2 EUR a gigabyte. */
+  readonly pricePerTick: bigint
+}
+
+export const demoAsset: Asset = { code: 'EUR', scale: 6 }
+export const demoFleet = 'demo-fleet'
+export const demoGateway = 'demo-gateway'
+export const demoMeter = 'main'
+const settlementSeconds = 5
+
+export const demoDevices: readonly DemoDevice[] = [
+  {
+    device: 'ev-charger',
+    kind: 'sdm630',
+    profile: 'ev',
+    unit: 'Wh',
+    speed: 6,
+    seed: 3,
+    baudRate: 9_600,
+    initialRegister: 1_204_000n,
+    unitsPerTick: 5n,
+    pricePerTick: 1_500n,
+  },
+  {
+    device: 'water-meter',
+    kind: 'firmware-link',
+    profile: 'water',
+    unit: 'mL',
+    speed: 15,
+    seed: 5,
+    baudRate: 115_200,
+    initialRegister: 88_000n,
+    unitsPerTick: 250n,
+    pricePerTick: 1_000n,
+  },
+  {
+    device: 'data-link',
+    kind: 'firmware-link',
+    profile: 'data',
+    unit: 'kB',
+    speed: 3,
+    seed: 8,
+    baudRate: 115_200,
+    initialRegister: 0n,
+    unitsPerTick: 1_000n,
+    pricePerTick: 2_000n,
+  },
+]
+
+/** What each device may owe in all, and what the fleet sets aside for the three. */
+export const demoLimit = 100_000_000n
+export const demoDeposit = 1_000_000_000n
+
+/** gateway.yaml of the demo, with paths below `folder`. */
+export function gatewayYaml(folder: string): string {
+  const tariffs = demoDevices.map(
+    ({ unit, unitsPerTick, pricePerTick }) =>
+      `  - { unit: ${unit}, unitsPerTick: ${unitsPerTick}, pricePerTick: ${pricePerTick} }`,
+  )
+  return lines(
+    `gateway: ${demoGateway}`,
+    `data: ${quoted(`${folder}/data`)}`,
+    `key: { file: ${quoted(`${folder}/gateway.key`)}, passphraseFile: ${quoted(passphrase(folder))} }`,
+    'payee: demo-operator',
+    `asset: { code: ${demoAsset.code}, scale: ${demoAsset.scale} }`,
+    'feeBasisPoints: 100',
+    'listeners: [{ kind: tcp, host: 127.0.0.1, port: 0 }]',
+    'tariffs:',
+    ...tariffs,
+    `settlement: { periodSeconds: ${settlementSeconds} }`,
+    'reportSeconds: 1',
+    'log: warn',
+  )
+}
+
+/** One passphrase file serves all keys of the demo. */
+export function passphrase(folder: string): string {
+  return `${folder}/demo.pass`
+}
+
+/** agent.yaml of one device of the demo. */
+export function agentYaml(
+  folder: string,
+  plan: DemoDevice,
+  { answer, url, source }: { answer: DeviceAnswer; url: string; source: string },
+): string {
+  const own = deviceFolder(folder, plan)
+  const { gateway, ledger } = answer
+  return lines(
+    `fleet: ${demoFleet}`,
+    `device: ${plan.device}`,
+    `gateway: { id: ${gateway.id}, url: ${quoted(url)}, key: ${quoted(gateway.key)} }`,
+    `ledger: { chainId: ${ledger.chainId}, contract: ${quoted(ledger.contract)} }`,
+    `key: { file: ${quoted(`${own}/device.key`)}, passphraseFile: ${quoted(passphrase(folder))} }`,
+    `stateDirectory: ${quoted(`${own}/state`)}`,
+    `meters: [{ name: ${demoMeter}, unit: ${plan.unit}, kind: ${plan.kind}, source: ${quoted(source)} }]`,
+    'log: warn',
+  )
+}
+
+/** Where the files of one device are. */
+export function deviceFolder(folder: string, { device }: DemoDevice): string {
+  return `${folder}/${device}`
+}
+
+/** Options of the simulated meter, as its configuration file holds them. */
+export function meterOptions(folder: string, plan: DemoDevice, line: string) {
+  const { device, kind, profile, speed, seed, initialRegister } = plan
+  return {
+    name: device,
+    kind,
+    line,
+    profile,
+    speed,
+    seed,
+    initialRegister: `${initialRegister}`,
+    stateFile: `${deviceFolder(folder, plan)}/register.json`,
+  }
+}
+
+function lines(...all: readonly string[]): string {
+  return `${all.join('\n')}\n`
+}
+
+/** A YAML text, whatever a folder is called; JSON strings are YAML. */
+function quoted(text: string): string {
+  return JSON.stringify(text)
+}
+
+/** `30s`, `5m` or plain seconds; undefined when it is no duration above 0. */
+export function readDuration(typed: string): number | undefined {
+  const match = /^([1-9][0-9]{0,6})(s|m|h)?$/.exec(typed)
+  if (match === null) return undefined
+  const secondsOf = { s: 1, m: 60, h: 3_600 } as const
+  const [, count, unit = 's'] = match
+  return Number(count) * secondsOf[unit as keyof typeof secondsOf]
+}

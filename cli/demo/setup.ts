@@ -1,0 +1,210 @@
+/**
+ * Gets a demo going: keys, gateway, fleet, and for each device a line, a meter and an agent, all
+ * of them programs of their own.
+ * @module
+ */
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatPublicKey } from '../../ports/keyText.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import type { PrivateKey, PublicKey } from '../../protocol/keys.ts'
+import type { DeviceAnswer } from '../answers.ts'
+import { enrol, signFirstMandates } from '../enrolment.ts'
+import { type Calls, connectControl } from '../io/controlClient.ts'
+import { newKeyFiles, openKey } from '../io/keyFiles.ts'
+import { type Child, startChild } from './children.ts'
+import { type Line, type LineKind, lineKind, openLine } from './lines.ts'
+import {
+  agentYaml,
+  type DemoDevice,
+  demoDeposit,
+  demoDevices,
+  demoFleet,
+  demoLimit,
+  demoMeter,
+  deviceFolder,
+  gatewayYaml,
+  meterOptions,
+  passphrase,
+} from './plan.ts'
+
+export type RunningDemo = {
+  readonly calls: Calls
+  readonly link: LineKind
+  /** Resolves with a line when one of the programs ends without being told to. */
+  readonly lost: Promise<string>
+  /** Ends agents, then meters, then `beforeGatewayEnds`, then the gateway. */
+  readonly stop: (beforeGatewayEnds: () => Promise<void>) => Promise<void>
+}
+
+/** Everything that was started, to be ended in the right order whatever happens. */
+type Started = {
+  readonly agents: Child[]
+  readonly meters: Child[]
+  readonly gateways: Child[]
+  readonly lines: Line[]
+}
+
+export type StartDemo = {
+  /** Empty, or not there yet. */
+  readonly folder: string
+  /** Program and first words of `tickpay`. */
+  readonly program: { readonly file: string; readonly words: readonly string[] }
+  readonly onProgress: (line: string) => void
+}
+
+/** @throws OperatorError when a program does not start; whatever had started is ended then */
+export async function startDemo(options: StartDemo): Promise<RunningDemo> {
+  const started: Started = { agents: [], meters: [], gateways: [], lines: [] }
+  try {
+    return await startAll(options, started)
+  } catch (error) {
+    await endAll(started, async () => {})
+    throw error
+  }
+}
+
+async function startAll(options: StartDemo, started: Started): Promise<RunningDemo> {
+  const { folder, onProgress } = options
+  await prepareFolder(folder)
+  onProgress('making keys')
+  const keys = await makeKeys(folder)
+  onProgress('starting the gateway and the meters')
+  const link = await lineKind()
+  const [gateway, lines] = await Promise.all([
+    startGateway(options, started),
+    Promise.all(demoDevices.map((device) => startMeter(options, started, link, device))),
+  ])
+  onProgress('enrolling the fleet and its devices')
+  const { calls, url } = gateway
+  await enrolFleet(calls, keys.signer)
+  onProgress('starting the agents')
+  await Promise.all(
+    demoDevices.map(async (device, place) => {
+      const publicKey = keys.devices[place]
+      const source = lines[place]
+      if (publicKey === undefined || source === undefined) return
+      const answer = await enrolDevice(calls, device, publicKey, keys.signer.privateKey)
+      const config = join(deviceFolder(folder, device), 'agent.yaml')
+      await writeFile(config, agentYaml(folder, device, { answer, url, source }))
+      const agent = start(options, device.device, ['agent', '--config', config], 'agent')
+      started.agents.push(agent)
+      await agent.ready
+    }),
+  )
+  const all = [...started.agents, ...started.meters, ...started.gateways]
+  return {
+    calls,
+    link,
+    lost: Promise.race(all.map(({ lost }) => lost)),
+    stop: (beforeGatewayEnds) => endAll(started, beforeGatewayEnds),
+  }
+}
+
+async function endAll(started: Started, beforeGatewayEnds: () => Promise<void>): Promise<void> {
+  await Promise.all(started.agents.map(({ stop }) => stop()))
+  await Promise.all(started.meters.map(({ stop }) => stop()))
+  await beforeGatewayEnds()
+  await Promise.all(started.gateways.map(({ stop }) => stop()))
+  for (const { close } of started.lines) close()
+}
+
+async function prepareFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  if ((await readdir(folder)).length > 0) {
+    throw new OperatorError(`${folder} is not empty; name a new folder for the demo`)
+  }
+  await mkdir(join(folder, 'logs'))
+  for (const device of demoDevices) await mkdir(deviceFolder(folder, device))
+  await writeFile(join(folder, 'gateway.yaml'), gatewayYaml(folder))
+}
+
+type Signer = { readonly privateKey: PrivateKey; readonly publicKey: PublicKey }
+
+async function makeKeys(
+  folder: string,
+): Promise<{ readonly signer: Signer; readonly devices: readonly PublicKey[] }> {
+  const passphraseFile = passphrase(folder)
+  const file = join(folder, 'fleet.key')
+  await newKeyFiles(file, 'p256', passphraseFile)
+  const [signer, , ...devices] = await Promise.all([
+    openKey({ file, passphraseFile }, () => {}),
+    newKeyFiles(join(folder, 'gateway.key'), 'p256', passphraseFile),
+    ...demoDevices.map((device) =>
+      newKeyFiles(join(deviceFolder(folder, device), 'device.key'), 'p256', passphraseFile),
+    ),
+  ])
+  return { signer, devices: devices.map(({ publicKey }) => publicKey) }
+}
+
+function start(
+  options: StartDemo,
+  name: string,
+  words: readonly string[],
+  role: 'agent' | 'meter' | 'gateway',
+): Child {
+  const { file, words: first } = options.program
+  const log = join(
+    options.folder,
+    'logs',
+    role === 'gateway' ? 'gateway.log' : `${name}.${role}.log`,
+  )
+  return startChild(`${role} ${name}`, file, [...first, ...words], log)
+}
+
+async function startGateway(
+  options: StartDemo,
+  started: Started,
+): Promise<{ readonly calls: Calls; readonly url: string }> {
+  const { folder } = options
+  const config = join(folder, 'gateway.yaml')
+  const gateway = start(options, 'demo', ['gateway', '--config', config], 'gateway')
+  started.gateways.push(gateway)
+  const port = /:(\d+)$/.exec(await gateway.ready)?.[1]
+  const calls = await connectControl(join(folder, 'data', 'control.sock'))
+  if (port === undefined || calls === undefined) {
+    throw new OperatorError(`the gateway does not answer; see ${folder}/logs/gateway.log`)
+  }
+  return { calls, url: `mqtt://127.0.0.1:${port}` }
+}
+
+/** Resolves with the source that the agent opens. */
+async function startMeter(
+  options: StartDemo,
+  started: Started,
+  link: LineKind,
+  device: DemoDevice,
+): Promise<string> {
+  const folder = deviceFolder(options.folder, device)
+  const line = await openLine(link, folder, device.baudRate)
+  started.lines.push(line)
+  const config = join(folder, 'meter.yaml')
+  // JSON is YAML, and needs no thought about quotes.
+  const settings = meterOptions(options.folder, device, line.meterEnd)
+  await writeFile(config, JSON.stringify(settings, undefined, 2))
+  const meter = start(options, device.device, ['meter-sim', '--config', config], 'meter')
+  started.meters.push(meter)
+  const said = await meter.ready
+  return line.agentEnd ?? said.slice(said.lastIndexOf(' ') + 1)
+}
+
+async function enrolFleet(calls: Calls, signer: Signer): Promise<void> {
+  const signerKey = formatPublicKey(signer.publicKey)
+  await calls.call('enrol_fleet', { fleet: demoFleet, signerKey })
+  await calls.call('ledger_fund', { fleet: demoFleet, amount: `${demoDeposit}` })
+}
+
+async function enrolDevice(
+  calls: Calls,
+  { device, unit }: DemoDevice,
+  key: PublicKey,
+  signerKey: PrivateKey,
+): Promise<DeviceAnswer> {
+  const meters = [{ meter: demoMeter, unit }]
+  const publicKey = formatPublicKey(key)
+  const answer = await enrol(calls, { fleet: demoFleet, device, publicKey, meters })
+  const limit = `${demoLimit}`
+  const terms = { limit, limitPerDay: limit, life: 'unattended' } as const
+  await signFirstMandates(calls, answer, demoFleet, signerKey, terms)
+  return answer
+}

@@ -195,6 +195,7 @@ function checkAmount(
   return amountAt(commitment, index) > mandate.limit ? 'over_mandate' : undefined
 }
 
+/** A part's mark covers its channel id, which was compared: the same mark is the same key. */
 function checkSignatures(
   { allocation, proven }: ClaimContext,
   read: ReadClaim,
@@ -202,13 +203,12 @@ function checkSignatures(
 ): ClaimReason | undefined {
   const algorithm = algorithms[read.channel.payerAlgorithm - 1]
   if (!allocation || !algorithm) return 'malformed'
-  const sameChannel = proven !== undefined && equalBytes(proven.channelMark, read.channelMark)
-  if (!sameChannel || !equalBytes(proven.mandateMark, read.mandateMark)) {
+  if (!proven || !equalBytes(proven.mandateMark, read.mandateMark)) {
     const digest = digester.mandate(read.mandate)
     const { signerKey } = allocation
     if (!verify(signerKey, digest, read.mandateSignature)) return 'bad_mandate_signature'
   }
-  if (!sameChannel || !equalBytes(proven.commitmentMark, read.commitmentMark)) {
+  if (!proven || !equalBytes(proven.commitmentMark, read.commitmentMark)) {
     const digest = digester.commitment(read.commitment)
     const payerKey = { algorithm, bytes: read.channel.payerKey }
     if (!verify(payerKey, digest, read.commitmentSignature)) return 'bad_commitment_signature'

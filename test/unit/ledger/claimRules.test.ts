@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Claim } from '../../../ledger/ledger.ts'
 import { claimReasons } from '../../../ledger/rules/claimRules.ts'
 import { concatBytes } from '../../../protocol/bytes.ts'
+import type { Channel } from '../../../protocol/structures.ts'
 import { CHECKPOINT, RENEWAL } from '../../../protocol/structures.ts'
 import {
   allocationTerms,
@@ -260,6 +261,48 @@ describe('what a word and a signature are worth elsewhere', () => {
     expect(await reasonFor(world, claimed)).toBe('bad_commitment_signature')
     expect(await reasonFor(world, claim(3), 'then')).toBe('paid')
     expect(await reasonFor(world, claimed, 'after')).toBe('bad_commitment_signature')
+  })
+})
+
+describe('what one device signs for two channels', () => {
+  it('is paid for the channel it was signed for only', async () => {
+    const world = await fundedWorld()
+    const first = world.device(1)
+    const second = world.device(1, { position: 2, salt: seedOf(70) })
+    const { commitment } = first.commit()
+    const claim = second.commit().claim(3, { commitment })
+    expect(await reasonFor(world, { ...claim, word: first.commit().chain.wordAt(3) })).toBe(
+      'wrong_channel',
+    )
+  })
+})
+
+describe('terms of the channel that differ from the allocation', () => {
+  const differences: Record<string, Partial<Channel>> = {
+    payee: { payee: new Uint8Array(20).fill(8) },
+    fee: { feeBasisPoints: 0 },
+    fleet: { fleet: 'other' },
+    gateway: { gateway: 'gate-2' },
+    asset: { assetCode: 'USD' },
+    scale: { assetScale: 2 },
+  }
+  for (const [name, changes] of Object.entries(differences)) {
+    it(`are refused: ${name}`, async () => {
+      const world = await fundedWorld()
+      expect(await reasonFor(world, world.device(1, changes).commit().claim(3))).toBe('wrong_terms')
+    })
+  }
+})
+
+describe('a proof that was seen before', () => {
+  it('does not vouch for the same mandate with another signature', async () => {
+    const world = await fundedWorld()
+    const device = world.device(1)
+    const { claim } = device.commit()
+    expect(await reasonFor(world, claim(3))).toBe('paid')
+    const signature = device.signMandate({}, keyOf(901)).signature
+    const mandate = { ...device.mandate, signature }
+    expect(await reasonFor(world, claim(4, { mandate }), 'k2')).toBe('bad_mandate_signature')
   })
 })
 

@@ -19,7 +19,16 @@ describe('opening a ledger', () => {
 
   it('makes its id durable before it is used', async () => {
     const world = ledgerWorld()
-    const { domain } = await world.open()
+    const release = world.store.holdWrites()
+    const opening = world.open()
+    let opened = false
+    opening.then(() => {
+      opened = true
+    })
+    await world.time.settle()
+    expect(opened).toBe(false)
+    release()
+    const { domain } = await opening
     world.store.crash()
     expect((await world.open()).domain).toEqual(domain)
   })

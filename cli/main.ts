@@ -18,3 +18,5 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 }
 
 process.exitCode = await run(words, terminal)
+// A channel to the parent would keep this process alive.
+if (process.connected) process.disconnect()

@@ -34,7 +34,7 @@ export function parseCommandLine(command: Command, words: readonly string[]): Pa
     if (token.kind === 'positional') places.push(token.value)
     if (token.kind === 'option') readOption(options, token.name, token.value, values)
   }
-  return { ...named(options, values), ...placed(command, places) }
+  return { ...named(command.options, values), ...placed(command, places) }
 }
 
 function parseArgsOptions(options: Options) {

@@ -42,9 +42,12 @@ export function startChild(
       if (!isStopping) resolve(`${name} ended unexpectedly (${how}): ${lastLine(log)}`)
     })
   })
+  const ready = firstLine(child, ended, { name, log })
+  // Whoever is lost before it is ready is also told of by `lost`.
+  ready.catch(() => {})
   return {
     name,
-    ready: firstLine(child, lost),
+    ready,
     lost,
     stop: async () => {
       isStopping = true
@@ -63,19 +66,26 @@ function endOf(child: ChildProcess): Promise<string> {
   })
 }
 
-function firstLine(child: ChildProcess, lost: Promise<string>): Promise<string> {
+function firstLine(
+  child: ChildProcess,
+  ended: Promise<string>,
+  { name, log }: { readonly name: string; readonly log: string },
+): Promise<string> {
   const { stdout } = child
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new OperatorError('no first line')), startTimeoutMs)
-    const settle = (finish: () => void) => {
+    const fail = (reason: string) =>
+      reject(new OperatorError(`${name}: ${reason}: ${lastLine(log)}`))
+    const timer = setTimeout(() => fail('it does not get ready'), startTimeoutMs)
+    ended.then((how) => {
       clearTimeout(timer)
-      finish()
-    }
-    if (stdout !== null) {
-      const lines = createInterface({ input: stdout })
-      lines.on('line', (line) => settle(() => resolve(line)))
-    }
-    lost.then((reason) => settle(() => reject(new OperatorError(reason))))
+      fail(`it ended before it was ready (${how})`)
+    })
+    if (stdout === null) return
+    const lines = createInterface({ input: stdout })
+    lines.on('line', (line) => {
+      clearTimeout(timer)
+      resolve(line)
+    })
   })
 }
 

@@ -73,13 +73,13 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
   const link = await lineKind()
   const [gateway, lines] = await Promise.all([
     startGateway(options, started),
-    Promise.all(demoDevices.map((device) => startMeter(options, started, link, device))),
+    settled(demoDevices.map((device) => startMeter(options, started, link, device))),
   ])
   onProgress('enrolling the fleet and its devices')
   const { calls, url } = gateway
   await enrolFleet(calls, keys.signer)
   onProgress('starting the agents')
-  await Promise.all(
+  await settled(
     demoDevices.map(async (device, place) => {
       const publicKey = keys.devices[place]
       const source = lines[place]
@@ -99,6 +99,12 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
     lost: Promise.race(all.map(({ lost }) => lost)),
     stop: (beforeGatewayEnds) => endAll(started, beforeGatewayEnds),
   }
+}
+
+/** Like Promise.all, but nothing is still under way when it rejects. */
+async function settled<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(promises)
+  return Promise.all(promises)
 }
 
 async function endAll(started: Started, beforeGatewayEnds: () => Promise<void>): Promise<void> {

@@ -35,7 +35,7 @@ test.each(commands)('%s: its examples can be parsed', (name, _summary, command) 
     expect(typed[0]).toBe('tickpay')
     const rest = typed.slice(1 + name.split(' ').length)
     expect(typed.slice(1).join(' ')).toBe([name, ...rest].join(' '))
-    expect(parseCommandLine(command, rest), line).toMatchObject({ help: false })
+    expect(() => parseCommandLine(command, rest), line).not.toThrow()
   }
 })
 

@@ -65,9 +65,6 @@ test('values arrive by name, with what is absent undefined, false or empty', asy
     fleet: 'acme',
     tag: ['x', 'y'],
     json: false,
-    help: false,
-    version: false,
-    debug: false,
     from: 'a',
   })
 })

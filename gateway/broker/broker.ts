@@ -67,6 +67,8 @@ export type PublishMode = {
    * messages replace those of their topic without being told.
    */
   readonly replaces?: string
+  /** Only this session gets it, if it subscribed and may receive it; others of its device do not. */
+  readonly sessionId?: string
 }
 
 export type SessionInfo = {
@@ -87,11 +89,17 @@ export type Broker = {
   readonly listen: (listeners: readonly Listener[]) => Promise<readonly number[]>
   /** Sends to all sessions that subscribed and may receive it. */
   readonly publish: (topic: string, payload: Uint8Array, mode: PublishMode) => void
-  /** Closes a session after what was sent to it has left; its last will is published. */
+  /**
+   * Closes a session after what was sent to it has left and its messages in flight were dealt with,
+   * within a second; its last will is published.
+   */
   readonly disconnect: (sessionId: string, reason: string) => void
   readonly sessions: () => readonly SessionInfo[]
   readonly counters: () => Readonly<BrokerCounters>
-  /** Refuses new connections, closes all sessions and listeners. No last wills are published. */
+  /**
+   * Refuses new connections, takes no more messages, and closes all sessions and listeners as
+   * `disconnect` does. No last wills are published.
+   */
   readonly close: () => Promise<void>
 }
 

@@ -66,30 +66,12 @@ function openConnection(host: string, port: number, options: ConnectOptions): Pr
   })
 }
 
-function transportOver(client: MqttClient): Transport {
-  let unacknowledged = 0
-  let isOpen = true
-  const pendingRejects = new Set<(error: Error) => void>()
-  const closed = new Promise<void>((resolve) => {
-    client.once('close', () => {
-      isOpen = false
-      for (const reject of pendingRejects) reject(new Error(connectionEnded))
-      pendingRejects.clear()
-      resolve()
-    })
-  })
+type Answered = (send: (done: (error?: Error | null) => void) => void) => Promise<void>
 
-  /** Settles with the broker's answer, or rejects when the connection ends first. */
-  const answered = <T>(send: (done: (error?: Error | null, answer?: T) => void) => void) =>
-    new Promise<T | undefined>((resolve, reject) => {
-      if (!isOpen) return reject(new Error(connectionEnded))
-      pendingRejects.add(reject)
-      send((error, answer) => {
-        pendingRejects.delete(reject)
-        if (error) reject(client.connected ? error : new Error(connectionEnded))
-        else resolve(answer)
-      })
-    })
+function transportOver(client: MqttClient): Transport {
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()))
+  const answered = answeredBy(client)
+  let unacknowledged = 0
 
   const publish = async (topic: string, payload: Uint8Array, { retain }: PublishOptions) => {
     if (unacknowledged >= UNACKNOWLEDGED_MAX) {
@@ -129,6 +111,28 @@ function transportOver(client: MqttClient): Transport {
       clearTimeout(impatient)
     },
   }
+}
+
+/** Settles with the broker's answer, or rejects when the connection ends first. */
+function answeredBy(client: MqttClient): Answered {
+  const waiting = new Set<(error: Error) => void>()
+  client.once('close', () => {
+    for (const reject of waiting) reject(new Error(connectionEnded))
+    waiting.clear()
+  })
+  return (send) =>
+    new Promise((resolve, reject) => {
+      if (!client.connected) {
+        reject(new Error(connectionEnded))
+        return
+      }
+      waiting.add(reject)
+      send((error) => {
+        waiting.delete(reject)
+        if (error) reject(client.connected ? error : new Error(connectionEnded))
+        else resolve()
+      })
+    })
 }
 
 const connectionEnded = 'the connection to the broker has ended'

@@ -182,7 +182,9 @@ describe('deadlines', () => {
   })
 
   test('it ends with the login', async () => {
-    const { login, sessions, received, until } = await start(fast)
+    const { login, sessions, received, until } = await start({
+      limits: { connectDeadlineMs: 500 },
+    })
     const client = await login({ username: 'solar/pi1' })
     const waiting = await world.raw()
     await waiting.closed

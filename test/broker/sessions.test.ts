@@ -158,7 +158,7 @@ describe('taking over', () => {
 
   test('a session with a wrong clock takes over nobody, hears only the time, and ends', async () => {
     const { sessions, login, broker, received, until } = await start({
-      limits: { staleSessionMs: 50 },
+      limits: { staleSessionMs: 500 },
     })
     const honest = await login({ username: 'solar/pi1' })
     const stale = await login({ username: 'solar/pi1', password: 'late' })
@@ -168,6 +168,11 @@ describe('taking over', () => {
       broker.publish(`tickpay/1/solar/pi1/down/${name}`, Buffer.from(name), { retain: false })
     }
     expect(readPublish(await stale.next(types.publish)).payload).toBe('welcome')
+    const sessionId = sessions.find((line) => line.includes('?'))?.slice(2) ?? ''
+    const topic = 'tickpay/1/solar/pi1/down/welcome'
+    broker.publish(topic, Buffer.from('other'), { retain: false, sessionId: 'solar/pi1' })
+    broker.publish(topic, Buffer.from('own'), { retain: false, sessionId })
+    expect(readPublish(await stale.next(types.publish)).payload).toBe('own')
     await stale.closed
     honest.send(publishPacket(tick, 'still here'))
     await until(() => received.length === 1)
@@ -278,14 +283,15 @@ describe('ending', () => {
     await until(() => sessions.includes('- solar/pi1'))
   })
 
-  test('closing the broker acknowledges what is done, closes all and tells of each', async () => {
+  test('closing the broker waits for what is in flight, closes all and tells of each', async () => {
     const { login, broker, sessions, received, until } = await start({ onMessage: () => {} })
     const device = await login({ username: 'solar/pi1' })
     device.send(publishPacket(tick, 'x', { id: 9 }))
     await until(() => received.length === 1)
-    received[0]?.done()
     const silent = await world.raw()
-    await broker.close()
+    const closing = broker.close()
+    received[0]?.done()
+    await closing
     expect((await device.next(types.puback)).body.readUInt16BE(0)).toBe(9)
     await Promise.all([device.closed, silent.closed])
     expect(sessions).toEqual(['+ solar/pi1', '- solar/pi1'])

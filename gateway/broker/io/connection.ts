@@ -127,6 +127,7 @@ function withinRate(connection: Connection, bucket: Connection['messages'], cost
 export function settleMessage(connection: Connection): void {
   connection.inFlight -= 1
   connection.gate?.admitHeld()
+  endWhenSent(connection)
 }
 
 /** A timer that ends with the connection. */
@@ -165,8 +166,9 @@ export function closeGently(connection: Connection, reason: string): void {
   endWhenSent(connection)
 }
 
-/** In a closing connection: the last message has left. */
+/** In a closing connection: the last message and the last acknowledgement have left. */
 export function endWhenSent(connection: Connection): void {
-  if (connection.phase !== 'closing') return
-  if (connection.outbox.length() === 0 && connection.sending === 0) connection.gate?.end()
+  const { phase, outbox, sending, acks, gate } = connection
+  if (phase !== 'closing' || outbox.length() > 0 || sending > 0 || acks.waiting() > 0) return
+  gate?.end()
 }

@@ -35,7 +35,7 @@ export type ClaimResult = {
   readonly reason?: ClaimReason
   /** Minor units paid by this submission. */
   readonly paid: bigint
-  /** Minor units paid for the channel since the allocation was opened. */
+  /** Minor units paid for the channel since the allocation was opened; 0 when `malformed`. */
   readonly cumulative: bigint
 }
 

@@ -1,6 +1,6 @@
 /**
- * The books during one change: reads come from the store, writes are held back until all of them are
- * handed over at once. Dropping the object drops the change.
+ * The books during one change: reads come from the store, writes are held back until all of them
+ * are handed over at once. Dropping the object drops the change.
  * @module
  */
 import type { KeyValue } from '../../ports/index.ts'

@@ -1,6 +1,6 @@
 /**
- * A ledger inside the gateway's own process: double entry in a key-value store, no server. It checks
- * evidence like every other ledger; the operator who runs it is trusted with its deposits only.
+ * A ledger inside the gateway's own process: double entry in a key-value store, no server. It
+ * checks evidence like every other ledger; its operator is trusted with the deposits only.
  * @module
  */
 import type { Clock, KeyValue, Random, Timers } from '../../ports/index.ts'

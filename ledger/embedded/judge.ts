@@ -4,7 +4,7 @@
  * @module
  */
 import { assert } from '../../protocol/assert.ts'
-import { bytesToHex } from '../../protocol/bytes.ts'
+import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import type { Claim, ClaimResult } from '../ledger.ts'
 import { CLAIM_COST_HASHES, PROVEN_CHANNELS_MAX, SLICE_COST_HASHES } from '../limits.ts'
 import type { AllocationBook } from '../rules/allocationRules.ts'
@@ -102,7 +102,8 @@ function judgeClaim(
   }
   const judged = checkClaim(context, read, tools)
   if (judged.verdict !== 'proved') {
-    const cumulative = judged.verdict === 'position_taken' ? 0n : (held?.paid ?? 0n)
+    const isHolder = held && equalBytes(held.channelId, judged.channelId)
+    const cumulative = isHolder ? held.paid : 0n
     return refused(judged.channelId, judged.verdict, cumulative)
   }
   assert(read !== undefined, 'what is proved was read')

@@ -1,6 +1,7 @@
 /**
- * What an operator does to the books: open, fund, withdraw, pay out. Every movement has a reference;
- * the same one again with the same contents changes nothing, so a command can be repeated safely.
+ * What an operator does to the books: open, fund, withdraw, pay out. Every movement has a
+ * reference; the same one again with the same contents changes nothing, so that a command can be
+ * repeated safely.
  * @module
  */
 import { OperatorError } from '../../ports/operatorError.ts'
@@ -131,8 +132,8 @@ function checkSameTerms(found: AllocationBook, wanted: NewAllocation): void {
     sameKey(found.ownerKey, wanted.ownerKey)
   refuseUnless(
     same,
-    `the allocation of fleet "${found.fleet}" for gateway "${found.gateway}" is open with another ` +
-      'fee, notice or key: use those, or another payee',
+    `the allocation of fleet "${found.fleet}" for gateway "${found.gateway}" ` +
+      'is open with another fee, notice or key: use those, or another payee',
   )
 }
 

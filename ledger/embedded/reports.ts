@@ -107,7 +107,7 @@ export function entryToJson(entry: Entry): Readonly<Record<string, string | numb
 
 const isoTime = (seconds: number) => new Date(seconds * 1_000).toISOString()
 
-/** Lines of CSV (RFC 4180) with a header; no field ever needs quotes. Ends at the end of the books. */
+/** Lines of CSV (RFC 4180) with a header; no field ever needs quotes. */
 export function* csv(
   store: KeyValue,
   query: Pick<EntryQuery, 'account' | 'from'>,

@@ -1,6 +1,6 @@
 /**
- * How an allocation changes: funding, payment, and withdrawal with notice. Pure: each function gives
- * the next state and the transfers that go with it, or says why not.
+ * How an allocation changes: funding, payment, and withdrawal with notice. Each function gives the
+ * next state and the transfers that go with it, or says why not.
  * @module
  */
 import type { PublicKey } from '../../protocol/keys.ts'

@@ -65,6 +65,20 @@ describe('a submission', () => {
     ])
   })
 
+  it('says with a refusal what was paid for that channel, and for no other', async () => {
+    const { ledger, device } = await fundedWorld()
+    const { claim } = device(1).commit()
+    await ledger.submit([claim(3)], 'k1')
+    const stranger = device(1, { salt: seedOf(88), fleet: 'other' })
+      .commit()
+      .claim(9)
+    const results = await ledger.submit([claim(9, { word: seedOf(1) }), stranger], 'k2')
+    expect(results.map(({ reason, cumulative }) => [reason, cumulative])).toEqual([
+      ['bad_word', 30n],
+      ['wrong_terms', 0n],
+    ])
+  })
+
   it('gives a position to the first of two in one submission', async () => {
     const { ledger, device } = await fundedWorld()
     const first = device(1).commit().claim(1)

@@ -85,7 +85,12 @@ const accepted: readonly CommitmentCase[] = [
   one('accepted', 'no funds needed when the worst case shrinks', checkpoint(0, { length: 100 }), {
     free: 0n,
   }),
-  one('accepted', 'as long as the slot allows', opening, { ...first, maxLength: 2_000 }),
+  one('accepted', 'one tick', checkpoint(0, { length: 1 })),
+  one('accepted', 'the longest epoch', checkpoint(0, { length: 65_536 }), { free: 200_000_000n }),
+  one('accepted', 'mandate valid since now', checkpoint(0), {
+    mandate: { ...mandate, notBefore: nowSeconds },
+  }),
+  one('accepted', 'as long as the ledger follows', opening, { ...first, maxLength: 2_000 }),
 ]
 
 const repeated: readonly CommitmentCase[] = [
@@ -166,7 +171,7 @@ const priced: readonly CommitmentCase[] = [
 ]
 
 const reserved: readonly CommitmentCase[] = [
-  one('too_long', 'longer than the slot allows', opening, { ...first, maxLength: 1_999 }),
+  one('too_long', 'longer than the ledger follows', opening, { ...first, maxLength: 1_999 }),
   one('no_funds', 'one short', opening, { ...first, free: 4_999_999n }),
   one('no_funds', 'growth of a renewal', renewed(), { free: 4_999_999n }),
   one('not_continuous', 'first with a base', commitmentOf({ base: 1n }), first),

@@ -100,6 +100,18 @@ export const verdictCases: readonly Case[] = [
     verdict: 'stale',
   },
   { why: 'never opened', register: unopened, tick: tickOf(1), verdict: 'unknown_epoch' },
+  {
+    why: 'never opened, index 0',
+    register: unopened,
+    tick: tickOf(0),
+    verdict: 'unknown_epoch',
+  },
+  {
+    why: 'epoch 0, index 0',
+    register: unopened,
+    tick: tickOf(0, { epoch: 0 }),
+    verdict: 'unknown_epoch',
+  },
   { why: 'epoch 0', register: unopened, tick: tickOf(1, { epoch: 0 }), verdict: 'unknown_epoch' },
   {
     why: 'a renewal that is not committed',

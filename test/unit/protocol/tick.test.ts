@@ -34,6 +34,13 @@ describe('the tick', () => {
     )
   })
 
+  test('a message carries up to 64', () => {
+    const one = { slot: 0, epoch: 1, index: 1, word: counting(0) }
+    for (const count of [1, 2, 63, 64]) {
+      expect(countTicks(encodeTicks(Array.from({ length: count }, () => one)))).toBe(count)
+    }
+  })
+
   test('a message inside a larger buffer is read from its own place', () => {
     const list = [0, 1].map((slot) => ({ slot, epoch: 1, index: 9, word: counting(slot) }))
     const message = encodeTicks(list)

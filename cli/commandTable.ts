@@ -76,6 +76,11 @@ export const commandTable: CommandTable = {
     'Closes a channel and shows its final account',
     () => import('./commands/channelsClose.ts'),
   ),
+  status: entry('Shows how a gateway or an agent is doing', () => import('./commands/status.ts')),
+  check: entry(
+    'Checks a configuration of any kind and the key it names',
+    () => import('./commands/check.ts'),
+  ),
   pause: entry(
     'Turns the supply of a device off until it is resumed',
     () => import('./commands/pause.ts'),

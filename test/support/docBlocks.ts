@@ -1,0 +1,83 @@
+/**
+ * Runs the command blocks of a document in order, in one shell and a fresh folder, as a reader
+ * would.
+ * @module
+ */
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { projectRoot } from './tidyFiles.ts'
+
+export type BlockRun = {
+  readonly exitCode: number | null
+  /** Standard output of each block, in order; shorter than the document when one failed. */
+  readonly outputs: readonly string[]
+  readonly errors: string
+}
+
+/** The ```sh blocks of a document below the project. */
+export function shellBlocks(path: string): readonly string[] {
+  const text = readFileSync(join(projectRoot, path), 'utf8')
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
+}
+
+const marker = '==== end of block'
+
+/** Runs `blocks`; stops at the first command that fails. Everything it started is ended. */
+export async function runBlocks(blocks: readonly string[], timeoutMs: number): Promise<BlockRun> {
+  const folder = mkdtempSync(join(tmpdir(), 'tickpay-doc-'))
+  try {
+    return await runIn(folder, blocks, timeoutMs)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function runIn(
+  folder: string,
+  blocks: readonly string[],
+  timeoutMs: number,
+): Promise<BlockRun> {
+  const path = `${installProgram(folder)}:${process.env['PATH']}`
+  const work = join(folder, 'work')
+  mkdirSync(work)
+  const script = blocks.map((block) => `${block}\necho '${marker}'\n`).join('')
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd: work,
+    env: { ...process.env, PATH: path },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said = { out: '', error: '' }
+  shell.stdout.on('data', (chunk) => {
+    said.out += String(chunk)
+  })
+  shell.stderr.on('data', (chunk) => {
+    said.error += String(chunk)
+  })
+  const endGroup = () => {
+    try {
+      if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL')
+    } catch {
+      // Nothing of the group is left.
+    }
+  }
+  const timer = setTimeout(endGroup, timeoutMs)
+  const exitCode = await new Promise<number | null>((resolve) => shell.once('exit', resolve))
+  clearTimeout(timer)
+  endGroup()
+  const outputs = said.out.split(`${marker}\n`).map((text) => text.trim())
+  return { exitCode, outputs: outputs.slice(0, blocks.length), errors: said.error }
+}
+
+/** A folder for PATH with the built program in it. */
+function installProgram(folder: string): string {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  const program = join(bin, 'tickpay')
+  const main = join(projectRoot, 'dist', 'cli', 'main.js')
+  writeFileSync(program, `#!/bin/sh\nexec node ${JSON.stringify(main)} "$@"\n`)
+  chmodSync(program, 0o755)
+  return bin
+}

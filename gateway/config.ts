@@ -81,13 +81,19 @@ const limitsValue = v.strictObject({
   ),
 })
 
-const settlementValue = v.strictObject({
-  periodSeconds: v.optional(integerValue(1, 30 * 86_400), 3_600),
-  /** A channel owing less waits for the next period or its expiry. */
-  minimumAmount: v.optional(uint64Value, 0),
-  /** Channels whose claim window ends sooner are settled whatever they owe. */
-  expiryMarginSeconds: v.optional(integerValue(0, 30 * 86_400), 2 * 86_400),
-})
+const settlementValue = v.pipe(
+  v.strictObject({
+    periodSeconds: v.optional(integerValue(1, 30 * 86_400), 3_600),
+    /** A channel owing less waits for the next period or its expiry. */
+    minimumAmount: v.optional(uint64Value, 0),
+    /** Channels whose claim window ends sooner are settled whatever they owe. */
+    expiryMarginSeconds: v.optional(integerValue(1, 30 * 86_400), 2 * 86_400),
+  }),
+  v.check(
+    ({ periodSeconds, expiryMarginSeconds }) => 2 * periodSeconds <= expiryMarginSeconds,
+    'an expiryMarginSeconds of at least two periods, so that no claim runs out in between',
+  ),
+)
 
 export const gatewayConfigSchema = v.strictObject({
   gateway: idValue,

@@ -25,6 +25,8 @@ export type ClientLink = {
   readonly disconnectReader: (fleet: string, name: string) => void
 }
 
+export type DeviceName = { readonly fleet: string; readonly device: string }
+
 export type Core = {
   readonly ports: Ports
   readonly config: GatewayConfig
@@ -42,6 +44,10 @@ export type Core = {
   /** Connected devices by `fleet/device`: one session each. */
   readonly sessions: Map<string, Session>
   readonly counters: Counters
+  /** Something about this device changed: its retained report goes out with the next round. */
+  readonly touch: (fleet: string, device: string) => void
+  /** Devices that were touched since the last round. */
+  readonly touched: Map<string, DeviceName>
   /** True when free disk space is under its limit. */
   readonly spaceLow: () => boolean
 }

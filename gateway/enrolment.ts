@@ -7,20 +7,20 @@
 import { OperatorError } from '../ports/operatorError.ts'
 import { present } from '../protocol/assert.ts'
 import { equalBytes } from '../protocol/bytes.ts'
+import { clientIdOf } from '../protocol/connect.ts'
 import { isId } from '../protocol/ids.ts'
 import type { PublicKey } from '../protocol/keys.ts'
 import { algorithmByte, encodePublicKey, parsePublicKey } from '../protocol/keys.ts'
 import { POSITIONS_MAX } from '../protocol/limits.ts'
 import type { MandateReason } from '../protocol/mandateRules.ts'
-import { checkMandate } from '../protocol/mandateRules.ts'
 import type { Channel, Mandate, Signed } from '../protocol/structures.ts'
 import { allocationStructure, digestOf } from '../protocol/structures.ts'
 import type { Core } from './core.ts'
 import { sendSlot } from './intake/answers.ts'
 import { adoptChannels } from './intake/session.ts'
 import { tellSupply } from './intake/sessionSupply.ts'
-import { isClosed } from './state/hotChannels.ts'
-import { allocationOf } from './state/state.ts'
+import { takeMandate } from './mandates.ts'
+import { ALLOCATIONS_MAX, isClosed } from './state/hotChannels.ts'
 
 export type MeterSpec = { readonly meter: string; readonly unit: string }
 
@@ -39,6 +39,9 @@ export async function enrolFleet(
   owner: PublicKey | undefined,
 ): Promise<Uint8Array> {
   requireId('fleet', fleet)
+  if (core.state.allocations.length >= ALLOCATIONS_MAX) {
+    throw new OperatorError(`this gateway has ${ALLOCATIONS_MAX} allocations: start another one`)
+  }
   const allocation = allocationIdOf(core, fleet)
   await core.funds.load(allocation)
   if (!core.funds.state(allocation)) {
@@ -60,6 +63,7 @@ export function enrolDevice(
 ): readonly number[] {
   requireId('device', device)
   requireFleet(core, fleet)
+  for (const spec of meters) requireMeter(core, spec)
   const encoded = encodePublicKey(key)
   const known = core.state.cold.device(fleet, device)
   if (known && !equalBytes(known.key, encoded)) {
@@ -73,6 +77,7 @@ export function enrolDevice(
     }
   }
   refreshSession(core, fleet, device)
+  core.touch(fleet, device)
   return present(core.state.cold.device(fleet, device), 'the device is known').channels
 }
 
@@ -89,12 +94,19 @@ export function replaceDevice(
 ): readonly number[] {
   const record = requireDevice(core, fleet, device)
   const newKey = key ?? present(parsePublicKey(record.key), 'an enrolled key is sound')
+  const concerned = record.channels.filter((channel) => {
+    const named = core.state.cold.channel(channel).channel.meter === meter
+    // No channel can be paid with a key that is gone; a closed one stays so unless it is named.
+    return named || ((key || meter === undefined) && !isClosed(core.state.hot, channel))
+  })
+  if (concerned.length === 0) {
+    const what = meter === undefined ? 'open channel' : `meter ${meter}`
+    throw new OperatorError(`device ${fleet}/${device} has no ${what}: enrol its meters`)
+  }
   if (key) core.writer.record({ kind: 'device', fleet, device, key: encodePublicKey(key) })
-  for (const channel of record.channels) {
+  for (const channel of concerned) closeChannel(core, channel)
+  for (const channel of concerned) {
     const cold = core.state.cold.channel(channel)
-    const concerned = meter === undefined || cold.channel.meter === meter
-    if (!concerned) continue
-    closeChannel(core, channel)
     openChannel(core, fleet, device, newKey, { meter: cold.channel.meter, unit: cold.unit })
   }
   dropSession(core, fleet, device, 'the device was replaced')
@@ -103,7 +115,11 @@ export function replaceDevice(
 
 /** No word is accepted any more; what is held is settled. */
 export function closeChannel(core: Core, channel: number): void {
-  if (!isClosed(core.state.hot, channel)) core.writer.record({ kind: 'closed', channel })
+  if (isClosed(core.state.hot, channel)) return
+  core.writer.record({ kind: 'closed', channel })
+  const { fleet, device } = core.state.cold.channel(channel)
+  core.touch(fleet, device)
+  for (const session of sessionsOf(core, fleet, device)) tellSupply(core, session)
 }
 
 function openChannel(
@@ -113,10 +129,6 @@ function openChannel(
   key: PublicKey,
   spec: MeterSpec,
 ): void {
-  requireId('meter', spec.meter)
-  if (!core.config.tariffs.some((tariff) => tariff.unit === spec.unit)) {
-    throw new OperatorError(`no tariff for unit ${spec.unit}: add one to the configuration`)
-  }
   const slot = freeSlot(core, fleet, device)
   const channel = newChannel(core, fleet, key, spec.meter)
   core.writer.record({ kind: 'channel', fleet, device, slot, unit: spec.unit, channel })
@@ -174,40 +186,23 @@ export function findMeter(
   )
 }
 
-/** Judges a mandate by its signature alone, whoever brings it. */
-export function takeMandate(
+/** Takes a mandate and tells the device of it; for `fleet` only those of its own channels. */
+export function putMandate(
   core: Core,
   mandate: Signed<Mandate>,
+  fleet: string | undefined,
 ): MandateReason | 'accepted' | 'repeated' {
   const channel = core.state.cold.numberOf(mandate.value.channelId)
   if (channel === undefined) return 'unknown_channel'
-  const { fleet, device, slot } = core.state.cold.channel(channel)
-  const signerKey = parsePublicKey(requireFleet(core, fleet).signerKey)
-  const verdict = checkMandate(
-    {
-      domain: core.state.domain,
-      channelId: mandate.value.channelId,
-      signerKey: present(signerKey, 'an enrolled key is sound'),
-      inForce: core.state.cold.mandate(channel)?.value,
-      nowSeconds: core.writer.seconds(),
-    },
-    mandate,
-    core.verify,
-  )
+  const record = core.state.cold.channel(channel)
+  if (fleet !== undefined && record.fleet !== fleet) return 'unknown_channel'
+  const verdict = takeMandate(core, mandate)
   if (verdict !== 'accepted') return verdict
-  if (outlastsNotice(core, channel, mandate.value)) return 'bad_window'
-  core.writer.record({ kind: 'mandate', channel, mandate })
-  for (const session of sessionsOf(core, fleet, device)) {
-    if (session.greeted) sendSlot(core, session, slot)
+  core.touch(record.fleet, record.device)
+  for (const session of sessionsOf(core, record.fleet, record.device)) {
+    if (session.channels[record.slot] === channel) sendSlot(core, session, record.slot)
   }
   return verdict
-}
-
-/** A deposit must not be withdrawn while a mandate on it can still be claimed. */
-function outlastsNotice(core: Core, channel: number, mandate: Mandate): boolean {
-  const { id } = allocationOf(core.state, channel)
-  const noticeSeconds = core.funds.state(id)?.withdrawalNoticeSeconds ?? 0
-  return mandate.claimUntil > core.writer.seconds() + noticeSeconds
 }
 
 /** Takes supply away from all channels of a device; how many there are. Words still count. */
@@ -223,6 +218,7 @@ function setPaused(core: Core, fleet: string, device: string, paused: boolean): 
   const { channels } = requireDevice(core, fleet, device)
   for (const channel of channels) core.writer.record({ kind: 'paused', channel, paused })
   for (const session of sessionsOf(core, fleet, device)) tellSupply(core, session)
+  core.touch(fleet, device)
   return channels.length
 }
 
@@ -238,6 +234,12 @@ export function requireDevice(core: Core, fleet: string, device: string) {
   throw new OperatorError(`device ${fleet}/${device} is not enrolled: see "tickpay enrol device"`)
 }
 
+function requireMeter(core: Core, { meter, unit }: MeterSpec): void {
+  requireId('meter', meter)
+  if (core.config.tariffs.some((tariff) => tariff.unit === unit)) return
+  throw new OperatorError(`no tariff for unit ${unit}: add one to the configuration`)
+}
+
 function requireId(what: string, text: string): void {
   if (isId(text)) return
   const allowed = 'use a-z, 0-9 and "-", at most 48 characters, first no "-"'
@@ -245,7 +247,8 @@ function requireId(what: string, text: string): void {
 }
 
 function sessionsOf(core: Core, fleet: string, device: string) {
-  return [...core.sessions.values()].filter((one) => one.fleet === fleet && one.device === device)
+  const session = core.sessions.get(clientIdOf(fleet, device))
+  return session ? [session] : []
 }
 
 function refreshSession(core: Core, fleet: string, device: string): void {

@@ -47,8 +47,7 @@ export function takeFleetRequest(
   run(call, topic.verb, topic.fleet, request).then(
     (data) => respond({ transaction, status: 'ok', data }),
     (error: unknown) => {
-      if (!(error instanceof OperatorError)) throw error
-      respond({ transaction, status: 'error', error: error.message })
+      respond({ transaction, status: 'error', error: describe(core, topic.verb, error) })
     },
   )
 }
@@ -67,7 +66,15 @@ async function run(call: VerbCall, verb: string, fleet: string, request: Request
   const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
   if (known === undefined) throw new OperatorError(`unknown verb "${verb}"`)
   const { transaction: _, ...fields } = request.fields
-  return call(known, known === 'mandate_put' ? fields : { ...fields, fleet })
+  return call(known, { ...fields, fleet })
+}
+
+/** A bug is for the operator's log; the fleet's other requests go on. */
+function describe({ ports }: Core, verb: string, error: unknown): string {
+  if (error instanceof OperatorError) return error.message
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  ports.log('error', 'a fleet request failed', { verb, reason })
+  return 'internal error: ask the operator of the gateway'
 }
 
 function readRequest(payload: Uint8Array): Request | undefined {

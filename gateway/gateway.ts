@@ -16,8 +16,9 @@ import { createCredentialDesk } from './control/credentialDesk.ts'
 import type { LedgerDesk } from './control/ledgerDesk.ts'
 import type { VerbCall } from './control/verbs.ts'
 import { createVerbs } from './control/verbs.ts'
-import type { ClientLink, Core } from './core.ts'
+import type { ClientLink, Core, DeviceName } from './core.ts'
 import { takeFleetRequest } from './fleetRequests.ts'
+import { retellLengths } from './intake/answers.ts'
 import { sendTime } from './intake/hello.ts'
 import { takeDeviceMessage } from './intake/intake.ts'
 import { openSession } from './intake/session.ts'
@@ -73,12 +74,16 @@ export type Gateway = {
   readonly settle: () => Promise<SettlementSummary>
   /** Resolves when everything taken in so far is durable and acknowledged. */
   readonly quiesce: () => Promise<void>
+  /** Tells everybody that the gateway stops; call while clients are still there. */
+  readonly retire: () => void
   /** Settles what is due, writes a snapshot and closes the journal. */
   readonly close: () => Promise<void>
 }
 
 /** How often supply is looked at where no tick does. */
 const SUPPLY_SWEEP_MS = 1_000
+/** How soon a device that funds kept short learns that there is more. */
+const LENGTH_SWEEP_MS = 5_000
 const SPACE_CHECK_MS = 30_000
 /** How much journal a restart may have to replay. */
 const SNAPSHOT_PERIOD_MS = 300_000
@@ -98,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const snapshots = createSnapshots(core, options)
   const cancels = [
     core.ports.timers.every(SUPPLY_SWEEP_MS, () => sweepSupply(core)),
+    core.ports.timers.every(LENGTH_SWEEP_MS, () => sweepLengths(core)),
     core.ports.timers.every(core.config.settlement.periodSeconds * 1_000, settlement.runQuietly),
     core.ports.timers.every(SPACE_CHECK_MS, () => {
       core.journal.checkSpace().catch(options.onFatal)
@@ -113,14 +119,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (identity.kind !== 'device') return
       const { fleet, device } = identity
       core.sessions.set(clientIdOf(fleet, device), openSession(sessionId, fleet, device))
-      publisher.touch(fleet, device)
+      core.touch(fleet, device)
     },
     onDisconnected: (identity, sessionId) => {
       if (identity.kind !== 'device') return
       const name = clientIdOf(identity.fleet, identity.device)
       if (core.sessions.get(name)?.id !== sessionId) return
       core.sessions.delete(name)
-      publisher.touch(identity.fleet, identity.device)
+      core.touch(identity.fleet, identity.device)
     },
     onMessage: (identity, sessionId, topic, payload, done) => {
       core.counters.messages += 1
@@ -128,13 +134,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         case 'device': {
           const session = core.sessions.get(clientIdOf(identity.fleet, identity.device))
           if (session?.id === sessionId) takeDeviceMessage(core, session, topic, payload)
-          publisher.touch(identity.fleet, identity.device)
+          core.touch(identity.fleet, identity.device)
           break
         }
         case 'stale_clock': {
-          const { fleet, device } = identity
-          const nonce = login.takeNonce(fleet, device)
-          if (nonce) sendTime(core, fleet, device, nonce)
+          const nonce = login.nonceOf(identity)
+          if (nonce) sendTime(core, identity.fleet, identity.device, nonce)
           break
         }
         default:
@@ -145,6 +150,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     call: verbs,
     settle: settlement.run,
     quiesce: core.writer.drained,
+    retire: publisher.retire,
     close: () => closeGateway(core, cancels, settlement, snapshots),
   }
 }
@@ -158,7 +164,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     genesis: sha256(options.storeId),
   })
   const writer = createWriter({ state, journal, clock: ports.clock, timers: ports.timers, onFatal })
-  const sessions = new Map()
+  const touched = new Map<string, DeviceName>()
   return {
     ports,
     config,
@@ -170,7 +176,9 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     journal,
     writer,
     link,
-    sessions,
+    sessions: new Map(),
+    touched,
+    touch: (fleet, device) => touched.set(clientIdOf(fleet, device), { fleet, device }),
     funds: followFunds(ledger),
     marks: createMarks(key, life),
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
@@ -187,6 +195,10 @@ function sweepSupply(core: Core): void {
   for (const session of core.sessions.values()) tellSupply(core, session)
 }
 
+function sweepLengths(core: Core): void {
+  for (const session of core.sessions.values()) retellLengths(core, session)
+}
+
 type Settlement = {
   /** One at a time: a call during a run waits for it and then runs again. */
   readonly run: () => Promise<SettlementSummary>
@@ -199,7 +211,7 @@ function createSettlement(core: Core, publisher: Publisher): Settlement {
     const next = running.then(async () => {
       await settleOutbox(core)
       const summary = await settleDue(core)
-      if (summary.channels > 0) publisher.settled(summary)
+      if (summary.channels > 0) publisher.settled()
       return summary
     })
     running = next.catch(() => undefined)

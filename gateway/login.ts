@@ -16,8 +16,8 @@ export type Login = {
   readonly authenticate: (
     request: ConnectRequest,
   ) => Promise<Identity | { readonly refused: string }>
-  /** The nonce of the last login of a device whose clock was off. */
-  readonly takeNonce: (fleet: string, device: string) => Uint8Array | undefined
+  /** The nonce with which a device whose clock is off logged in. */
+  readonly nonceOf: (identity: Identity) => Uint8Array | undefined
 }
 
 /** Checks a static credential; undefined when it is wrong. */
@@ -28,11 +28,11 @@ export type CheckCredential = (
 
 /** More nonces than this within twice the tolerance are a flood: the oldest are forgotten. */
 const NONCES_MAX = 200_000
-const STALE_MAX = 10_000
 
 export function createLogin(core: Core, checkCredential: CheckCredential): Login {
   const nonces = new Map<string, number>()
-  const stale = new Map<string, Uint8Array>()
+  /** By the very identity that a session was given: another login must not answer for it. */
+  const stale = new WeakMap<Identity, Uint8Array>()
   const nowSeconds = () => Math.floor(core.ports.clock.nowMs() / 1_000)
   const remember = (nonce: Uint8Array) => {
     forgetNonces(nonces, nowSeconds())
@@ -61,23 +61,15 @@ export function createLogin(core: Core, checkCredential: CheckCredential): Login
     if (verdict.kind === 'refused') return { refused: verdict.reason }
     const { fleet, device, nonce } = verdict.connect
     if (verdict.kind === 'stale_clock') {
-      if (stale.size >= STALE_MAX) stale.clear()
-      stale.set(`${fleet}/${device}`, nonce)
-      return { kind: 'stale_clock', fleet, device }
+      const identity: Identity = { kind: 'stale_clock', fleet, device }
+      stale.set(identity, nonce)
+      return identity
     }
     remember(nonce)
     core.counters.connects += 1
     return device === FLEET_ITSELF ? { kind: 'fleet', fleet } : { kind: 'device', fleet, device }
   }
-  return {
-    authenticate,
-    takeNonce: (fleet, device) => {
-      const name = `${fleet}/${device}`
-      const nonce = stale.get(name)
-      stale.delete(name)
-      return nonce
-    },
-  }
+  return { authenticate, nonceOf: (identity) => stale.get(identity) }
 }
 
 function keyOf(core: Core, fleet: string, device: string) {

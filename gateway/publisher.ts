@@ -12,27 +12,29 @@ import type { GatewayName } from '../protocol/topics.ts'
 import { formatTopic } from '../protocol/topics.ts'
 import type { Core } from './core.ts'
 import { reportDevice, reportStatus } from './reports.ts'
-import type { SettlementSummary } from './settle/settler.ts'
 
 export type Publisher = {
   readonly start: () => void
-  /** Something about this device changed; its report goes out with the next round. */
-  readonly touch: (fleet: string, device: string) => void
-  readonly settled: (summary: SettlementSummary) => void
+  /** Devices whose debt was settled have something new to report, and so has the gateway. */
+  readonly settled: () => void
+  readonly retire: () => void
   readonly close: Cancel
 }
 
 const HEALTH_PERIOD_MS = 30_000
+/** How many channels a round looks at that nothing has touched since the start. */
+const CHANNELS_PER_ROUND = 1_000
 
 export function createPublisher(core: Core): Publisher {
-  const touched = new Map<string, { readonly fleet: string; readonly device: string }>()
   const cancels: Cancel[] = []
+  let unseen = 0
   const flush = () => {
-    const round = [...touched.values()]
-    touched.clear()
-    core.writer.whenDurable(() => {
-      for (const { fleet, device } of round) publishDevice(core, fleet, device)
-    })
+    // The broker forgets with the gateway: reports of devices that stay away are made again.
+    const end = Math.min(unseen + CHANNELS_PER_ROUND, core.state.hot.count())
+    for (; unseen < end; unseen++) touchChannel(core, unseen)
+    const round = [...core.touched.values()]
+    core.touched.clear()
+    for (const { fleet, device } of round) publishDevice(core, fleet, device)
   }
   return {
     start: () => {
@@ -42,20 +44,17 @@ export function createPublisher(core: Core): Publisher {
         core.ports.timers.every(HEALTH_PERIOD_MS, () => publishHealth(core)),
       )
     },
-    touch: (fleet, device) => {
-      touched.set(`${fleet}/${device}`, { fleet, device })
-    },
-    settled: () => {
-      for (const { fleet, device } of core.sessions.values()) {
-        touched.set(`${fleet}/${device}`, { fleet, device })
-      }
-      publishHealth(core)
-    },
+    settled: () => publishHealth(core),
+    retire: () => publishOwn(core, 'state', { state: 'offline' }),
     close: () => {
       for (const cancel of cancels) cancel()
-      publishOwn(core, 'state', { state: 'offline' })
     },
   }
+}
+
+function touchChannel(core: Core, channel: number): void {
+  const { fleet, device } = core.state.cold.channel(channel)
+  core.touch(fleet, device)
 }
 
 function publishDevice(core: Core, fleet: string, device: string): void {
@@ -68,7 +67,8 @@ function publishOwn(core: Core, name: GatewayName, value: unknown): void {
 }
 
 function publishJson(core: Core, topic: string, value: unknown): void {
-  core.link.publish(topic, utf8ToBytes(JSON.stringify(value)), { retain: true })
+  const payload = utf8ToBytes(JSON.stringify(value))
+  core.writer.whenDurable(() => core.link.publish(topic, payload, { retain: true }))
 }
 
 function publishAbout(core: Core): void {

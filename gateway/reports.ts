@@ -76,17 +76,24 @@ export function reportChannel(core: Core, channel: number): ChannelReport {
     index: columns.index[channel] ?? 0,
     startReading: first.toString(),
     unitsPaid: (heldReading(hot, channel) - first).toString(),
-    register: session?.registers.get(record.slot)?.toString() ?? null,
+    register: registerOf(core, channel, session)?.toString() ?? null,
     paid: paid.toString(),
     reserved: reservedAmount(hot, channel).toString(),
     settled: settled.toString(),
-    exposure: (paid - settled).toString(),
+    // A restored store may know of less than the ledger has paid.
+    exposure: (paid > settled ? paid - settled : 0n).toString(),
     creditUnits: credit.toString(),
     supply: supply.level,
     reason: supply.reason,
     mandate: reportMandate(core, channel),
     state: isClosed(hot, channel) ? 'closed' : 'open',
   }
+}
+
+/** A slot that was given again says nothing of the channel that had it before. */
+function registerOf(core: Core, channel: number, session: Session | undefined) {
+  const { slot } = core.state.cold.channel(channel)
+  return session?.channels[slot] === channel ? session.registers.get(slot) : undefined
 }
 
 function reportMandate(core: Core, channel: number): MandateReport | null {

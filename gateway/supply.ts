@@ -21,6 +21,9 @@ export type SupplyFacts = {
   readonly spentToday: bigint
   readonly creditAmount: bigint
   readonly limitPerDay: bigint
+  /** Cumulative amount that is held, and the mandate's ceiling of it. */
+  readonly held: bigint
+  readonly limit: bigint
   /** Free disk space is under its limit. */
   readonly spaceLow: boolean
 }
@@ -37,7 +40,11 @@ export function decideSupply(facts: SupplyFacts): Supply {
   }
   if (facts.fenced) return { level: 'off', reason: 'fenced' }
   if (facts.cloneSuspected) return { level: 'off', reason: 'clone_suspected' }
-  if (facts.spentToday + facts.creditAmount > facts.limitPerDay) {
+  const { creditAmount } = facts
+  if (
+    facts.spentToday + creditAmount > facts.limitPerDay ||
+    facts.held + creditAmount > facts.limit
+  ) {
     return { level: 'off', reason: 'over_limit' }
   }
   if (facts.spaceLow) return { level: 'limited', reason: 'no_space' }

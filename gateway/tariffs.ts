@@ -13,9 +13,9 @@ import type { Domain } from '../protocol/typedData.ts'
 export type Tariffs = {
   readonly all: readonly Signed<Tariff>[]
   readonly byHash: (hash: Uint8Array) => Tariff | undefined
-  /** What is or will be in force for these units, soonest first, at most `TARIFFS_MAX`. */
+  /** What is in force for these units, then what will be, soonest first; `TARIFFS_MAX` at most. */
   readonly comingFor: (units: readonly string[], nowSeconds: number) => readonly Signed<Tariff>[]
-  /** In force now for one unit. */
+  /** In force now for one unit; of several the one that came last. */
   readonly inForce: (unit: string, nowSeconds: number) => Tariff | undefined
 }
 
@@ -33,10 +33,16 @@ export function signTariffs(domain: Domain, key: PrivateKey, list: readonly Tari
     comingFor: (units, nowSeconds) =>
       all
         .filter(({ value }) => units.includes(value.unit) && value.validUntil > nowSeconds)
+        .sort((a, b) => comingAt(a.value, nowSeconds) - comingAt(b.value, nowSeconds))
         .slice(0, TARIFFS_MAX),
     inForce: (unit, nowSeconds) =>
-      sorted.find(
+      sorted.findLast(
         (one) => one.unit === unit && one.validFrom <= nowSeconds && nowSeconds < one.validUntil,
       ),
   }
+}
+
+/** Those in force are equal, so that many dates of one unit never crowd out the price of another. */
+function comingAt({ validFrom }: Tariff, nowSeconds: number): number {
+  return Math.max(validFrom, nowSeconds)
 }

@@ -19,10 +19,10 @@ import {
   enrolFleet,
   findMeter,
   pauseDevice,
+  putMandate,
   replaceDevice,
   requireDevice,
   resumeDevice,
-  takeMandate,
 } from '../enrolment.ts'
 import { reportChannel, reportStatus } from '../reports.ts'
 import type { SettlementSummary } from '../settle/settler.ts'
@@ -112,6 +112,11 @@ function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
     publicKey: v.optional(publicKeyValue),
     meter: v.optional(idValue),
   })
+  /** With a fleet, mandates for channels of others are unknown. */
+  const mandateArguments = v.strictObject({
+    mandates: v.array(v.string()),
+    fleet: v.optional(idValue),
+  })
   return {
     enrol_fleet: verb(fleetArguments, async ({ fleet, signerKey, ownerKey, mandateSeconds }) => {
       const { gateway, payee, asset, feeBasisPoints } = core.config
@@ -125,8 +130,8 @@ function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
     device_replace: verb(replaceArguments, ({ fleet, device, publicKey, meter }) =>
       enrolmentAnswer(core, device, replaceDevice(core, fleet, device, publicKey, meter)),
     ),
-    mandate_put: verb(v.strictObject({ mandates: v.array(v.string()) }), ({ mandates }) =>
-      mandates.map((hex) => putMandate(core, hex)),
+    mandate_put: verb(mandateArguments, ({ mandates, fleet }) =>
+      mandates.map((hex) => readMandate(core, hex, fleet)),
     ),
   }
 }
@@ -148,13 +153,13 @@ function enrolmentAnswer(core: Core, device: string, channels: readonly number[]
   }
 }
 
-function putMandate(core: Core, hex: string) {
+function readMandate(core: Core, hex: string, fleet: string | undefined) {
   const bytes = parseHex(hex)
   const wire = bytes && decodeCbor(bytes, FLEET_PACKET_BYTES_MAX)
   const mandate = wire === undefined ? undefined : signedFromWire(mandateStructure, wire)
   if (!mandate) return { channelId: null, status: 'malformed' }
   const channelId = bytesToHex(mandate.value.channelId)
-  return { channelId, status: takeMandate(core, mandate) }
+  return { channelId, status: putMandate(core, mandate, fleet) }
 }
 
 function channelVerbs(core: Core, settle: () => Promise<SettlementSummary>): Record<string, Verb> {

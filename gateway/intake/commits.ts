@@ -4,16 +4,16 @@
  */
 
 import { present } from '../../protocol/assert.ts'
-import { concatBytes } from '../../protocol/bytes.ts'
+import { concatBytes, equalBytes } from '../../protocol/bytes.ts'
 import type { CommitmentContext } from '../../protocol/commitmentRules.ts'
 import { checkCommitment } from '../../protocol/commitmentRules.ts'
 import { algorithms, parsePublicKey } from '../../protocol/keys.ts'
 import { decodeCommit } from '../../protocol/messages.ts'
 import type { Channel, Tariff } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
-import { isClosed } from '../state/hotChannels.ts'
-import { allocationOf } from '../state/state.ts'
+import { isClosed, promisedAmount, worstAmount } from '../state/hotChannels.ts'
 import { accept, heldOf, NO_SLOT, pendingOf, refuse, sendSlot } from './answers.ts'
+import { freeAmount, lengthCeiling, lengthFrom } from './fairShare.ts'
 import type { Session } from './session.ts'
 import { channelOf } from './session.ts'
 import { tellSupply } from './sessionSupply.ts'
@@ -37,7 +37,8 @@ export function takeCommit(
     return
   }
   const tariff = core.tariffs.byHash(commitment.value.tariffHash)
-  const context = contextOf(core, channel, tariff)
+  const length = lengthFrom(core, channel, commitment.value)
+  const context = contextOf(core, channel, tariff, length)
   const verdict = checkCommitment(context, commitment, core.verify)
   if (verdict === 'accepted') {
     const creditTicks = present(tariff, 'an accepted commitment names a tariff').creditTicks
@@ -49,15 +50,21 @@ export function takeCommit(
     return
   }
   refuse(core, session, slot, name, verdict)
-  // A share of the free allocation may have shrunk since the device was told.
-  if (verdict === 'no_funds' || verdict === 'too_long') sendSlot(core, session, slot)
+  // Its share may have shrunk since the device was told, and depends on where it begins.
+  if (verdict === 'no_funds' || verdict === 'too_long') sendSlot(core, session, slot, length)
 }
 
-function contextOf(core: Core, channel: number, tariff: Tariff | undefined): CommitmentContext {
+function contextOf(
+  core: Core,
+  channel: number,
+  tariff: Tariff | undefined,
+  length: number,
+): CommitmentContext {
   const { state } = core
   const record = state.cold.channel(channel)
   const held = heldOf(core, channel)
-  const use = allocationOf(state, channel)
+  // What no word can reach any more is not reserved, although its commitment is still there.
+  const released = worstAmount(state.hot, channel) - promisedAmount(state.hot, channel)
   const matches = tariff && fits(tariff, record.channel, record.unit)
   return {
     domain: state.domain,
@@ -68,8 +75,9 @@ function contextOf(core: Core, channel: number, tariff: Tariff | undefined): Com
     pending: pendingOf(core, channel)?.value,
     mandate: state.cold.mandate(channel)?.value,
     tariff: matches ? tariff : undefined,
-    maxLength: core.ledger.maxTail,
-    free: core.funds.available(use.id) - use.reserved,
+    // Where not even one tick fits, the length is not what is wrong.
+    maxLength: length >= 1 ? length : lengthCeiling(core),
+    free: freeAmount(core, channel) - released,
     nowSeconds: core.writer.seconds(),
   }
 }
@@ -78,7 +86,9 @@ function fits(tariff: Tariff, channel: Channel, unit: string): boolean {
   return (
     tariff.unit === unit &&
     tariff.assetCode === channel.assetCode &&
-    tariff.assetScale === channel.assetScale
+    tariff.assetScale === channel.assetScale &&
+    tariff.gateway === channel.gateway &&
+    equalBytes(tariff.payee, channel.payee)
   )
 }
 

@@ -4,13 +4,16 @@
  * @module
  */
 
+import { bytesToHex } from '../../protocol/bytes.ts'
 import { signDigest } from '../../protocol/keys.ts'
+import type { Mark } from '../../protocol/messages.ts'
 import { decodeHello, encodeTime, encodeWelcome } from '../../protocol/messages.ts'
 import { digestOf, timeStructure } from '../../protocol/structures.ts'
 import { formatTopic } from '../../protocol/topics.ts'
 import type { Core } from '../core.ts'
 import { isBeyondJournal } from '../marks.ts'
-import { NO_SLOT, refuse, send, sendSlot } from './answers.ts'
+import { NO_SLOT, refuse, sendSlot } from './answers.ts'
+import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
 import { adoptChannels } from './session.ts'
 
@@ -21,21 +24,26 @@ export function takeHello(core: Core, session: Session, payload: Uint8Array): vo
     refuse(core, session, NO_SLOT, 'hello', 'malformed')
     return
   }
-  if (hello.mark && core.marks.isOurs(hello.mark)) {
-    const { lives } = core.state
-    if (isBeyondJournal(hello.mark, lives, core.writer.position())) raiseFence(core, session)
-  }
+  if (hello.mark) judgeMark(core, session, hello.mark)
   greet(core, session)
 }
 
+function judgeMark(core: Core, session: Session, mark: Mark): void {
+  if (!core.marks.isOurs(mark)) return
+  const { lives, fencedLives } = core.state
+  if (!isBeyondJournal(mark, lives, core.writer.position())) return
+  // One fence covers all that this life lost; another would fence those who have come back since.
+  if (!fencedLives.has(bytesToHex(mark.life))) raiseFence(core, session, mark.life)
+}
+
 /** Older commitments still settle, but buy no new supply until a checkpoint. */
-function raiseFence(core: Core, session: Session): void {
+function raiseFence(core: Core, session: Session, life: Uint8Array): void {
   const { fleet, device } = session
   core.ports.log('warn', 'a device has seen later state than this store holds: fence raised', {
     fleet,
     device,
   })
-  core.writer.record({ kind: 'fence' })
+  core.writer.record({ kind: 'fence', life })
 }
 
 function greet(core: Core, session: Session): void {
@@ -51,10 +59,10 @@ function greet(core: Core, session: Session): void {
   }
   const timeSeconds = Math.floor(core.ports.clock.nowMs() / 1_000)
   const tariffs = core.tariffs.comingFor(units, timeSeconds)
-  core.writer.whenDurable(() => {
+  const slots = session.channels.length
+  sendDurable(core, session, 'welcome', () => {
     const mark = core.marks.at(core.writer.position())
-    const slots = session.channels.length
-    send(core, session, 'welcome', encodeWelcome({ timeSeconds, mark, tariffs, slots }))
+    return encodeWelcome({ timeSeconds, mark, tariffs, slots })
   })
   for (const slot of session.channels.keys()) sendSlot(core, session, slot)
 }

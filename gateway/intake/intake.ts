@@ -23,7 +23,7 @@ export function takeDeviceMessage(
   payload: Uint8Array,
 ): void {
   const topic = parseTopic(text)
-  if (topic?.kind !== 'up') return
+  if (topic?.kind !== 'up' || session.condemned) return
   switch (topic.name) {
     case 'tick':
       takeTicks(core, session, payload)

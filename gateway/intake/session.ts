@@ -23,10 +23,14 @@ export type Session = {
   readonly cloneSuspected: Set<number>
   /** What the device was last told, so that only changes are sent. */
   readonly supply: Map<number, SupplyState>
+  /** Longest epoch that each slot was last told it may commit to. */
+  readonly toldLength: Map<number, number>
   /** Register that the device last reported for each slot. */
   readonly registers: Map<number, bigint>
   /** Monotonic times of recent strikes. */
   strikesMs: number[]
+  /** Too many strikes: it is being closed, and what it still sends is not looked at. */
+  condemned: boolean
 }
 
 export function openSession(id: string, fleet: string, device: string): Session {
@@ -39,14 +43,27 @@ export function openSession(id: string, fleet: string, device: string): Session 
     start: new Map(),
     cloneSuspected: new Set(),
     supply: new Map(),
+    toldLength: new Map(),
     registers: new Map(),
     strikesMs: [],
+    condemned: false,
   }
 }
 
-/** Takes over the slots that a device has now. */
+/** Takes over the slots that a device has now; nothing of a slot's former channel is kept. */
 export function adoptChannels(session: Session, record: ColdDevice | undefined): void {
-  session.channels = record?.channels.slice(0, CHANNELS_PER_DEVICE_MAX) ?? []
+  const channels = record?.channels.slice(0, CHANNELS_PER_DEVICE_MAX) ?? []
+  for (const [slot, channel] of session.channels.entries()) {
+    if (channels[slot] !== channel) forgetSlot(session, slot)
+  }
+  session.channels = channels
+}
+
+function forgetSlot(session: Session, slot: number): void {
+  for (const map of [session.start, session.supply, session.toldLength, session.registers]) {
+    map.delete(slot)
+  }
+  session.cloneSuspected.delete(slot)
 }
 
 /** The channel behind a slot; undefined before `hello` and for slots that do not exist. */
@@ -54,9 +71,9 @@ export function channelOf(session: Session, slot: number): number | undefined {
   return session.greeted ? session.channels[slot] : undefined
 }
 
-/** Counts a strike; true when there were too many and the session must be closed. */
-export function strike(session: Session, nowMs: number): boolean {
+/** Counts a strike; too many condemn the session, and it must be closed. */
+export function strike(session: Session, nowMs: number): void {
   const recent = session.strikesMs.filter((at) => nowMs - at < STRIKE_WINDOW_SECONDS * 1_000)
   session.strikesMs = [...recent, nowMs]
-  return session.strikesMs.length >= STRIKES_MAX
+  session.condemned = session.strikesMs.length >= STRIKES_MAX
 }

@@ -5,10 +5,10 @@
 
 import type { SupplyState } from '../../protocol/messages.ts'
 import { encodeSupply } from '../../protocol/messages.ts'
-import { formatTopic } from '../../protocol/topics.ts'
 import type { Core } from '../core.ts'
 import { FLAG_PAUSED, heldAmount, isClosed } from '../state/hotChannels.ts'
 import { decideSupply } from '../supply.ts'
+import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
 
 const DAY_SECONDS = 86_400
@@ -36,6 +36,8 @@ export function supplyOf(
     spentToday: spentToday(core, channel, nowSeconds),
     creditAmount: BigInt(columns.creditTicks[channel] ?? 0) * price,
     limitPerDay: columns.limitPerDay[channel] ?? 0n,
+    held: heldAmount(hot, channel),
+    limit: columns.limit[channel] ?? 0n,
     spaceLow: core.spaceLow(),
   })
 }
@@ -54,9 +56,6 @@ export function tellSupply(core: Core, session: Session): void {
     const told = session.supply.get(slot)
     if (told?.level === supply.level && told.reason === supply.reason) continue
     session.supply.set(slot, supply)
-    const { fleet, device } = session
-    const topic = formatTopic({ kind: 'down', fleet, device, name: 'supply' })
-    const payload = encodeSupply({ slot, supply })
-    core.writer.whenDurable(() => core.link.publish(topic, payload, { retain: false }))
+    sendDurable(core, session, 'supply', () => encodeSupply({ slot, supply }))
   }
 }

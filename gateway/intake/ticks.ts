@@ -19,7 +19,9 @@ export function takeTicks(core: Core, session: Session, payload: Uint8Array): vo
     refuse(core, session, NO_SLOT, 'tick', 'malformed')
     return
   }
-  for (let place = 0; place < count; place++) takeTick(core, session, tickAt(payload, place))
+  for (let place = 0; place < count && !session.condemned; place++) {
+    takeTick(core, session, tickAt(payload, place))
+  }
 }
 
 function takeTick(core: Core, session: Session, tick: Tick): void {

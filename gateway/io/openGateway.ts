@@ -15,6 +15,7 @@ import type { Broker } from '../broker/broker.ts'
 import { createBroker } from '../broker/io/embeddedBroker.ts'
 import type { GatewaySettings } from '../config.ts'
 import { toGatewayConfig } from '../config.ts'
+import type { ControlSocket } from '../control/io/controlSocket.ts'
 import { openControlSocket } from '../control/io/controlSocket.ts'
 import { scryptHasher } from '../control/io/passwords.ts'
 import type { ClientLink } from '../core.ts'
@@ -58,8 +59,13 @@ export async function openGateway(
 ): Promise<OpenGateway> {
   const key = await readKey(settings, ports)
   let broker: Broker | undefined
+  // What the gateway says before its broker is there: mostly what is retained about itself.
+  const early: Parameters<ClientLink['publish']>[] = []
   const link: ClientLink = {
-    publish: (topic, payload, options) => broker?.publish(topic, payload, modeOf(topic, options)),
+    publish: (...message) => {
+      if (broker) broker.publish(...message)
+      else early.push(message)
+    },
     disconnect: (sessionId, reason) => broker?.disconnect(sessionId, reason),
     disconnectReader: (fleet, name) => {
       for (const { id, identity } of broker?.sessions() ?? []) {
@@ -70,33 +76,29 @@ export async function openGateway(
   }
   const opened = await openStore(settings, ports, key, link, onFatal)
   const { gateway } = opened
+  let control: ControlSocket | undefined
   try {
     const handlers = { ...gateway, mayAccess }
     const { messagesPerSecond, messagesBurst } = settings.limits
     broker = await createBroker({ ports, handlers, limits: { messagesPerSecond, messagesBurst } })
+    for (const message of early.splice(0)) link.publish(...message)
     const path = join(settings.data, CONTROL_SOCKET)
-    const control = await openControlSocket(path, gateway.call, ports.log)
+    control = await openControlSocket(path, gateway.call, ports.log)
     const listening = await broker.listen(settings.listeners)
-    return {
-      gateway,
-      listening,
-      close: async () => {
-        await control.close()
-        await gateway.quiesce()
-        await broker?.close()
-        await opened.release()
-      },
+    const close = async () => {
+      await control?.close()
+      gateway.retire()
+      await gateway.quiesce()
+      await broker?.close()
+      await opened.release()
     }
+    return { gateway, listening, close }
   } catch (error) {
+    await control?.close()
     await broker?.close()
     await opened.release()
     throw error
   }
-}
-
-/** A newer message on these topics says all that an older one said. */
-function modeOf(topic: string, options: { readonly retain: boolean }) {
-  return topic.endsWith('/down/supply') ? { ...options, replaces: topic } : options
 }
 
 /** The verbs of a gateway that is not running. */

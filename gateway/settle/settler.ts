@@ -8,16 +8,20 @@ import type { Claim, ClaimResult } from '../../ledger/ledger.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { WORD_BYTES } from '../../protocol/chain.ts'
+import { amountAt } from '../../protocol/channel.ts'
 import { CHECKPOINT } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
+import { evidenceFor } from '../mandates.ts'
 import type { SettledItem, SettlementItem } from '../state/events.ts'
-import { heldAmount, isClosed } from '../state/hotChannels.ts'
+import { heldAmount, isClosed, isLapsed, worstAmount } from '../state/hotChannels.ts'
 import type { Outstanding } from '../state/state.ts'
 import { isDue } from './policy.ts'
 
 /** Channels in one submission: one journal entry of about 200 KB. */
 const ITEMS_MAX = 4_096
 const KEY_BYTES = 16
+/** The one refusal that may pass by itself, when the fleet adds to its deposit. */
+const PASSING_REASON = 'no_funds'
 
 export type SettlementSummary = {
   readonly channels: number
@@ -29,6 +33,7 @@ export type SettlementSummary = {
 /** Settles everything that is due; one run at a time. */
 export async function settleDue(core: Core): Promise<SettlementSummary> {
   let summary: SettlementSummary = { channels: 0, paid: 0n, refused: 0 }
+  releaseLapsed(core)
   const due = dueItems(core)
   for (let from = 0; from < due.length; from += ITEMS_MAX) {
     const items = due.slice(from, from + ITEMS_MAX)
@@ -53,16 +58,34 @@ function add(a: SettlementSummary, b: SettlementSummary): SettlementSummary {
   }
 }
 
+/** Past their claim window channels reserve no more than they hold. */
+function releaseLapsed(core: Core): void {
+  const { hot } = core.state
+  const nowSeconds = core.writer.seconds()
+  for (let channel = 0; channel < hot.count(); channel++) {
+    const claimUntil = hot.columns.claimUntilSeconds[channel] ?? 0
+    if (claimUntil === 0 || nowSeconds <= claimUntil || isLapsed(hot, channel)) continue
+    if (worstAmount(hot, channel) > heldAmount(hot, channel)) {
+      core.writer.record({ kind: 'lapsed', channel })
+    }
+  }
+}
+
 function dueItems(core: Core): readonly SettlementItem[] {
   const { hot, quarantine } = core.state
   const nowSeconds = core.writer.seconds()
   const items: SettlementItem[] = []
   for (let channel = 0; channel < hot.count(); channel++) {
-    const exposure = heldAmount(hot, channel) - (hot.columns.paid[channel] ?? 0n)
-    const claimUntilSeconds = hot.columns.claimUntilSeconds[channel] ?? 0
-    const owing = { exposure, claimUntilSeconds, closed: isClosed(hot, channel) }
-    if (quarantine.has(channel) || !isDue(owing, core.config.settlement, nowSeconds)) continue
-    items.push(itemOf(core, channel))
+    const { claimUntilSeconds, limit, paid } = hot.columns
+    const held = heldAmount(hot, channel)
+    const owing = {
+      exposure: held - (paid[channel] ?? 0n),
+      claimUntilSeconds: claimUntilSeconds[channel] ?? 0,
+      urgent: isClosed(hot, channel) || held > (limit[channel] ?? 0n),
+    }
+    const refused = quarantine.get(channel)
+    if (refused !== undefined && refused !== PASSING_REASON) continue
+    if (isDue(owing, core.config.settlement, nowSeconds)) items.push(itemOf(core, channel))
   }
   return items
 }
@@ -85,7 +108,7 @@ async function submit(core: Core, outstanding: Outstanding): Promise<SettlementS
   )
   core.writer.record({ kind: 'settled', key: outstanding.key, items })
   await core.writer.drained()
-  logRefusals(core, items)
+  report(core, items)
   return {
     channels: items.length,
     paid: results.reduce((sum, result) => sum + result.paid, 0n),
@@ -106,7 +129,7 @@ function claimOf(core: Core, item: SettlementItem): Claim {
   }
   return {
     channel: cold.channel(item.channel).channel,
-    mandate: present(cold.mandate(item.channel), 'an open channel has a mandate'),
+    mandate: evidenceFor(core, item.channel, amountAt(commitment.value, item.index)),
     commitment,
     index: item.index,
     word: item.word,
@@ -118,10 +141,11 @@ function settledItem(item: SettlementItem, result: ClaimResult): SettledItem {
   return { channel: item.channel, paid: result.cumulative, refused }
 }
 
-function logRefusals(core: Core, items: readonly SettledItem[]): void {
+function report(core: Core, items: readonly SettledItem[]): void {
   for (const { channel, refused } of items) {
-    if (refused === undefined) continue
     const { fleet, device } = core.state.cold.channel(channel)
+    core.touch(fleet, device)
+    if (refused === undefined) continue
     core.ports.log('error', 'the ledger refused a claim; the rest was settled', {
       fleet,
       device,

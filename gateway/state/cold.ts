@@ -19,7 +19,7 @@ import {
   signedToWire,
   toWire,
 } from '../../protocol/structures.ts'
-import { Row } from './eventCodec.ts'
+import { Row, readMandate } from './eventCodec.ts'
 
 export type ColdChannel = {
   readonly fleet: string
@@ -43,8 +43,15 @@ export type ColdStore = {
   readonly channel: (channel: number) => ColdChannel
   readonly putChannel: (channel: number, record: ColdChannel) => void
   readonly numberOf: (channelId: Uint8Array) => number | undefined
+  /** The mandate in force. */
   readonly mandate: (channel: number) => Signed<Mandate> | undefined
-  readonly putMandate: (channel: number, mandate: Signed<Mandate>) => void
+  /** An earlier one that proves what the one in force does not. */
+  readonly cover: (channel: number) => Signed<Mandate> | undefined
+  readonly putMandate: (
+    channel: number,
+    mandate: Signed<Mandate>,
+    cover: Signed<Mandate> | undefined,
+  ) => void
   readonly commitment: (channel: number, epoch: number) => Signed<Commitment> | undefined
   readonly putCommitment: (channel: number, commitment: Signed<Commitment>) => void
   /** Forgets the commitments below `epoch`. */
@@ -132,16 +139,27 @@ function readChannel(row: Row): ColdChannel {
   }
 }
 
-type SignedRecords = Pick<ColdStore, 'mandate' | 'putMandate' | 'commitment' | 'putCommitment'>
+type SignedRecords = Pick<
+  ColdStore,
+  'mandate' | 'cover' | 'putMandate' | 'commitment' | 'putCommitment'
+>
 
 function signed(get: Get, put: Put): SignedRecords {
   return {
     mandate: (channel) => {
       const row = get(numberKey('n', channel))
-      return row && signedFromWire(mandateStructure, row.next())
+      return row && readMandate(row.next())
     },
-    putMandate: (channel, mandate) =>
-      put(numberKey('n', channel), [signedToWire(mandateStructure, mandate)]),
+    cover: (channel) => {
+      const row = get(numberKey('n', channel))
+      row?.next()
+      return row?.optional(readMandate)
+    },
+    putMandate: (channel, mandate, cover) =>
+      put(numberKey('n', channel), [
+        signedToWire(mandateStructure, mandate),
+        cover ? signedToWire(mandateStructure, cover) : null,
+      ]),
     commitment: (channel, epoch) => {
       const row = get(numberKey('k', channel, epoch))
       return row && signedFromWire(commitmentStructure, row.next())

@@ -9,7 +9,7 @@ import { decodeEvent, eventToWire } from './eventCodec.ts'
 import type { GatewayEvent } from './events.ts'
 
 /** Largest entry: a settlement of 4,096 items. */
-const ENTRY_BYTES_MAX = 1 << 20
+export const ENTRY_BYTES_MAX = 1 << 20
 const TICKS = 1
 const EVENT = 2
 const HEADER_BYTES = 9

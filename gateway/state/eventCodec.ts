@@ -30,7 +30,12 @@ export function eventToWire(event: GatewayEvent): WireValue {
       return ['channel', event.fleet, event.device, event.slot, event.unit, channel]
     }
     case 'mandate':
-      return ['mandate', event.channel, signedToWire(mandateStructure, event.mandate)]
+      return [
+        'mandate',
+        event.channel,
+        signedToWire(mandateStructure, event.mandate),
+        event.cover ? signedToWire(mandateStructure, event.cover) : null,
+      ]
     case 'commitment': {
       const commitment = signedToWire(commitmentStructure, event.commitment)
       return ['commitment', event.channel, commitment, event.creditTicks]
@@ -40,7 +45,9 @@ export function eventToWire(event: GatewayEvent): WireValue {
     case 'paused':
       return ['paused', event.channel, event.paused]
     case 'fence':
-      return ['fence']
+      return ['fence', event.life]
+    case 'lapsed':
+      return ['lapsed', event.channel]
     case 'submitted':
       return ['submitted', event.key, event.items.map(itemToWire)]
     case 'settled':
@@ -87,7 +94,8 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
   mandate: (row) => ({
     kind: 'mandate',
     channel: row.integer(),
-    mandate: present(signedFromWire(mandateStructure, row.next()), 'a journaled mandate'),
+    mandate: readMandate(row.next()),
+    cover: row.optional(readMandate),
   }),
   commitment: (row) => ({
     kind: 'commitment',
@@ -97,7 +105,8 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
   }),
   closed: (row) => ({ kind: 'closed', channel: row.integer() }),
   paused: (row) => ({ kind: 'paused', channel: row.integer(), paused: row.next() === true }),
-  fence: () => ({ kind: 'fence' }),
+  fence: (row) => ({ kind: 'fence', life: row.bytes() }),
+  lapsed: (row) => ({ kind: 'lapsed', channel: row.integer() }),
   submitted: (row) => ({
     kind: 'submitted',
     key: row.bytes(),
@@ -125,6 +134,10 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
   }),
 }
 
+export function readMandate(wire: WireValue) {
+  return present(signedFromWire(mandateStructure, wire), 'a stored mandate is whole')
+}
+
 /** Reads the fields of a CBOR array one after the other. */
 export class Row {
   private place = 0
@@ -143,6 +156,11 @@ export class Row {
     const value = this.next()
     assert(typeof value === 'string', 'the field is text')
     return value
+  }
+
+  optional<T>(read: (wire: WireValue) => T): T | undefined {
+    const value = this.next()
+    return value === null ? undefined : read(value)
   }
 
   optionalText(): string | undefined {

@@ -44,7 +44,13 @@ export type GatewayEvent =
       readonly unit: string
       readonly channel: Channel
     }
-  | { readonly kind: 'mandate'; readonly channel: number; readonly mandate: Signed<Mandate> }
+  | {
+      readonly kind: 'mandate'
+      readonly channel: number
+      readonly mandate: Signed<Mandate>
+      /** An earlier mandate that proves what this one does not; kept as evidence. */
+      readonly cover: Signed<Mandate> | undefined
+    }
   | {
       readonly kind: 'commitment'
       readonly channel: number
@@ -53,7 +59,10 @@ export type GatewayEvent =
     }
   | { readonly kind: 'closed'; readonly channel: number }
   | { readonly kind: 'paused'; readonly channel: number; readonly paused: boolean }
-  | { readonly kind: 'fence' }
+  /** A device has seen state of this life that the store has lost. */
+  | { readonly kind: 'fence'; readonly life: Uint8Array }
+  /** The claim window passed: what was reserved for words to come is free again. */
+  | { readonly kind: 'lapsed'; readonly channel: number }
   | {
       readonly kind: 'submitted'
       readonly key: Uint8Array

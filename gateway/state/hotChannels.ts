@@ -17,10 +17,10 @@ const layout = {
   pendingEpoch: { make: (n: number) => new Uint32Array(n), width: 1 },
   pendingLength: { make: (n: number) => new Uint32Array(n), width: 1 },
   claimUntilSeconds: { make: (n: number) => new Float64Array(n), width: 1 },
-  /** Supply ends at the earlier of mandate's and commitment's expiry. */
-  mandateExpirySeconds: { make: (n: number) => new Float64Array(n), width: 1 },
-  commitmentExpirySeconds: { make: (n: number) => new Float64Array(n), width: 1 },
-  pendingExpirySeconds: { make: (n: number) => new Float64Array(n), width: 1 },
+  /** Supply ends at the earlier of mandate's and commitment's expiry; see `toSeconds32`. */
+  mandateExpirySeconds: { make: (n: number) => new Uint32Array(n), width: 1 },
+  commitmentExpirySeconds: { make: (n: number) => new Uint32Array(n), width: 1 },
+  pendingExpirySeconds: { make: (n: number) => new Uint32Array(n), width: 1 },
   base: { make: (n: number) => new BigUint64Array(n), width: 1 },
   pricePerTick: { make: (n: number) => new BigUint64Array(n), width: 1 },
   unitsPerTick: { make: (n: number) => new BigUint64Array(n), width: 1 },
@@ -31,6 +31,8 @@ const layout = {
   pendingUnits: { make: (n: number) => new BigUint64Array(n), width: 1 },
   /** Cumulative amount that the ledger has paid. */
   paid: { make: (n: number) => new BigUint64Array(n), width: 1 },
+  /** The mandate's ceiling of the cumulative amount. */
+  limit: { make: (n: number) => new BigUint64Array(n), width: 1 },
   limitPerDay: { make: (n: number) => new BigUint64Array(n), width: 1 },
   /** Amount that was held when `day` began. */
   dayStart: { make: (n: number) => new BigUint64Array(n), width: 1 },
@@ -41,7 +43,7 @@ const layout = {
   /** Tokens of the channel's hash budget and when they were counted (monotonic; not restored). */
   hashTokens: { make: (n: number) => new Float32Array(n).fill(HASH_BUDGET_BURST), width: 1 },
   hashAtMs: { make: (n: number) => new Float64Array(n), width: 1 },
-  /** Index in the list of allocations. */
+  /** Index in the list of allocations, of which there are `ALLOCATIONS_MAX` at most. */
   allocation: { make: (n: number) => new Uint16Array(n), width: 1 },
   slot: { make: (n: number) => new Uint8Array(n), width: 1 },
   flags: { make: (n: number) => new Uint8Array(n), width: 1 },
@@ -55,8 +57,18 @@ export type Columns = { [Name in keyof typeof layout]: ReturnType<(typeof layout
 
 const names = Object.keys(layout) as (keyof Columns)[]
 
+export const ALLOCATIONS_MAX = 1 << 16
+
 export const FLAG_CLOSED = 1
 export const FLAG_PAUSED = 2
+/** The claim window has passed: no word counts and nothing is reserved until a checkpoint. */
+export const FLAG_LAPSED = 4
+
+const SECONDS32_MAX = 0xffff_ffff
+/** Half the width of a full time; what lies beyond 2106 ends then. */
+export function toSeconds32(seconds: number): number {
+  return Math.min(seconds, SECONDS32_MAX)
+}
 
 /** Bytes of hot state that one channel takes. */
 export const HOT_BYTES = names.reduce((sum, name) => {
@@ -181,10 +193,14 @@ class RegisterView implements Register {
     return this.bytes('pendingBind', BIND_BYTES)
   }
   get claimUntilSeconds() {
-    return this.number('claimUntilSeconds')
+    return this.has(FLAG_LAPSED) ? 0 : this.number('claimUntilSeconds')
   }
   get closed() {
-    return (this.number('flags') & FLAG_CLOSED) !== 0
+    return this.has(FLAG_CLOSED)
+  }
+
+  private has(flag: number): boolean {
+    return (this.number('flags') & flag) !== 0
   }
 
   private number(name: NumberColumn): number {
@@ -232,11 +248,21 @@ export function worstAmount(hot: HotChannels, channel: number): bigint {
 
 /** What is set aside for this channel beyond what the ledger has paid for it. */
 export function reservedAmount(hot: HotChannels, channel: number): bigint {
-  const most = isClosed(hot, channel) ? heldAmount(hot, channel) : worstAmount(hot, channel)
-  const reserved = most - big(hot, 'paid', channel)
+  const reserved = promisedAmount(hot, channel) - big(hot, 'paid', channel)
   return reserved > 0n ? reserved : 0n
+}
+
+/** What the channel may come to: nothing more than is held once no word counts any more. */
+export function promisedAmount(hot: HotChannels, channel: number): bigint {
+  const ended = isClosed(hot, channel) || isLapsed(hot, channel)
+  return ended ? heldAmount(hot, channel) : worstAmount(hot, channel)
 }
 
 export function isClosed(hot: HotChannels, channel: number): boolean {
   return ((hot.columns.flags[channel] ?? 0) & FLAG_CLOSED) !== 0
+}
+
+/** The claim window has passed, and no checkpoint has begun a new one. */
+export function isLapsed(hot: HotChannels, channel: number): boolean {
+  return ((hot.columns.flags[channel] ?? 0) & FLAG_LAPSED) !== 0
 }

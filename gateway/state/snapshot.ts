@@ -4,13 +4,14 @@
  * @module
  */
 
-import { present } from '../../protocol/assert.ts'
-import { bytesToHex, concatBytes } from '../../protocol/bytes.ts'
+import { assert, present } from '../../protocol/assert.ts'
+import { bytesToHex, concatBytes, parseHex } from '../../protocol/bytes.ts'
 import type { WireValue } from '../../protocol/cbor.ts'
 import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import type { ColdStore } from './cold.ts'
-import { Row } from './eventCodec.ts'
+import { ENTRY_BYTES_MAX } from './entries.ts'
+import { decodeEvent, eventToWire, Row } from './eventCodec.ts'
 import { hotChannels, isClosed, reservedAmount } from './hotChannels.ts'
 import type { GatewayState } from './state.ts'
 import { allocationOf } from './state.ts'
@@ -28,6 +29,7 @@ export function emptyState(domain: Domain, cold: ColdStore): GatewayState {
     allocations: [],
     lives: [],
     fencePosition: 0,
+    fencedLives: new Set(),
     outbox: new Map(),
     quarantine: new Map(),
     acceptedTicks: 0,
@@ -57,9 +59,10 @@ function smallToWire(state: GatewayState): WireValue {
     state.allocations.map((use) => [use.id, use.nextPosition]),
     state.lives.map(({ life, position }) => [life, position]),
     state.fencePosition,
+    [...state.fencedLives].map((life) => [present(parseHex(life), 'a life is hex')]),
+    // As the bytes of its event: nested lists would be deeper than the CBOR profile allows.
     [...state.outbox.values()].map(({ key, items }) => [
-      key,
-      items.map((item) => [item.channel, item.epoch, item.index, item.word]),
+      encodeCbor(eventToWire({ kind: 'submitted', key, items })),
     ]),
     [...state.quarantine].map(([channel, reason]) => [channel, reason]),
     state.acceptedTicks,
@@ -85,6 +88,7 @@ export function decodeState(domain: Domain, cold: ColdStore, bytes: Uint8Array):
     allocations: row.rows(readAllocation).slice(),
     lives: row.rows((one) => ({ life: one.bytes(), position: one.integer() })).slice(),
     fencePosition: row.integer(),
+    fencedLives: new Set(row.rows((one) => bytesToHex(one.bytes()))),
     outbox: new Map(row.rows(readOutstanding)),
     quarantine: new Map(row.rows((one) => [one.integer(), one.text()])),
     acceptedTicks: row.integer(),
@@ -109,13 +113,9 @@ function readAllocation(row: Row) {
 }
 
 function readOutstanding(row: Row) {
-  const key = row.bytes()
-  const items = row.rows((one) => ({
-    channel: one.integer(),
-    epoch: one.integer(),
-    index: one.integer(),
-    word: one.bytes(),
-  }))
+  const event = decodeEvent(row.bytes(), ENTRY_BYTES_MAX)
+  assert(event.kind === 'submitted', 'the outbox holds what was submitted')
+  const { key, items } = event
   return [bytesToHex(key), { key, items }] as const
 }
 

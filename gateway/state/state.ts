@@ -13,7 +13,15 @@ import type { ColdStore } from './cold.ts'
 import type { Entry, Move } from './entries.ts'
 import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
 import type { HotChannels } from './hotChannels.ts'
-import { FLAG_CLOSED, FLAG_PAUSED, heldAmount, heldReading, reservedAmount } from './hotChannels.ts'
+import {
+  FLAG_CLOSED,
+  FLAG_LAPSED,
+  FLAG_PAUSED,
+  heldAmount,
+  heldReading,
+  reservedAmount,
+  toSeconds32,
+} from './hotChannels.ts'
 
 export type Fleet = {
   /** Algorithm byte and key. */
@@ -49,6 +57,8 @@ export type GatewayState = {
   readonly lives: Life[]
   /** Commitments older than this journal position buy no supply; 0 when no fence was raised. */
   fencePosition: number
+  /** Lost lives, in hex, that a fence was raised for. */
+  readonly fencedLives: Set<string>
   readonly outbox: Map<string, Outstanding>
   /** Settlement items that the ledger refused: channel number to reason. */
   readonly quarantine: Map<number, string>
@@ -150,20 +160,25 @@ function applyEvent(
       applyChannel(state, event)
       return
     case 'mandate':
-      state.cold.putMandate(event.channel, event.mandate)
-      applyMandate(state.hot, event.channel, event.mandate.value)
+      state.cold.putMandate(event.channel, event.mandate, event.cover)
+      applyMandate(state, event.channel, event.mandate.value)
       return
     case 'commitment':
       applyCommitment(state, event, seconds, position)
       return
     case 'closed':
-      applyClosed(state, event.channel)
+      applyFlag(state, event.channel, FLAG_CLOSED)
+      allocationOf(state, event.channel).openChannels -= 1
       return
     case 'paused':
       setFlag(state.hot, event.channel, FLAG_PAUSED, event.paused)
       return
     case 'fence':
       state.fencePosition = position
+      state.fencedLives.add(bytesToHex(event.life))
+      return
+    case 'lapsed':
+      applyFlag(state, event.channel, FLAG_LAPSED)
       return
     case 'submitted':
       state.outbox.set(bytesToHex(event.key), { key: event.key, items: event.items })
@@ -220,10 +235,13 @@ function applyChannel(
   state.hot.columns.slot[number] = slot
 }
 
-function applyMandate({ columns }: HotChannels, channel: number, mandate: Mandate): void {
-  columns.mandateExpirySeconds[channel] = mandate.expiry
-  columns.claimUntilSeconds[channel] = mandate.claimUntil
-  columns.limitPerDay[channel] = mandate.limitPerDay
+/** What the ledger refused may be sound under the new mandate. */
+function applyMandate({ hot, quarantine }: GatewayState, channel: number, mandate: Mandate): void {
+  hot.columns.mandateExpirySeconds[channel] = toSeconds32(mandate.expiry)
+  hot.columns.claimUntilSeconds[channel] = mandate.claimUntil
+  hot.columns.limit[channel] = mandate.limit
+  hot.columns.limitPerDay[channel] = mandate.limitPerDay
+  quarantine.delete(channel)
 }
 
 /** Accepting a checkpoint moves the register and drops a renewal; accepting a renewal does not. */
@@ -273,9 +291,10 @@ function moveToCheckpoint(
   columns.pricePerTick[channel] = value.pricePerTick
   columns.unitsPerTick[channel] = value.unitsPerTick
   columns.startReading[channel] = value.startReading
-  columns.commitmentExpirySeconds[channel] = value.expiry
+  columns.commitmentExpirySeconds[channel] = toSeconds32(value.expiry)
   columns.pendingEpoch[channel] = 0
   columns.checkpointPosition[channel] = position
+  setFlag(state.hot, channel, FLAG_LAPSED, false)
   columns.word.set(value.root, channel * WORD_BYTES)
   columns.bind.set(bindOf(value), channel * BIND_BYTES)
   state.quarantine.delete(channel)
@@ -286,15 +305,15 @@ function holdRenewal({ columns }: HotChannels, channel: number, value: Commitmen
   columns.pendingLength[channel] = value.length
   columns.pendingPrice[channel] = value.pricePerTick
   columns.pendingUnits[channel] = value.unitsPerTick
-  columns.pendingExpirySeconds[channel] = value.expiry
+  columns.pendingExpirySeconds[channel] = toSeconds32(value.expiry)
   columns.pendingRoot.set(value.root, channel * WORD_BYTES)
   columns.pendingBind.set(bindOf(value), channel * BIND_BYTES)
 }
 
-function applyClosed(state: GatewayState, channel: number): void {
+/** Sets a flag after which no more than what is held stays reserved. */
+function applyFlag(state: GatewayState, channel: number, flag: number): void {
   const before = reservedAmount(state.hot, channel)
-  setFlag(state.hot, channel, FLAG_CLOSED, true)
-  allocationOf(state, channel).openChannels -= 1
+  setFlag(state.hot, channel, flag, true)
   adjustReserved(state, channel, before)
 }
 

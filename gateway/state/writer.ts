@@ -15,7 +15,7 @@ import type { GatewayState } from './state.ts'
 import { applyEntry, applyMove } from './state.ts'
 
 export type Writer = {
-  /** Gateway time of the batch that is forming, in seconds; all of a batch share it. */
+  /** Gateway time in seconds; from the first change of a batch on, all of the batch share it. */
   readonly seconds: () => number
   /** Applies and journals an event; returns its journal position. */
   readonly record: (event: GatewayEvent) => number
@@ -49,12 +49,18 @@ export function createWriter(options: WriterOptions): Writer {
   let batch = 0
   let appended = Number(journal.head().position)
   let durable = Number(journal.head().position)
-  const seconds = () => (batchSeconds ??= Math.floor(clock.nowMs() / 1_000))
+  const seconds = () => batchSeconds ?? Math.floor(clock.nowMs() / 1_000)
+  const beginChange = () => {
+    batchSeconds = seconds()
+    return batchSeconds
+  }
   const append = (entry: Uint8Array) => {
     appended = Number(journal.append(entry))
     return appended
   }
-  const takeMoves = () => takeDirty(state, dirty, seconds())
+  const appendMoves = () => {
+    for (const entry of takeDirty(state, dirty, seconds())) append(entry)
+  }
   const commit = createGroupCommit({
     timers,
     onFatal,
@@ -68,32 +74,31 @@ export function createWriter(options: WriterOptions): Writer {
       },
     },
     collect: () => {
-      const moves = takeMoves()
+      appendMoves()
       batchSeconds = undefined
       batch += 1
       state.cold.seal()
-      return moves
+      return undefined
     },
   })
   return {
     seconds,
     record: (event) => {
       // An event must fold after the moves that came before it.
-      const moves = takeMoves()
-      if (moves) append(moves)
-      const position = append(encodeEvent(seconds(), event))
-      applyEntry(state, { kind: 'event', seconds: seconds(), event }, position)
+      appendMoves()
+      const at = beginChange()
+      const position = append(encodeEvent(at, event))
+      applyEntry(state, { kind: 'event', seconds: at, event }, position)
       return position
     },
     move: (move) => {
-      applyMove(state, move, seconds())
+      applyMove(state, move, beginChange())
       dirty.add(move.channel)
     },
     whenDurable: commit.add,
     drained: commit.drained,
     freeze: () => {
-      const moves = takeMoves()
-      if (moves) append(moves)
+      appendMoves()
       return { position: appended, state: encodeState(state) }
     },
     batch: () => batch,
@@ -101,20 +106,28 @@ export function createWriter(options: WriterOptions): Writer {
   }
 }
 
+/** One entry for so many moves: the journal bounds its records. */
+const MOVES_PER_ENTRY_MAX = 65_536
+
+/** The newest state of each channel that moved, as entries of the journal. */
 function takeDirty(
-  state: GatewayState,
+  { hot }: GatewayState,
   dirty: Set<number>,
   seconds: number,
-): Uint8Array | undefined {
-  if (dirty.size === 0) return undefined
-  const { columns } = state.hot
-  const entry = makeMoves(seconds, dirty.size)
-  let place = 0
-  for (const channel of dirty) {
-    const word = columns.word.subarray(channel * WORD_BYTES, (channel + 1) * WORD_BYTES)
-    const epoch = columns.epoch[channel] ?? 0
-    writeMove(entry, place++, { channel, epoch, index: columns.index[channel] ?? 0, word })
-  }
+): readonly Uint8Array[] {
+  const { columns } = hot
+  const channels = [...dirty]
   dirty.clear()
-  return entry
+  const entries: Uint8Array[] = []
+  for (let from = 0; from < channels.length; from += MOVES_PER_ENTRY_MAX) {
+    const some = channels.slice(from, from + MOVES_PER_ENTRY_MAX)
+    const entry = makeMoves(seconds, some.length)
+    for (const [place, channel] of some.entries()) {
+      const word = columns.word.subarray(channel * WORD_BYTES, (channel + 1) * WORD_BYTES)
+      const epoch = columns.epoch[channel] ?? 0
+      writeMove(entry, place, { channel, epoch, index: columns.index[channel] ?? 0, word })
+    }
+    entries.push(entry)
+  }
+  return entries
 }

@@ -1,0 +1,53 @@
+/**
+ * How long an epoch may be: a channel may promise a fair share of what its allocation has free,
+ * beside what it has promised and not used already.
+ * @module
+ */
+import { EPOCH_LENGTH_TICKS_MAX } from '../../protocol/limits.ts'
+import type { Commitment } from '../../protocol/structures.ts'
+import type { Core } from '../core.ts'
+import { heldAmount, promisedAmount } from '../state/hotChannels.ts'
+import { allocationOf } from '../state/state.ts'
+
+/** However many share it: shorter epochs would cost more in signatures than they are worth. */
+const SHARE_TICKS_MIN = 64
+
+/** What the allocation of a channel has left beyond all reservations; negative after a loss. */
+export function freeAmount(core: Core, channel: number): bigint {
+  const use = allocationOf(core.state, channel)
+  return core.funds.available(use.id) - use.reserved
+}
+
+/** The longest epoch that the ledger can be shown evidence of. */
+export function lengthCeiling(core: Core): number {
+  return Math.min(EPOCH_LENGTH_TICKS_MAX, core.ledger.maxTail)
+}
+
+/**
+ * Ticks that a commitment which begins at `base` may have now. Below 1 when not even one can be
+ * reserved.
+ */
+export function lengthFrom(
+  core: Core,
+  channel: number,
+  { base, pricePerTick }: Pick<Commitment, 'base' | 'pricePerTick'>,
+): number {
+  const ceiling = lengthCeiling(core)
+  if (pricePerTick === 0n) return ceiling
+  const free = freeAmount(core, channel)
+  const share = free / BigInt(Math.max(1, allocationOf(core.state, channel).openChannels))
+  const floor = pricePerTick * BigInt(SHARE_TICKS_MIN)
+  const fair = share > floor ? share : floor
+  const growth = fair < free ? fair : free
+  const ticks = (growth + promisedAmount(core.state.hot, channel) - base) / pricePerTick
+  if (ticks < 0n) return 0
+  return ticks < BigInt(ceiling) ? Number(ticks) : ceiling
+}
+
+/** What a device is told before it commits: as if it did now, from what is held. */
+export function lengthNow(core: Core, channel: number, unit: string): number {
+  const tariff = core.tariffs.inForce(unit, core.writer.seconds())
+  if (!tariff) return 0
+  const base = heldAmount(core.state.hot, channel)
+  return lengthFrom(core, channel, { base, pricePerTick: tariff.pricePerTick })
+}

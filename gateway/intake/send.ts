@@ -1,0 +1,51 @@
+/**
+ * Messages to one device. Each leaves when what it speaks of is durable, in the order in which the
+ * gateway made them; only acknowledgements of one batch are gathered into one message.
+ * @module
+ */
+import type { AckEntry } from '../../protocol/messages.ts'
+import { encodeAck } from '../../protocol/messages.ts'
+import type { DownName } from '../../protocol/topics.ts'
+import { formatTopic } from '../../protocol/topics.ts'
+import type { Core } from '../core.ts'
+import type { Session } from './session.ts'
+
+type AckBatch = { readonly batch: number; readonly entries: Map<number, AckEntry> }
+
+/** The acknowledgement of each session that still takes entries. */
+const openAcks = new WeakMap<Session, AckBatch>()
+
+/** Sends a `down` message once everything so far is durable; `make` runs then. */
+export function sendDurable(
+  core: Core,
+  session: Session,
+  name: DownName,
+  make: () => Uint8Array,
+): void {
+  // A later acknowledgement must not overtake this message inside an earlier one.
+  openAcks.delete(session)
+  schedule(core, session, name, make)
+}
+
+/**
+ * Acknowledges one slot. Slots that move in one batch share one message, and of one slot only the
+ * newest state is told.
+ */
+export function sendAck(core: Core, session: Session, entry: AckEntry): void {
+  const open = openAcks.get(session)
+  if (open && open.batch === core.writer.batch()) {
+    open.entries.set(entry.slot, entry)
+    return
+  }
+  const entries = new Map([[entry.slot, entry]])
+  openAcks.set(session, { batch: core.writer.batch(), entries })
+  schedule(core, session, 'ack', () =>
+    encodeAck({ mark: core.marks.at(core.writer.position()), entries: [...entries.values()] }),
+  )
+}
+
+function schedule(core: Core, session: Session, name: DownName, make: () => Uint8Array): void {
+  const { fleet, device } = session
+  const topic = formatTopic({ kind: 'down', fleet, device, name })
+  core.writer.whenDurable(() => core.link.publish(topic, make(), { retain: false }))
+}

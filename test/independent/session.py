@@ -42,6 +42,7 @@ class Device:
         self.registers = {}
         self.clock_offset = config.get('clockOffsetSeconds', 0)
         self.mark = None
+        self.has_time = True
         self.ended = False
         self.input = b''
         self.last_ticks_at = 0
@@ -50,7 +51,7 @@ class Device:
     def _begin(self):
         """What belongs to one session only."""
         self.client = self.nonce = None
-        self.payers, self.tariffs, self.relays = {}, [], {}
+        self.payers, self.tariffs, self.told = {}, [], {}
 
     def now(self):
         return time.time() + self.clock_offset
@@ -80,7 +81,8 @@ class Device:
         self.client = mqtt.Client(name, clean_session=True, protocol=mqtt.MQTTv311)
         self.client.username_pw_set(name, connect.password(own.domain, value, own.sign))
         self.client.max_inflight_messages_set(IN_FLIGHT_MAX)
-        self.client.will_set(self._topic('state'), b'{"online":false}', qos=1, retain=True)
+        if self.has_time:
+            self.client.will_set(self._topic('state'), b'{"online":false}', qos=1, retain=True)
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = self._on_subscribe
         self.client.on_message = self._on_message
@@ -91,6 +93,8 @@ class Device:
 
     def _on_connect(self, client, _data, _flags, code):
         tell('connected' if code == 0 else 'login_refused', code=code)
+        # Perhaps the clock is wrong: then a will is refused, and only without one comes the time.
+        self.has_time = code == 0
         if code == 0:
             client.subscribe(self._topic('down/+'), qos=1)
 
@@ -244,24 +248,24 @@ class Device:
         if time.monotonic() - self.last_ticks_at < TICK_PAUSE_SECONDS:
             return
         for payer in self.payers.values():
-            was = payer.stopped
             sent, shown = payer.advance(self.registers.get(payer.meter), self.tariffs, now)
             for name, payload in sent:
                 self._publish(name, payload)
             revealed += shown
-            if payer.stopped and payer.stopped != was:
-                tell('stopped', slot=payer.slot, reason=payer.stopped)
-            self._tell_relay(payer)
+            self._tell_changes(payer)
         if revealed:
             self.last_ticks_at = time.monotonic()
         for at in range(0, len(revealed), ticks.TICKS_MAX):
             self._publish('tick', ticks.encode(revealed[at:at + ticks.TICKS_MAX]))
 
-    def _tell_relay(self, payer):
+    def _tell_changes(self, payer):
         until = payer.relay_until(self.tariffs)
-        if self.relays.get(payer.slot, -1) != until:
-            self.relays[payer.slot] = until
-            tell('relay', slot=payer.slot, until=None if until is None else str(until))
+        news = {'relay': {'until': None if until is None else str(until)},
+                'stopped': {'reason': payer.stopped}}
+        for event, fields in news.items():
+            if self.told.get((payer.slot, event), {'reason': None}) != fields:
+                self.told[payer.slot, event] = fields
+                tell(event, slot=payer.slot, **fields)
 
 
 def _standing(payer):

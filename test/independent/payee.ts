@@ -1,0 +1,166 @@
+/**
+ * A real gateway in this process: real TCP, real files, and a fleet whose signer key is at hand.
+ * @module
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { gatewayConfigSchema } from '../../gateway/config.ts'
+import type { OpenGateway } from '../../gateway/io/openGateway.ts'
+import { openGateway } from '../../gateway/io/openGateway.ts'
+import type { KeyPair } from '../../ports/io/keyFile.ts'
+import { createKeyFile, createKeyPair } from '../../ports/io/keyFile.ts'
+import { jsonLog } from '../../ports/io/log.ts'
+import { nodeClock, nodePorts } from '../../ports/io/node.ts'
+import { formatPublicKey } from '../../ports/keyText.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
+import { encodeCbor } from '../../protocol/cbor.ts'
+import type { Algorithm } from '../../protocol/keys.ts'
+import { encodePublicKey, signDigest } from '../../protocol/keys.ts'
+import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
+import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
+import type { Domain } from '../../protocol/typedData.ts'
+
+export const fleet = 'acme'
+const gateway = 'gw-1'
+export const feeBasisPoints = 100
+export const funded = 10_000_000n
+export const pricePerTick = 300n
+export const unitsPerTick = 10n
+
+export type Payee = {
+  /** An operator's verb. */
+  readonly call: OpenGateway['gateway']['call']
+  /** Enrols a device with one meter; answers with its channel and its configuration file. */
+  readonly enrol: (device: string, algorithm: Algorithm) => Promise<Enrolled>
+  /** Signs a mandate for this many ticks in all and hands it in. */
+  readonly mandate: (channelId: string, sequence: number, ticks: bigint) => Promise<void>
+  /** Stops the gateway and opens its store again on the same port. */
+  readonly restart: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export type Enrolled = {
+  readonly channelId: string
+  /** Writes what enrolment gives the device, with changes. */
+  readonly configFile: (change?: Readonly<Record<string, unknown>>) => Promise<string>
+}
+
+type Stage = {
+  readonly folder: string
+  readonly key: KeyPair
+  readonly signer: KeyPair
+  readonly port: number
+  opened: OpenGateway
+  /** The ledger, as enrolment names it. */
+  domain: Domain
+}
+
+/** A gateway on a port of its own with a funded fleet. */
+export async function openPayee(): Promise<Payee> {
+  const folder = await mkdtemp(join(tmpdir(), 'tickpay-independent-'))
+  await writeFile(join(folder, 'passphrase'), 'passphrase\n', { mode: 0o600 })
+  const key = await createKeyFile(join(folder, 'key.json'), 'p256', 'passphrase')
+  const signer = createKeyPair('ed25519')
+  const opened = await open(folder, 0)
+  const port = present(opened.listening[0], 'a listener')
+  const domain = { chainId: 0n, verifyingContract: new Uint8Array(20) }
+  const stage: Stage = { folder, key, signer, port, opened, domain }
+  const call: Payee['call'] = (verb, args) => stage.opened.gateway.call(verb, args)
+  await call('enrol_fleet', { fleet, signerKey: formatPublicKey(signer.publicKey) })
+  await call('ledger_fund', { fleet, amount: `${funded}` })
+  return {
+    call,
+    enrol: (device, algorithm) => enrol(stage, device, algorithm),
+    mandate: (channelId, sequence, ticks) => giveMandate(stage, channelId, sequence, ticks),
+    restart: async () => {
+      await stage.opened.close()
+      stage.opened = await open(folder, port)
+    },
+    close: async () => {
+      await stage.opened.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+async function open(folder: string, port: number): Promise<OpenGateway> {
+  const settings = v.parse(gatewayConfigSchema, {
+    gateway,
+    data: join(folder, 'data'),
+    key: { file: join(folder, 'key.json'), passphraseFile: join(folder, 'passphrase') },
+    payee: 'acme-energy',
+    asset: { code: 'EUR', scale: 6 },
+    feeBasisPoints,
+    listeners: [{ kind: 'tcp', port }],
+    tariffs: [{ unit: 'Wh', unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` }],
+  })
+  const ports = nodePorts(jsonLog('error'))
+  return openGateway(settings, ports, (error) => {
+    throw error
+  })
+}
+
+const enrolmentSchema = v.object({
+  ledger: v.object({ chainId: v.string(), contract: v.string() }),
+  channels: v.array(v.object({ channelId: v.string() })),
+})
+
+async function enrol(stage: Stage, device: string, algorithm: Algorithm): Promise<Enrolled> {
+  const own = createKeyPair(algorithm)
+  const publicKey = formatPublicKey(own.publicKey)
+  const meters = [{ meter: 'main', unit: 'Wh' }]
+  const args = { fleet, device, publicKey, meters }
+  const { call } = stage.opened.gateway
+  const { ledger, channels } = v.parse(enrolmentSchema, await call('enrol_device', args))
+  const verifyingContract = present(parseHex(ledger.contract), 'hex')
+  stage.domain = { chainId: BigInt(ledger.chainId), verifyingContract }
+  const config = {
+    host: '127.0.0.1',
+    port: stage.port,
+    fleet,
+    device,
+    gateway,
+    gatewayKey: bytesToHex(encodePublicKey(stage.key.publicKey)),
+    signerKey: bytesToHex(encodePublicKey(stage.signer.publicKey)),
+    domain: { chainId: ledger.chainId, verifyingContract: bytesToHex(verifyingContract) },
+    algorithm,
+    privateKey: bytesToHex(own.privateKey.bytes),
+    rootSecret: bytesToHex(own.rootSecret),
+    meters,
+  }
+  return {
+    channelId: present(channels[0], 'a channel').channelId,
+    configFile: async (change = {}) => {
+      const path = join(stage.folder, `${device}.json`)
+      await writeFile(path, JSON.stringify({ ...config, ...change }), { mode: 0o600 })
+      return path
+    },
+  }
+}
+
+async function giveMandate(
+  stage: Stage,
+  channelId: string,
+  sequence: number,
+  ticks: bigint,
+): Promise<void> {
+  const now = Math.floor(nodeClock.nowMs() / 1_000)
+  const limit = ticks * pricePerTick
+  const value = {
+    channelId: present(parseHex(channelId), 'hex'),
+    sequence,
+    limit,
+    limitPerDay: limit,
+    notBefore: now - 60,
+    expiry: now + 86_400,
+    claimUntil: now + 86_400 + CLAIM_WINDOW_SECONDS,
+  }
+  const digest = digestOf(stage.domain, mandateStructure, value)
+  const signature = signDigest(stage.signer.privateKey, digest)
+  const wire = signedToWire(mandateStructure, { value, signature })
+  const mandates = [bytesToHex(encodeCbor(wire))]
+  await stage.opened.gateway.call('mandate_put', { mandates })
+}

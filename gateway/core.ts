@@ -16,9 +16,15 @@ import type { Writer } from './state/writer.ts'
 import type { Journal } from './store/journal.ts'
 import type { Tariffs } from './tariffs.ts'
 
+export type LinkMode = {
+  readonly retain: boolean
+  /** Only this session gets it, whoever else may receive the topic. */
+  readonly sessionId?: string
+}
+
 /** How the logic reaches clients; the embedded broker or a virtual one stands behind it. */
 export type ClientLink = {
-  readonly publish: (topic: string, payload: Uint8Array, options: { retain: boolean }) => void
+  readonly publish: (topic: string, payload: Uint8Array, mode: LinkMode) => void
   /** Closes one client's connection. */
   readonly disconnect: (sessionId: string, reason: string) => void
   /** Closes all connections of one static credential. */

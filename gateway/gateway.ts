@@ -10,8 +10,8 @@ import type { Sha256 } from '../protocol/chain.ts'
 import { clientIdOf } from '../protocol/connect.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
 import type { ConnectRequest } from './broker/broker.ts'
+import type { Derive } from './broker/credentials.ts'
 import type { GatewayConfig } from './config.ts'
-import type { PasswordHasher } from './control/credentialDesk.ts'
 import { createCredentialDesk } from './control/credentialDesk.ts'
 import type { LedgerDesk } from './control/ledgerDesk.ts'
 import type { VerbCall } from './control/verbs.ts'
@@ -47,7 +47,7 @@ export type GatewayOptions = {
   readonly verify: Verify
   readonly sha256: Sha256
   readonly link: ClientLink
-  readonly hasher: PasswordHasher
+  readonly derive: Derive
   /** Made with the store, so that the journal of another one is refused. */
   readonly storeId: Uint8Array
   /** 16 random bytes, new at every start. */
@@ -96,7 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await core.writer.drained()
   const publisher = createPublisher(core)
   const settlement = createSettlement(core, publisher)
-  const credentials = createCredentialDesk(core, options.hasher)
+  const credentials = createCredentialDesk(core, options.derive)
   const verbs = createVerbs(core, options.desk, credentials, settlement.run)
   const login = createLogin(core, credentials.check)
   publisher.start()
@@ -139,7 +139,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         }
         case 'stale_clock': {
           const nonce = login.nonceOf(identity)
-          if (nonce) sendTime(core, identity.fleet, identity.device, nonce)
+          if (nonce) sendTime(core, identity, sessionId, nonce)
           break
         }
         default:

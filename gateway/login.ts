@@ -20,11 +20,11 @@ export type Login = {
   readonly nonceOf: (identity: Identity) => Uint8Array | undefined
 }
 
-/** Checks a static credential; undefined when it is wrong. */
+/** Checks a static credential: `name@fleet` and its password. */
 export type CheckCredential = (
   username: string,
   password: Uint8Array,
-) => Promise<Identity | undefined>
+) => Promise<Identity | { readonly refused: string }>
 
 /** More nonces than this within twice the tolerance are a flood: the oldest are forgotten. */
 const NONCES_MAX = 200_000
@@ -41,10 +41,7 @@ export function createLogin(core: Core, checkCredential: CheckCredential): Login
   const authenticate: Login['authenticate'] = async (request) => {
     const username = request.username ?? ''
     const password = request.password ?? new Uint8Array()
-    if (!username.includes('/')) return { refused: 'bad_credential' }
-    if (username !== request.clientId) {
-      return (await checkCredential(username, password)) ?? { refused: 'bad_credential' }
-    }
+    if (username.includes('@')) return checkCredential(username, password)
     const verdict = checkConnect(
       {
         domain: core.state.domain,

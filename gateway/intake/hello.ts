@@ -10,7 +10,7 @@ import type { Mark } from '../../protocol/messages.ts'
 import { decodeHello, encodeTime, encodeWelcome } from '../../protocol/messages.ts'
 import { digestOf, timeStructure } from '../../protocol/structures.ts'
 import { formatTopic } from '../../protocol/topics.ts'
-import type { Core } from '../core.ts'
+import type { Core, DeviceName } from '../core.ts'
 import { isBeyondJournal } from '../marks.ts'
 import { NO_SLOT, refuse, sendSlot } from './answers.ts'
 import { sendDurable } from './send.ts'
@@ -68,11 +68,16 @@ function greet(core: Core, session: Session): void {
 }
 
 /** A device whose clock is off gets signed time for its nonce, and nothing else. */
-export function sendTime(core: Core, fleet: string, device: string, nonce: Uint8Array): void {
+export function sendTime(
+  core: Core,
+  { fleet, device }: DeviceName,
+  sessionId: string,
+  nonce: Uint8Array,
+): void {
   const time = Math.floor(core.ports.clock.nowMs() / 1_000)
   const value = { gateway: core.config.gateway, nonce, time }
   const signature = signDigest(core.key, digestOf(core.state.domain, timeStructure, value))
   core.counters.timesSigned += 1
   const topic = formatTopic({ kind: 'down', fleet, device, name: 'welcome' })
-  core.link.publish(topic, encodeTime({ value, signature }), { retain: false })
+  core.link.publish(topic, encodeTime({ value, signature }), { retain: false, sessionId })
 }

@@ -45,7 +45,7 @@ export function sendAck(core: Core, session: Session, entry: AckEntry): void {
 }
 
 function schedule(core: Core, session: Session, name: DownName, make: () => Uint8Array): void {
-  const { fleet, device } = session
+  const { fleet, device, id } = session
   const topic = formatTopic({ kind: 'down', fleet, device, name })
-  core.writer.whenDurable(() => core.link.publish(topic, make(), { retain: false }))
+  core.writer.whenDurable(() => core.link.publish(topic, make(), { retain: false, sessionId: id }))
 }

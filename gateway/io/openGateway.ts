@@ -13,11 +13,11 @@ import { mayAccess } from '../../protocol/access.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import type { Broker } from '../broker/broker.ts'
 import { createBroker } from '../broker/io/embeddedBroker.ts'
+import { createDerive } from '../broker/io/scrypt.ts'
 import type { GatewaySettings } from '../config.ts'
 import { toGatewayConfig } from '../config.ts'
 import type { ControlSocket } from '../control/io/controlSocket.ts'
 import { openControlSocket } from '../control/io/controlSocket.ts'
-import { scryptHasher } from '../control/io/passwords.ts'
 import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
@@ -151,7 +151,7 @@ async function openStore(
       verify: fastVerify,
       sha256: fastSha256,
       link,
-      hasher: scryptHasher,
+      derive: createDerive(),
       life,
       onFatal,
     })

@@ -13,7 +13,7 @@ import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Log, Ports } from '../../ports/index.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
+import { bytesToHex, concatBytes, parseHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import type { Algorithm, PrivateKey } from '../../protocol/keys.ts'
 import { privateKeyFrom, publicKeyOf, signDigest } from '../../protocol/keys.ts'
@@ -139,10 +139,7 @@ export async function virtualWorld(config = testConfig()): Promise<World> {
       verify: fastVerify,
       sha256: fastSha256,
       link: broker.link,
-      hasher: {
-        hash: async (text) => `plain ${text}`,
-        matches: async (a, b) => b === `plain ${a}`,
-      },
+      derive: async (password, salt) => fastSha256(concatBytes(salt, password)),
       life,
       onFatal: (error) => fatal.push(error),
     })

@@ -1,0 +1,278 @@
+/**
+ * One meter's account with the gateway: the payer with its chains and keys, between messages on
+ * one side and the meter on the other.
+ * @module
+ */
+import type { Log } from '../ports/index.ts'
+import { equalBytes } from '../protocol/bytes.ts'
+import type { Terms } from '../protocol/chain.ts'
+import { readingAt } from '../protocol/channel.ts'
+import type { PublicKey } from '../protocol/keys.ts'
+import { algorithmByte, verifyDigest } from '../protocol/keys.ts'
+import type { Accept, AckEntry, Reject, Slot, SupplyNotice } from '../protocol/messages.ts'
+import { encodeCommit } from '../protocol/messages.ts'
+import type { Channel, Mandate, Signed } from '../protocol/structures.ts'
+import { channelStructure, digestOf, mandateStructure } from '../protocol/structures.ts'
+import type { Tick } from '../protocol/tick.ts'
+import type { Domain } from '../protocol/typedData.ts'
+import type { Epochs } from './epochs.ts'
+import type { LimitBook, LimitRecord, Now, OwnLimits } from './ownLimits.ts'
+import type { PayerAction, PayerEvent, TickPlace } from './payer.ts'
+import { stepPayer } from './payer.ts'
+import type { Payer, Purpose } from './payerState.ts'
+import { newPayer } from './payerState.ts'
+import type { SupplyDecision } from './supplyRule.ts'
+import type { KnownTariff } from './tariffs.ts'
+import { tariffsFor } from './tariffs.ts'
+
+/** Who this device is and whom it trusts. */
+export type Identity = {
+  readonly domain: Domain
+  readonly fleet: string
+  readonly device: string
+  readonly gateway: string
+  readonly publicKey: PublicKey
+  /** When known, mandates are verified; else the gateway is believed, for it bears the risk. */
+  readonly fleetSigner: PublicKey | undefined
+}
+
+export type AccountConfig = {
+  readonly meter: string
+  readonly unit: string
+  readonly own: OwnLimits
+  readonly record: LimitRecord | undefined
+}
+
+export type AccountWorld = {
+  readonly identity: Identity
+  readonly epochs: Epochs
+  readonly log: Log
+  readonly now: () => Now
+  readonly send: (name: 'open' | 'commit', payload: Uint8Array) => void
+  readonly show: (slot: number, ticks: readonly Tick[]) => void
+  readonly forgetTicks: (slot: number) => void
+  readonly order: (order: SupplyDecision) => void
+  /** Units for which the gateway holds a proof: the meter's readings are never below them. */
+  readonly counted: (units: bigint) => void
+  readonly save: (record: LimitRecord) => Promise<void>
+  readonly resync: () => void
+}
+
+export type Signatures = { opened: number; renewals: number; checkpoints: number }
+
+export type Account = {
+  readonly config: AccountConfig
+  readonly payer: () => Payer
+  readonly signatures: () => Readonly<Signatures>
+  /** The channel's asset, once the gateway told of it. */
+  readonly channel: () => Channel | undefined
+  /** What is wrong and needs a person. */
+  readonly problem: () => string | undefined
+  readonly takeReading: (units: bigint) => void
+  readonly takeTariffs: (tariffs: readonly KnownTariff[]) => void
+  readonly takeSlot: (slot: Slot) => void
+  readonly takeAck: (entry: AckEntry) => void
+  readonly takeAccept: (accept: Accept) => void
+  readonly takeReject: (reject: Reject) => void
+  readonly takeSupply: (notice: SupplyNotice) => void
+  readonly goOffline: () => void
+  readonly stop: () => void
+  /** To be called about once a second. */
+  readonly tick: () => void
+}
+
+const counterOf = { open: 'opened', renewal: 'renewals', checkpoint: 'checkpoints' } as const
+/** A record that the disk did not take is tried again after this long. */
+const SAVE_RETRY_MS = 60_000
+
+type Running = {
+  readonly config: AccountConfig
+  readonly world: AccountWorld
+  payer: Payer
+  channel: Channel | undefined
+  tariffs: readonly KnownTariff[]
+  problem: string | undefined
+  saveProblem: string | undefined
+  savedMs: number
+  readonly signatures: Signatures
+}
+
+/** The account of one meter; it does nothing by itself. */
+export function createAccount(config: AccountConfig, world: AccountWorld): Account {
+  const running: Running = {
+    config,
+    world,
+    payer: newPayer(config.own, config.record),
+    channel: undefined,
+    tariffs: [],
+    problem: undefined,
+    saveProblem: undefined,
+    savedMs: 0,
+    signatures: { opened: 0, renewals: 0, checkpoints: 0 },
+  }
+  return {
+    config,
+    payer: () => running.payer,
+    signatures: () => running.signatures,
+    channel: () => running.channel,
+    problem: () => running.problem ?? running.saveProblem,
+    takeReading: (units) => feed(running, { kind: 'reading', units }),
+    takeTariffs: (tariffs) => takeTariffs(running, tariffs),
+    takeSlot: (slot) => takeSlot(running, slot),
+    takeAck: (entry) => feed(running, { kind: 'ack', entry }),
+    takeAccept: ({ epoch }) => feed(running, { kind: 'accept', epoch }),
+    takeReject: (reject) => takeReject(running, reject),
+    takeSupply: ({ supply }) => feed(running, { kind: 'supply', supply }),
+    goOffline: () => feed(running, { kind: 'offline' }),
+    stop: () => feed(running, { kind: 'stop' }),
+    tick: () => tick(running),
+  }
+}
+
+function feed(running: Running, event: PayerEvent): void {
+  const { payer, actions } = stepPayer(running.payer, event, running.world.now())
+  running.payer = payer
+  for (const action of actions) carryOut(running, action)
+}
+
+function carryOut(running: Running, action: PayerAction): void {
+  const { world } = running
+  switch (action.kind) {
+    case 'show':
+      world.show(slotNumber(running), ticksOf(running, action.places))
+      break
+    case 'offer':
+      running.signatures[counterOf[action.purpose]] += 1
+      sendCommitment(running, action.purpose, action.terms)
+      break
+    case 'repeat':
+      sendCommitment(running, action.purpose, action.terms)
+      break
+    case 'supply':
+      world.order(action.order)
+      break
+    case 'record':
+      save(running, action.book)
+      break
+    case 'resync':
+      world.resync()
+      break
+  }
+}
+
+function sendCommitment(running: Running, purpose: Purpose, terms: Terms): void {
+  const { world } = running
+  const slot = slotNumber(running)
+  // Words that have not left yet must not follow a checkpoint that is not accepted.
+  if (purpose !== 'renewal') world.forgetTicks(slot)
+  const payload = encodeCommit({ slot, commitment: world.epochs.commit(terms) })
+  world.send(purpose === 'open' ? 'open' : 'commit', payload)
+}
+
+function save(running: Running, book: LimitBook): void {
+  const { world } = running
+  const { channelId, hour, hourBase, day, dayBase } = book
+  const record = { channelId, hour, hourBase, day, dayBase }
+  running.savedMs = world.now().monotonicMs
+  world.save(record).then(
+    () => {
+      running.saveProblem = undefined
+      feed(running, { kind: 'recorded', record })
+    },
+    (error: unknown) => {
+      running.saveProblem = error instanceof Error ? error.message : String(error)
+      world.log('error', 'the record of own limits is not durable', {
+        reason: running.saveProblem,
+      })
+    },
+  )
+}
+
+function takeTariffs(running: Running, tariffs: readonly KnownTariff[]): void {
+  running.tariffs = tariffs
+  const { channel, config } = running
+  const known = channel ? tariffsFor(tariffs, channel, config.unit) : []
+  feed(running, { kind: 'tariffs', tariffs: known })
+}
+
+function takeSlot(running: Running, slot: Slot): void {
+  const { config, world } = running
+  const { identity } = world
+  const foreign = foreignIn(slot.channel, identity, config.meter)
+  if (foreign) {
+    running.problem = `the gateway offers a channel that is not this meter's: ${foreign}`
+    world.log('error', running.problem, { meter: config.meter })
+    return
+  }
+  const channelId = digestOf(identity.domain, channelStructure, slot.channel)
+  const proof = world.epochs.prove(channelId, slot.held, slot.pending)
+  if (proof === 'gateway_lied') reportLie(running)
+  else if (proof.held) world.counted(readingAt(proof.held.terms, proof.held.index))
+  const mandate = believedMandate(slot.mandate, channelId, identity)
+  running.problem = slot.mandate && !mandate ? 'the mandate is not signed by the fleet' : undefined
+  running.channel = slot.channel
+  const tariffs = tariffsFor(running.tariffs, slot.channel, config.unit)
+  const { maxLength, supply } = slot
+  const facts = { slot: slot.slot, channelId, mandate, maxLength, supply, tariffs }
+  feed(running, { kind: 'slot', facts, proof })
+}
+
+function takeReject(running: Running, { refused, reason, held, pending }: Reject): void {
+  const { config, payer, world } = running
+  if (!payer.facts) return
+  const level = reason === 'stale' ? 'debug' : 'warn'
+  world.log(level, 'the gateway refused a message', { meter: config.meter, refused, reason })
+  const proof = world.epochs.prove(payer.facts.channelId, held, pending)
+  if (proof === 'gateway_lied') reportLie(running)
+  feed(running, { kind: 'reject', refusal: { refused, reason }, proof })
+}
+
+function tick(running: Running): void {
+  const { book } = running.payer
+  const isDue = running.world.now().monotonicMs - running.savedMs >= SAVE_RETRY_MS
+  if (book && running.saveProblem && isDue) save(running, book)
+  feed(running, { kind: 'time' })
+}
+
+function slotNumber({ payer }: Running): number {
+  return payer.facts?.slot ?? 0
+}
+
+function ticksOf(running: Running, places: readonly TickPlace[]): readonly Tick[] {
+  const slot = slotNumber(running)
+  return places.map(({ terms, index }) => ({
+    slot,
+    epoch: terms.epoch,
+    index,
+    word: running.world.epochs.wordAt(terms, index),
+  }))
+}
+
+/** What of a channel is not this device's own; undefined when all is. */
+function foreignIn(channel: Channel, identity: Identity, meter: string): string | undefined {
+  const { publicKey } = identity
+  const isMyKey =
+    channel.payerAlgorithm === algorithmByte(publicKey.algorithm) &&
+    equalBytes(channel.payerKey, publicKey.bytes)
+  if (!isMyKey) return 'another key'
+  if (channel.fleet !== identity.fleet) return `fleet ${channel.fleet}`
+  if (channel.gateway !== identity.gateway) return `gateway ${channel.gateway}`
+  return channel.meter === meter ? undefined : `meter ${channel.meter}`
+}
+
+function believedMandate(
+  signed: Signed<Mandate> | undefined,
+  channelId: Uint8Array,
+  { domain, fleetSigner }: Identity,
+): Mandate | undefined {
+  if (!signed || !equalBytes(signed.value.channelId, channelId)) return undefined
+  if (!fleetSigner) return signed.value
+  const digest = digestOf(domain, mandateStructure, signed.value)
+  return verifyDigest(fleetSigner, digest, signed.signature) ? signed.value : undefined
+}
+
+function reportLie({ config, world }: Running): void {
+  world.log('error', 'the gateway claims to hold what this device never signed: nothing is paid', {
+    meter: config.meter,
+  })
+}

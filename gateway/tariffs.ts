@@ -42,7 +42,9 @@ export function signTariffs(domain: Domain, key: PrivateKey, list: readonly Tari
   }
 }
 
-/** Those in force are equal, so that many dates of one unit never crowd out the price of another. */
+/**
+ * Those in force are equal, so that many dates of one unit never crowd out the price of another.
+ */
 function comingAt({ validFrom }: Tariff, nowSeconds: number): number {
   return Math.max(validFrom, nowSeconds)
 }

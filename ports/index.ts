@@ -45,7 +45,9 @@ export type Disk = {
   readonly openAppend: (path: string, length?: number) => Promise<AppendFile>
   /** Whole content, or undefined when there is no such file. */
   readonly read: (path: string) => Promise<Uint8Array | undefined>
-  /** Temporary file, fsync, rename, fsync of the folder: the old or the new content, never a mix. */
+  /**
+   * Temporary file, fsync, rename, fsync of the folder: the old or the new content, never a mix.
+   */
   readonly replace: (path: string, bytes: Uint8Array) => Promise<void>
   /** Names in a folder, sorted; empty when the folder is missing. */
   readonly list: (path: string) => Promise<readonly string[]>

@@ -68,9 +68,9 @@ function isSoundCurve(key: PublicKey): boolean {
 }
 
 /**
- * RFC 8032 lets a verifier clear the cofactor or not. OpenSSL does not, the curve library does: they
- * differ on an R with a part of small order, and a payer could have its signature accepted by one
- * side and refused by the other. Such an R is refused, so that both rules agree.
+ * RFC 8032 lets a verifier clear the cofactor or not. OpenSSL does not, the curve library does:
+ * they differ on an R with a part of small order, and a payer could have its signature accepted by
+ * one side and refused by the other. Such an R is refused, so that both rules agree.
  */
 function isPlainNonce(signature: Uint8Array): boolean {
   return ed25519.Point.fromBytes(signature.subarray(0, 32), false).isTorsionFree()

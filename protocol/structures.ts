@@ -45,7 +45,9 @@ function structure<const F extends Fields>(name: string, fields: F): Structure<F
   return { type: { name, fields: typed }, fields }
 }
 
-/** A login: the device (or the fleet itself, device `_`) proves its key. It is the MQTT password. */
+/**
+ * A login: the device (or the fleet itself, device `_`) proves its key. It is the MQTT password.
+ */
 export const connectStructure = structure('Connect', {
   gateway: 'text',
   fleet: 'text',

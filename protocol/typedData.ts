@@ -1,7 +1,7 @@
 /**
- * EIP-712 typed-data hashing, the one signed form. Only atomic types, `string` and `bytes` occur, so
- * a structure is one flat list of fields.
- * Source: EIP-712 (https://eips.ethereum.org/EIPS/eip-712).
+ * EIP-712 typed-data hashing, the one signed form. Only atomic types, `string` and `bytes` occur,
+ * so a structure is one flat list of fields. Source: EIP-712
+ * (https://eips.ethereum.org/EIPS/eip-712).
  * @module
  */
 import { keccak_256 } from '@noble/hashes/sha3.js'

@@ -67,7 +67,9 @@ export type PublishMode = {
    * messages replace those of their topic without being told.
    */
   readonly replaces?: string
-  /** Only this session gets it, if it subscribed and may receive it; others of its device do not. */
+  /**
+   * Only this session gets it, if it subscribed and may receive it; others of its device do not.
+   */
   readonly sessionId?: string
 }
 

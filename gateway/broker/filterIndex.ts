@@ -26,7 +26,9 @@ export function literalPrefix(filter: string): string {
 export type FilterIndex<T> = {
   readonly add: (filter: string, subscriber: T) => void
   readonly remove: (filter: string, subscriber: T) => void
-  /** Calls `onMatch` for each filter that matches; a subscriber with several is met several times. */
+  /**
+   * Calls `onMatch` for each filter that matches; a subscriber with several is met several times.
+   */
   readonly match: (topic: string, onMatch: (subscriber: T, filter: string) => void) => void
   /** Filters held, over all subscribers. */
   readonly size: () => number

@@ -16,7 +16,9 @@ export type GroupCommitOptions = {
    * undefined when nothing did. So of all ticks of a channel in a batch only the newest is written.
    */
   readonly collect: () => Uint8Array | undefined
-  /** Called once, when something could not be made durable or a callback threw: stop the process. */
+  /**
+   * Called once, when something could not be made durable or a callback threw: stop the process.
+   */
   readonly onFatal: (error: unknown) => void
   readonly waitingMax?: number
 }
@@ -26,7 +28,9 @@ export type GroupCommit = {
   readonly add: (onDurable: () => void) => void
   /** Callbacks that have not run yet. */
   readonly waiting: () => number
-  /** Resolves when everything added before is durable and its callbacks ran; never after a failure. */
+  /**
+   * Resolves when everything added before is durable and its callbacks ran; never after a failure.
+   */
   readonly drained: () => Promise<void>
 }
 

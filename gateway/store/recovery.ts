@@ -79,7 +79,7 @@ function checkFirst(segments: readonly Segment[], origin: Head): void {
   const first = segments[0]?.first
   if (first === undefined ? origin.position === 0n : first === origin.position + 1n) return
   throw new OperatorError(
-    `${segmentPath(origin.position + 1n)} is missing from the store: restore it from a backup`,
+    `${segmentPath(origin.position + 1n)} is missing: restore it from a backup`,
   )
 }
 
@@ -110,7 +110,7 @@ async function scanSegment(
   const knownStart = state.head
   if (knownStart && segment.first !== knownStart.position + 1n) {
     throw new OperatorError(
-      `${segmentPath(knownStart.position + 1n)} is missing from the store: restore it from a backup`,
+      `${segmentPath(knownStart.position + 1n)} is missing: restore it from a backup`,
     )
   }
   let expected = segment.first

@@ -10,7 +10,9 @@ import { FORMAT_VERSION, HEADER_BYTES, OVERHEAD_BYTES, readBody, readHeader } fr
 
 export const JOURNAL_FOLDER = 'journal'
 const SECTOR_BYTES = 512
-/** So many zero bytes where a record has other bytes were never written; one bad bit is not enough. */
+/**
+ * So many zero bytes where a record has other bytes were never written; one bad bit is not enough.
+ */
 const HOLE_BYTES = 8
 
 export type SegmentRecord = {
@@ -97,7 +99,9 @@ function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   return true
 }
 
-/** Every record carries all that its own check needs, so one can be found without the ones before. */
+/**
+ * Every record carries all that its own check needs, so one can be found without the ones before.
+ */
 function hasRecordAfter(bytes: Uint8Array, offset: number): boolean {
   for (let at = offset + 1; at + HEADER_BYTES <= bytes.length; at++) {
     const version = bytes[at + 4] ?? 0

@@ -140,7 +140,7 @@ export async function readPassphrase(
   const folder = environment['CREDENTIALS_DIRECTORY']
   if (!folder) {
     throw new OperatorError(
-      `no passphrase: systemd gave no credentials; add LoadCredential=${credential}:FILE to the unit`,
+      `no passphrase: systemd gave none; add LoadCredential=${credential}:FILE to the unit`,
     )
   }
   return readPassphraseFile(join(folder, credential))

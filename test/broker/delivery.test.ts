@@ -250,7 +250,7 @@ describe('a subscriber that does not read', () => {
     }
   }
 
-  test('gets the newest acks instead of all of them, and costs no more than its queue', async () => {
+  test('gets the newest acks instead of all, and costs no more than its queue', async () => {
     const { broker } = await start()
     const { client } = await device()
     client.socket.pause()
@@ -343,7 +343,8 @@ describe('a client that sends too fast', () => {
       Array.from({ length: 250 }, () => publishPacket(tick, Buffer.alloc(4_000), { qos: 0 })),
     )
     for (let sent = 0; sent < 40; sent++) client.socket.write(messages)
-    // The operating system takes some megabytes; when no more moves, the rest is still with the client.
+    // The operating system takes some megabytes; when no more moves, the rest is still with the
+    // client.
     let moved = true
     while (moved) {
       const before = client.socket.writableLength

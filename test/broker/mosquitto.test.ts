@@ -35,7 +35,7 @@ test('mosquitto_sub sees retained and live topics of its fleet', async () => {
   expect((await tool.exit).code).toBe(0)
 })
 
-test('mosquitto_sub with a persistent session and QoS 2 works as a clean one with QoS 1', async () => {
+test('mosquitto_sub with a persistent session and QoS 2 works as a clean one', async () => {
   world = await startWorld()
   world.broker.publish('tickpay/1/solar/_/status', Buffer.from('x'), { retain: true })
   const tool = run(

@@ -69,7 +69,7 @@ describe('a connection', () => {
     )
   })
 
-  test('ends with its publishes rejected and its listeners told, and does not come back', async () => {
+  test('ends with its publishes rejected and its listeners told, for good', async () => {
     const { port, received, until, broker } = await start({ onMessage: () => {} })
     const transport = await pi1(port)
     const ended = new Promise<void>((resolve) => transport.onClose(resolve))

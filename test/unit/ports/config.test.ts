@@ -139,7 +139,8 @@ describe('a mistake is one line with key, value and what is allowed', () => {
     [
       'a key that is no key',
       `${text}  key: p256:00\n`,
-      `${line}gateway.key is "p256:00"; it must be a public key as "p256:HEX", "ed25519:HEX" or "secp256k1:HEX"`,
+      `${line}gateway.key is "p256:00"; it must be a public key as "p256:HEX", ` +
+        '"ed25519:HEX" or "secp256k1:HEX"',
     ],
     ['several', 'gateway: {}\n', /^agent.yaml: fleet is missing.* \(and 1 more\)$/],
   ])('%s', (_name, yaml, expected) => {

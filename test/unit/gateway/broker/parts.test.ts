@@ -199,7 +199,7 @@ describe('the outbox', () => {
   })
 })
 
-test('acknowledgements leave in the order of the messages, whatever order they are settled in', () => {
+test('acknowledgements leave in the order of the messages, however they are settled', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(9), { maxLength: 30 }), (order) => {
       const acks = createAcks()

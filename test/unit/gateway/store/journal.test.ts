@@ -343,7 +343,7 @@ describe('dropping segments', () => {
     return { disk, journal, segments: disk.paths() }
   }
 
-  test('keeps the segment of the position and all after it, and the heads of the rest', async () => {
+  test('keeps the segment of the position, all after it, and the heads of the rest', async () => {
     const { disk, journal, segments } = await filled()
     await journal.dropBefore(6n)
     const left = disk.paths().filter((path) => path.endsWith('.seg'))

@@ -20,7 +20,7 @@ test('an empty store has no snapshot', async () => {
   })
 })
 
-test('the newest comes back, the two newest stay, and the older of them says what may go', async () => {
+test('the newest comes back, the two newest stay, the older says what may go', async () => {
   const disk = memoryDisk()
   expect(await writeSnapshot(disk, snapshot(5n, 'five'))).toBe(5n)
   expect(await writeSnapshot(disk, snapshot(9n, 'nine'))).toBe(5n)
@@ -29,7 +29,7 @@ test('the newest comes back, the two newest stay, and the older of them says wha
   expect(await newest(disk)).toEqual({ position: 16n, state: 'sixteen', damaged: [] })
 })
 
-test('every flipped bit and every truncation of the newest falls back to the one before', async () => {
+test('every flipped bit and truncation of the newest falls back to the one before', async () => {
   const disk = memoryDisk()
   await writeSnapshot(disk, snapshot(5n, 'five'))
   await writeSnapshot(disk, snapshot(9n, 'nine'))

@@ -25,7 +25,9 @@ type World = {
   readonly pair: Pair
   readonly creditTicks: number
   meter: bigint
-  /** What is owed for everything metered since the channel was opened, at the prices of its time. */
+  /**
+   * What is owed for everything metered since the channel was opened, at the prices of its time.
+   */
   amount: bigint
 }
 

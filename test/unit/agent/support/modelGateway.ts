@@ -75,7 +75,9 @@ function refusal(
   return { slot: 0, refused, reason, held: model.held, pending: model.pending }
 }
 
-/** Judges a commitment and applies it: undefined when it was accepted, again or for the first time. */
+/**
+ * Judges a commitment and applies it: undefined when it was accepted, again or for the first time.
+ */
 export function takeCommit(model: ModelGateway, signed: Signed<Commitment>): Reject | undefined {
   const byHash = new Map(
     model.tariffs.map((one) => [bytesToHex(digestOf(fixtures.domain, tariffStructure, one)), one]),

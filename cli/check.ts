@@ -22,8 +22,14 @@ export type CheckResult = {
 const checks: Readonly<Record<Role, (path: string) => Promise<CheckResult>>> = {
   gateway: async (path) => checkKey((await readGatewayConfig(path)).key),
   agent: async (path) => {
-    await readYaml(path)
-    return { warnings: [], facts: {} }
+    const [{ AGENT_PREFIX, agentSchema }, { parseSource, sourceWarning }] = await Promise.all([
+      import('../agent/config.ts'),
+      import('../agent/meters/source.ts'),
+    ])
+    const config = await readConfigFile(path, AGENT_PREFIX, agentSchema, process.env)
+    const { warnings, facts } = await checkKey(config.key)
+    const sources = config.meters.map(({ source }) => sourceWarning(parseSource(source)))
+    return { warnings: [...warnings, ...sources.filter((line) => line !== undefined)], facts }
   },
   fleet: async (path) => {
     const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)

@@ -31,6 +31,10 @@ export const commandTable: CommandTable = {
     'Runs a gateway: accepts ticks, keeps supply in step, settles',
     () => import('./commands/gateway.ts'),
   ),
+  agent: entry(
+    'Runs the agent of a device: reads its meters and pays for what they count',
+    () => import('./commands/agent.ts'),
+  ),
   'meter-sim': entry(
     'Simulates a meter with its relay, on a serial line or over TCP',
     () => import('./commands/meterSim.ts'),

@@ -25,7 +25,8 @@ export function csvLines(list: readonly unknown[]): readonly string[] {
 /** Pairs first, then what is a list or a group of its own. */
 function objectLines(data: Fields): readonly string[] {
   const entries = Object.entries(data)
-  const isPart = (value: unknown) => isTable(value) || (isObject(value) && !isAsset(value))
+  const isPart = (value: unknown) =>
+    isTable(value) || (isObject(value) && !isAsset(value) && Object.keys(value).length > 0)
   const pairs = entries.filter(([key, value]) => !isPart(value) && !isSibling(key, value))
   const parts = entries.filter(([, value]) => isPart(value))
   return [
@@ -120,8 +121,8 @@ function readAmount(value: unknown): bigint | undefined {
 function plainText(value: unknown): string {
   if (value === null || value === undefined) return '-'
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(plainText).join(', ')
-  if (typeof value === 'object') return JSON.stringify(value)
-  return String(value)
+  if (typeof value !== 'object') return String(value)
+  return Object.keys(value).length === 0 ? 'none' : JSON.stringify(value)
 }
 
 function csvCell(text: string): string {

@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { parseRecord, RECORD_FILE } from '../../agent/records.ts'
 import { meterSetup, parseMeterSimConfig } from '../../firmware-sim/config.ts'
 import { register } from '../../firmware-sim/meter.ts'
 import { restoreMeter } from '../../firmware-sim/saved.ts'
@@ -15,7 +16,14 @@ import { channelsAnswer, type LedgerEntry, readAnswer } from '../answers.ts'
 import { openCalls } from '../io/gatewayCalls.ts'
 import { readEntries } from '../ledgerEntries.ts'
 import { type GatewayStatus, statusAnswer } from './live.ts'
-import { type DemoDevice, demoAsset, demoDevices, deviceFolder, meterOptions } from './plan.ts'
+import {
+  type DemoDevice,
+  demoAsset,
+  demoDevices,
+  demoMeter,
+  deviceFolder,
+  meterOptions,
+} from './plan.ts'
 import type { DeviceFigures, Figures } from './reconcile.ts'
 
 /** Name of the file that tells a finished demo from any other folder. */
@@ -124,11 +132,16 @@ async function meterRegister(folder: string, plan: DemoDevice): Promise<bigint> 
   throw new OperatorError(`${options.stateFile} holds no register; run the demo again`)
 }
 
-/** What the agent measured and knows to be unpaid, from the state that it left. */
+/** Whole ticks that the agent metered and knows to be unpaid, from the record that it left. */
 async function unitsUnpaid(folder: string, plan: DemoDevice): Promise<bigint> {
-  const path = join(deviceFolder(folder, plan), 'state', 'status.json')
-  const text = await readText(path, `${plan.device}: the agent left no status`)
-  return BigInt(JSON.parse(text).unitsUnpaid)
+  const path = join(deviceFolder(folder, plan), 'state', RECORD_FILE)
+  const text = await readText(path, `${plan.device}: the agent left no record`)
+  const seen = parseRecord(text)?.meters.get(demoMeter)?.seen
+  if (seen?.units === undefined || seen.unitsPaid === undefined) {
+    throw new OperatorError(`${path} holds no reading; run the demo again`)
+  }
+  const open = seen.units - seen.unitsPaid
+  return open - (open % plan.unitsPerTick)
 }
 
 async function readText(path: string, missing: string): Promise<string> {

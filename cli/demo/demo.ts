@@ -14,10 +14,11 @@ import { collectFigures, type DemoNote, notePath } from './collect.ts'
 import { look, remember, type Sight, viewOf } from './live.ts'
 import { demoDevices } from './plan.ts'
 import { differences, type Figures, figuresJson, figuresLines } from './reconcile.ts'
-import { type RunningDemo, startDemo } from './setup.ts'
+import { linkNames, type RunningDemo, startDemo } from './setup.ts'
 import { plainLine, redraw, viewLines } from './view.ts'
 
-const screenPeriodMs = 250
+const lookPeriodMs = 250
+/** Where nothing can be drawn over, a line now and then is enough. */
 const plainPeriodMs = 5_000
 
 export type DemoOptions = {
@@ -103,9 +104,8 @@ async function show(
   const startedMs = performance.now()
   const end = endOf(demo, stopAsked, options.forSeconds)
   const draw = options.output === 'json' ? () => {} : painter(demo, options, terminal, startedMs)
-  const periodMs = terminal.isScreen ? screenPeriodMs : plainPeriodMs
   let sights: readonly Sight[] = []
-  while (!(await Promise.race([end, pause(periodMs)]))) {
+  while (!(await Promise.race([end, pause(lookPeriodMs)]))) {
     sights = remember(sights, await look(demo.calls, performance.now()))
     draw(sights)
   }
@@ -138,15 +138,17 @@ function painter(
 ): (sights: readonly Sight[]) => void {
   const style = styleOf(terminal.isColoured)
   const meters = new Map(demoDevices.map(({ device, kind }) => [device, kind]))
-  const link = demo.link === 'pty' ? 'lines: ptys through socat' : 'lines: TCP (socat is missing)'
+  const link = `lines: ${linkNames[demo.link]}`
   const note = 'Ctrl-C stops everything and shows the reconciliation.'
   let drawn = 0
+  let lastPlainMs = startedMs
   return (sights) => {
     const nowSeconds = Date.now() / 1_000
     const view = viewOf(sights, { forSeconds, link, note, meters, startedMs, nowSeconds })
     if (view === undefined) return
     if (!terminal.isScreen) {
-      if (drawn++ === 0) terminal.out(link)
+      if (performance.now() - lastPlainMs < plainPeriodMs) return
+      lastPlainMs += plainPeriodMs
       terminal.out(plainLine(view))
       return
     }

@@ -35,7 +35,7 @@ export const demoDevices: readonly DemoDevice[] = [
     profile: 'ev',
     unit: 'Wh',
     speed: 6,
-    seed: 3,
+    seed: 4,
     baudRate: 9_600,
     initialRegister: 1_204_000n,
     unitsPerTick: 5n,
@@ -47,7 +47,7 @@ export const demoDevices: readonly DemoDevice[] = [
     profile: 'water',
     unit: 'mL',
     speed: 15,
-    seed: 5,
+    seed: 207,
     baudRate: 115_200,
     initialRegister: 88_000n,
     unitsPerTick: 250n,
@@ -59,7 +59,7 @@ export const demoDevices: readonly DemoDevice[] = [
     profile: 'data',
     unit: 'kB',
     speed: 3,
-    seed: 8,
+    seed: 155,
     baudRate: 115_200,
     initialRegister: 0n,
     unitsPerTick: 1_000n,
@@ -113,8 +113,9 @@ export function agentYaml(
     `ledger: { chainId: ${ledger.chainId}, contract: ${quoted(ledger.contract)} }`,
     `key: { file: ${quoted(`${own}/device.key`)}, passphraseFile: ${quoted(passphrase(folder))} }`,
     `stateDirectory: ${quoted(`${own}/state`)}`,
-    `meters: [{ name: ${demoMeter}, unit: ${plan.unit}, kind: ${plan.kind}, source: ${quoted(source)} }]`,
-    'log: warn',
+    'meters:',
+    `  - { name: ${demoMeter}, unit: ${plan.unit}, driver: ${plan.kind}, source: ${quoted(source)} }`,
+    'logLevel: warn',
   )
 }
 

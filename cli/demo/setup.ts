@@ -37,6 +37,12 @@ export type RunningDemo = {
   readonly stop: (beforeGatewayEnds: () => Promise<void>) => Promise<void>
 }
 
+/** How the lines are called to people. */
+export const linkNames: Readonly<Record<LineKind, string>> = {
+  pty: 'ptys through socat',
+  tcp: 'serial over TCP (for ptys install socat)',
+}
+
 /** Everything that was started, to be ended in the right order whatever happens. */
 type Started = {
   readonly agents: Child[]
@@ -71,6 +77,7 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
   const keys = await makeKeys(folder)
   onProgress('starting the gateway and the meters')
   const link = await lineKind()
+  onProgress(`lines: ${linkNames[link]}`)
   const [gateway, lines] = await Promise.all([
     startGateway(options, started),
     settled(demoDevices.map((device) => startMeter(options, started, link, device))),

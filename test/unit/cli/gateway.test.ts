@@ -144,7 +144,7 @@ test('every other verb answers', async () => {
   const device = ['--fleet', 'acme', '--device', 'ev-1']
   const credential = ['--fleet', 'acme', '--name', 'dashboard']
   const added = await asked('credential', 'add', ...credential)
-  expect(added.data).toEqual({ username: 'acme/dashboard', password: expect.any(String) })
+  expect(added.data).toEqual({ username: 'dashboard@acme', password: expect.any(String) })
   expect((await asked('credential', 'list')).data).toHaveLength(1)
   expect((await asked('credential', 'remove', ...credential)).code).toBe(exitCodes.ok)
   expect((await asked('credential', 'remove', ...credential)).code).toBe(exitCodes.failed)

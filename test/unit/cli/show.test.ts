@@ -20,9 +20,8 @@ test('objects become pairs, lists of objects tables, amounts carry their code', 
   ])
   expect(dataLines([])).toEqual(['none'])
   expect(dataLines({ rights: ['read', 'supply'], refused: {} })).toEqual([
-    'rights  read, supply',
-    '',
-    'refused:',
+    'rights   read, supply',
+    'refused  none',
   ])
 })
 

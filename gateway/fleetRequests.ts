@@ -8,7 +8,7 @@ import type { Identity } from '../protocol/access.ts'
 import { utf8ToBytes } from '../protocol/bytes.ts'
 import { FLEET_PACKET_BYTES_MAX } from '../protocol/limits.ts'
 import { formatTopic, parseTopic } from '../protocol/topics.ts'
-import type { VerbCall } from './control/verbs.ts'
+import type { VerbCall } from './control/verb.ts'
 import type { Core } from './core.ts'
 
 /** Verbs on a topic and the verb of the control table that each is. */

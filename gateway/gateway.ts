@@ -5,16 +5,15 @@
  */
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Cancel, Disk, KeyValue, Ports } from '../ports/index.ts'
-import type { Identity } from '../protocol/access.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import { clientIdOf } from '../protocol/connect.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
-import type { ConnectRequest } from './broker/broker.ts'
+import type { BrokerHandlers } from './broker/broker.ts'
 import type { Derive } from './broker/credentials.ts'
 import type { GatewayConfig } from './config.ts'
 import { createCredentialDesk } from './control/credentialDesk.ts'
 import type { LedgerDesk } from './control/ledgerDesk.ts'
-import type { VerbCall } from './control/verbs.ts'
+import type { VerbCall } from './control/verb.ts'
 import { createVerbs } from './control/verbs.ts'
 import type { ClientLink, Core, DeviceName } from './core.ts'
 import { takeFleetRequest } from './fleetRequests.ts'
@@ -55,20 +54,8 @@ export type GatewayOptions = {
   readonly onFatal: (error: unknown) => void
 }
 
-export type Gateway = {
+export type Gateway = Omit<BrokerHandlers, 'mayAccess'> & {
   readonly core: Core
-  readonly authenticate: (
-    request: ConnectRequest,
-  ) => Promise<Identity | { readonly refused: string }>
-  readonly onConnected: (identity: Identity, sessionId: string) => void
-  readonly onDisconnected: (identity: Identity, sessionId: string) => void
-  readonly onMessage: (
-    identity: Identity,
-    sessionId: string,
-    topic: string,
-    payload: Uint8Array,
-    done: () => void,
-  ) => void
   /** A verb of the control socket. */
   readonly call: VerbCall
   readonly settle: () => Promise<SettlementSummary>

@@ -10,8 +10,8 @@ import { createCredential, credentialUsername, verifyCredential } from '../broke
 import type { Core } from '../core.ts'
 import { requireFleet } from '../enrolment.ts'
 import type { CheckCredential } from '../login.ts'
-import type { Verb } from './verbs.ts'
-import { verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
+import { verb } from './verb.ts'
 
 export type CredentialDesk = {
   readonly verbs: Readonly<Record<string, Verb>>

@@ -9,8 +9,8 @@ import { idValue, integerValue, textValue, uint64Value } from '../../ports/confi
 import { bytesToHex } from '../../protocol/bytes.ts'
 import type { Core } from '../core.ts'
 import { requireFleet } from '../enrolment.ts'
-import type { Verb } from './verbs.ts'
-import { verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
+import { verb } from './verb.ts'
 
 export type LedgerDesk = Pick<
   EmbeddedLedger,

@@ -29,19 +29,8 @@ import type { SettlementSummary } from '../settle/settler.ts'
 import type { CredentialDesk } from './credentialDesk.ts'
 import type { LedgerDesk } from './ledgerDesk.ts'
 import { ledgerVerbs } from './ledgerDesk.ts'
-
-/** Runs a verb; rejects with OperatorError when the arguments or the state do not allow it. */
-export type VerbCall = (verb: string, args: unknown) => Promise<unknown>
-
-export type Verb = { readonly schema: v.GenericSchema; readonly run: (args: never) => unknown }
-
-/** Ties the arguments of `run` to its schema. */
-export function verb<const S extends v.GenericSchema>(
-  schema: S,
-  run: (args: v.InferOutput<S>) => unknown,
-): Verb {
-  return { schema, run: run as Verb['run'] }
-}
+import type { Verb, VerbCall } from './verb.ts'
+import { verb } from './verb.ts'
 
 const meterValue = v.strictObject({ meter: idValue, unit: textValue })
 const deviceName = { fleet: idValue, device: idValue }

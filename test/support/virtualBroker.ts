@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ConnectRequest } from '../../gateway/broker/broker.ts'
+import type { BrokerHandlers } from '../../gateway/broker/broker.ts'
 import { matchesFilter } from '../../gateway/broker/filterIndex.ts'
 import type { ClientLink } from '../../gateway/core.ts'
 import type { ConnectOptions, Connector, Timers, Transport } from '../../ports/index.ts'
@@ -12,20 +12,7 @@ import type { Identity } from '../../protocol/access.ts'
 import { mayAccess } from '../../protocol/access.ts'
 
 /** The part of a gateway that a broker talks to. */
-export type BrokerSide = {
-  readonly authenticate: (
-    request: ConnectRequest,
-  ) => Promise<Identity | { readonly refused: string }>
-  readonly onConnected: (identity: Identity, sessionId: string) => void
-  readonly onDisconnected: (identity: Identity, sessionId: string) => void
-  readonly onMessage: (
-    identity: Identity,
-    sessionId: string,
-    topic: string,
-    payload: Uint8Array,
-    done: () => void,
-  ) => void
-}
+export type BrokerSide = Omit<BrokerHandlers, 'mayAccess'>
 
 type Client = {
   readonly id: string
@@ -88,7 +75,8 @@ export function virtualBroker(timers: Timers, latencyMs: number): VirtualBroker 
       hub.lose = rule
     },
     link: {
-      publish: (topic, payload, { retain }) => deliver(hub, topic, payload, retain),
+      publish: (topic, payload, { retain, sessionId }) =>
+        deliver(hub, topic, payload, retain, sessionId),
       disconnect: (sessionId) => endSession(hub, sessionId),
       disconnectReader: () => {},
     },
@@ -127,10 +115,18 @@ function hand(hub: Hub, client: Client, topic: string, payload: Uint8Array): voi
   })
 }
 
-function deliver(hub: Hub, topic: string, payload: Uint8Array, retain: boolean): void {
+function deliver(
+  hub: Hub,
+  topic: string,
+  payload: Uint8Array,
+  retain: boolean,
+  sessionId?: string,
+): void {
   const copy = payload.slice()
   if (retain) hub.retained.set(topic, copy)
-  for (const client of [...hub.clients.values()]) hand(hub, client, topic, copy)
+  for (const client of [...hub.clients.values()]) {
+    if (sessionId === undefined || client.id === sessionId) hand(hub, client, topic, copy)
+  }
 }
 
 type Message = { readonly topic: string; readonly payload: Uint8Array; readonly retain: boolean }

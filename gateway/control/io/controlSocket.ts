@@ -7,7 +7,7 @@ import type { Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import type { Log } from '../../../ports/index.ts'
 import { OperatorError } from '../../../ports/operatorError.ts'
-import type { VerbCall } from '../verbs.ts'
+import type { VerbCall } from '../verb.ts'
 
 const LINE_CHARS_MAX = 1 << 20
 const CONNECTIONS_MAX = 32

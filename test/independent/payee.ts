@@ -2,7 +2,7 @@
  * A real gateway in this process: real TCP, real files, and a fleet whose signer key is at hand.
  * @module
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -39,6 +39,10 @@ export type Payee = {
   readonly mandate: (channelId: string, sequence: number, ticks: bigint) => Promise<void>
   /** Stops the gateway and opens its store again on the same port. */
   readonly restart: () => Promise<void>
+  /** Stops the gateway, keeps a copy of its store, and starts it again. */
+  readonly backUp: () => Promise<void>
+  /** Starts the gateway from that copy: whatever came after it is lost. */
+  readonly restore: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -71,19 +75,29 @@ export async function openPayee(): Promise<Payee> {
   const call: Payee['call'] = (verb, args) => stage.opened.gateway.call(verb, args)
   await call('enrol_fleet', { fleet, signerKey: formatPublicKey(signer.publicKey) })
   await call('ledger_fund', { fleet, amount: `${funded}` })
+  const [data, copy] = [join(folder, 'data'), join(folder, 'copy')]
   return {
     call,
     enrol: (device, algorithm) => enrol(stage, device, algorithm),
     mandate: (channelId, sequence, ticks) => giveMandate(stage, channelId, sequence, ticks),
-    restart: async () => {
-      await stage.opened.close()
-      stage.opened = await open(folder, port)
-    },
+    restart: () => reopen(stage, async () => {}),
+    backUp: () => reopen(stage, () => cp(data, copy, { recursive: true })),
+    restore: () =>
+      reopen(stage, async () => {
+        await rm(data, { recursive: true })
+        await rename(copy, data)
+      }),
     close: async () => {
       await stage.opened.close()
       await rm(folder, { recursive: true })
     },
   }
+}
+
+async function reopen(stage: Stage, meanwhile: () => Promise<void>): Promise<void> {
+  await stage.opened.close()
+  await meanwhile()
+  stage.opened = await open(stage.folder, stage.port)
 }
 
 async function open(folder: string, port: number): Promise<OpenGateway> {

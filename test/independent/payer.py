@@ -33,8 +33,10 @@ class Sent:
 class Payer:
     """The state of one channel; `now` is Unix seconds."""
 
-    def __init__(self, own, slot, earlier=None):
-        """From a slot message, verified first; `earlier` is the same channel in this session."""
+    def __init__(self, own, slot, earlier=None, paid_readings=None):
+        """From a slot message, verified first; `earlier` is the same channel in this session,
+        `paid_readings` what this process has paid for, by channel id.
+        """
         self.own = own
         self.channel = slot['channel']
         self.channel_id = check_channel(own, self.channel)
@@ -45,6 +47,7 @@ class Payer:
         self.tick_wait = self.commit_wait = self.tick_at = 0
         self.last_epoch = 0
         self.wants_checkpoint = False
+        self.paid_readings = {} if paid_readings is None else paid_readings
         self._adopt(slot['held'], slot['pending'])
         self.set_supply(slot['supply'])
         if earlier and earlier.sent and earlier.sent.epoch.number > self.last_epoch:
@@ -83,6 +86,7 @@ class Payer:
         self.held, self.pending, self.before = made, None, None
         self.acked = self.shown = (epoch, 0)
         self.wants_checkpoint = False
+        self._remember()
         return True
 
     def on_ack(self, epoch, index, supply):
@@ -90,6 +94,7 @@ class Payer:
         if (epoch, index) > self.shown:
             return False
         self.acked = max(self.acked, (epoch, index))
+        self._remember()
         self.set_supply(supply)
         return True
 
@@ -239,7 +244,8 @@ class Payer:
     def _start(self, kind, register):
         """Base and start reading; what is owed up to here is at the old price."""
         if self.held is None:
-            return 0, register
+            # A gateway that has lost its state gets nothing for free.
+            return 0, min(register, self.paid_readings.get(self.channel_id, register))
         length = self.held.chain.length
         steps = length if kind == commitments.RENEWAL else self._steps(self.held, register)
         terms = self.held.terms
@@ -282,6 +288,9 @@ class Payer:
         """The register of the state that the gateway has acknowledged."""
         epoch = self.held if self.acked[0] == self.held.number else self.before
         return commitments.reading_at(epoch.terms, self.acked[1])
+
+    def _remember(self):
+        self.paid_readings[self.channel_id] = self.held_reading()
 
     def relay_until(self, tariffs):
         """The register at which the relay opens, or None when it must be open now: section 11."""

@@ -42,6 +42,7 @@ class Device:
         self.registers = {}
         self.clock_offset = config.get('clockOffsetSeconds', 0)
         self.mark = None
+        self.paid_readings = {}
         self.has_time = True
         self.ended = False
         self.input = b''
@@ -194,7 +195,7 @@ class Device:
     def _on_slot(self, payload):
         slot = messages.unpack('slot', payload)
         earlier = self.payers.pop(slot['slot'], None)
-        payer = Payer(self.own, slot, earlier)
+        payer = Payer(self.own, slot, earlier, self.paid_readings)
         self.payers[payer.slot] = payer
         tell('slot', slot=payer.slot, channelId=payer.channel_id.hex(), **_standing(payer),
              supply=payer.supply, stopped=payer.stopped)

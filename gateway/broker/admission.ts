@@ -44,7 +44,13 @@ export function refuseIdentity(
   if (!isOwnClientId(identity, clientId)) return 'bad_client_id'
   if (will === undefined) return undefined
   const bounded = will.payload.length <= limits.willBytesMax && will.qos <= 1
-  return bounded && will.topic === relayedTopic(identity) ? undefined : 'bad_will'
+  return bounded && will.topic === willTopic(identity) ? undefined : 'bad_will'
+}
+
+/** A device with a wrong clock sends the will it always sends; it is never published. */
+function willTopic(identity: Identity): string | undefined {
+  if (identity.kind !== 'stale_clock') return relayedTopic(identity)
+  return relayedTopic({ ...identity, kind: 'device' })
 }
 
 /** People's tools may call themselves what they like, or nothing at all. */

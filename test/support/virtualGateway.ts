@@ -10,11 +10,12 @@ import { startLife } from '../../gateway/store/meta.ts'
 import type { EmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
-import type { Log, Ports } from '../../ports/index.ts'
+import type { KeyValue, Log, Ports } from '../../ports/index.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, concatBytes, parseHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
 import type { Algorithm, PrivateKey } from '../../protocol/keys.ts'
 import { privateKeyFrom, publicKeyOf, signDigest } from '../../protocol/keys.ts'
 import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
@@ -22,6 +23,7 @@ import type { Mandate, Tariff } from '../../protocol/structures.ts'
 import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
 import type { MemoryDisk } from './memoryDisk.ts'
 import { memoryDisk } from './memoryDisk.ts'
+import type { MemoryKeyValue } from './memoryKeyValue.ts'
 import { memoryKeyValue } from './memoryKeyValue.ts'
 import type { VirtualBroker } from './virtualBroker.ts'
 import { virtualBroker } from './virtualBroker.ts'
@@ -87,8 +89,13 @@ export type World = {
   readonly logs: string[]
   ledger: EmbeddedLedger
   gateway: Gateway
-  /** The present process ends without a word; its unsynced bytes are lost. */
-  readonly crash: () => Promise<void>
+  readonly coldStore: MemoryKeyValue
+  readonly ledgerStore: MemoryKeyValue
+  /**
+   * The present process ends without a word; its unsynced bytes are lost, but for the first
+   * `tornBytes` of each file.
+   */
+  readonly crash: (tornBytes?: number) => Promise<void>
   readonly restart: (config?: GatewayConfig) => Promise<void>
   readonly fatal: unknown[]
 }
@@ -103,7 +110,18 @@ export function seededRandom(seed: number): Ports['random'] {
   return { bytes: (length) => Uint8Array.from({ length }, next) }
 }
 
-export async function virtualWorld(config = testConfig()): Promise<World> {
+export type WorldOptions = {
+  /** In place of the fast one, to count. */
+  readonly sha256?: Sha256
+  /** What the gateway sees of the ledger, to let it fail. */
+  readonly wrapLedger?: (ledger: EmbeddedLedger) => EmbeddedLedger
+}
+
+export async function virtualWorld(
+  config = testConfig(),
+  options: WorldOptions = {},
+): Promise<World> {
+  const { sha256 = fastSha256, wrapLedger = (ledger) => ledger } = options
   const time = virtualTime(START_MS)
   const logs: string[] = []
   const log: Log = (level, message, fields) =>
@@ -118,30 +136,33 @@ export async function virtualWorld(config = testConfig()): Promise<World> {
 
   const start = async (settings: GatewayConfig) => {
     const own = ++generation
-    const ledger = await openEmbeddedLedger({
+    const mine = () => own === generation
+    const opened = await openEmbeddedLedger({
       ...ports,
-      store: { ...ledgerStore, close: async () => {} },
+      store: { ...whileAlive(ledgerStore, mine), close: async () => {} },
       place: 'memory',
       verify: fastVerify,
       sha256: fastSha256,
     })
+    const ledger = wrapLedger(opened)
     const { life, storeId } = await startLife(disk, ports.random)
-    const mine = () => own === generation
     const gateway = await startGateway({
       ports: alive(ports, mine),
       config: settings,
       key: gatewayKey,
       disk,
-      store: coldStore,
+      store: whileAlive(coldStore, mine),
       storeId,
       ledger,
       desk: ledger,
       verify: fastVerify,
-      sha256: fastSha256,
+      sha256,
       link: broker.link,
       derive: async (password, salt) => fastSha256(concatBytes(salt, password)),
       life,
-      onFatal: (error) => fatal.push(error),
+      onFatal: (error) => {
+        if (mine()) fatal.push(error)
+      },
     })
     broker.serve(gateway)
     return { ledger, gateway }
@@ -153,13 +174,15 @@ export async function virtualWorld(config = testConfig()): Promise<World> {
     ports,
     broker,
     disk,
+    coldStore,
+    ledgerStore,
     logs,
     fatal,
     ...first,
-    crash: async () => {
+    crash: async (tornBytes) => {
       generation += 1
       broker.stop()
-      disk.crash()
+      disk.crash(tornBytes)
       coldStore.crash()
       ledgerStore.crash()
     },
@@ -168,6 +191,14 @@ export async function virtualWorld(config = testConfig()): Promise<World> {
     },
   }
   return world
+}
+
+/** Writes of a process that is gone never happen. */
+function whileAlive(store: MemoryKeyValue, mine: () => boolean): KeyValue {
+  return {
+    ...store,
+    write: (entries) => (mine() ? store.write(entries) : new Promise(() => {})),
+  }
 }
 
 /** Timers of a process that is gone never fire. */

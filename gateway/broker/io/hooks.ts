@@ -206,8 +206,10 @@ function takeWill(
   packet: PublishPacket,
   done: Done,
 ): void {
-  if (!connection.superseded && !context.isClosing()) {
-    const { topic } = packet
+  const { identity, superseded } = connection
+  const { topic } = packet
+  const wanted = identity !== undefined && topic === relayedTopic(identity)
+  if (wanted && !superseded && !context.isClosing()) {
     context.delivery.publish(topic, bytesOf(packet), { retain: packet.retain, replaces: topic })
   }
   done(new Error('sent by the gateway'))

@@ -234,6 +234,16 @@ describe('last wills', () => {
     expect(await (await watcher())()).toEqual({ topic: state, payload: 'lost' })
   })
 
+  test('of a device with a wrong clock is let in and never published', async () => {
+    const { login, until, sessions, broker } = await start()
+    const next = await watcher()
+    const late = await login({ username: 'solar/pi1', password: 'late', will })
+    late.socket.destroy()
+    await until(() => sessions.some((one) => one.startsWith('- solar/pi1?clock')))
+    broker.publish('tickpay/1/solar/_/status', Buffer.from('end'), { retain: false })
+    expect((await next()).payload).toBe('end')
+  })
+
   test('is published when a violation closes the session', async () => {
     const { login } = await start()
     const next = await watcher()

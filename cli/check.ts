@@ -22,14 +22,10 @@ export type CheckResult = {
 const checks: Readonly<Record<Role, (path: string) => Promise<CheckResult>>> = {
   gateway: async (path) => checkKey((await readGatewayConfig(path)).key),
   agent: async (path) => {
-    const [{ AGENT_PREFIX, agentSchema }, { parseSource, sourceWarning }] = await Promise.all([
-      import('../agent/config.ts'),
-      import('../agent/meters/source.ts'),
-    ])
-    const config = await readConfigFile(path, AGENT_PREFIX, agentSchema, process.env)
+    const { configWarnings, readAgentConfig } = await import('../agent/io/runAgent.ts')
+    const config = await readAgentConfig(path, process.env)
     const { warnings, facts } = await checkKey(config.key)
-    const sources = config.meters.map(({ source }) => sourceWarning(parseSource(source)))
-    return { warnings: [...warnings, ...sources.filter((line) => line !== undefined)], facts }
+    return { warnings: [...warnings, ...configWarnings(config)], facts }
   },
   fleet: async (path) => {
     const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)

@@ -2,18 +2,8 @@
  * `tickpay agent`
  * @module
  */
-import { join } from 'node:path'
-import { startAgent } from '../../agent/agent.ts'
-import { AGENT_PREFIX, agentSchema } from '../../agent/config.ts'
-import { openSerial } from '../../agent/io/serial.ts'
-import { readConfigFile } from '../../ports/io/configFile.ts'
-import { nodeDisk } from '../../ports/io/disk.ts'
-import { jsonLog } from '../../ports/io/log.ts'
-import { mqttConnector } from '../../ports/io/mqttConnector.ts'
-import { nodePorts } from '../../ports/io/node.ts'
-import { signDigest } from '../../protocol/keys.ts'
+import { readAgentConfig, runAgent } from '../../agent/io/runAgent.ts'
 import { defineCommand, needed } from '../command.ts'
-import { openKey } from '../io/keyFiles.ts'
 import { runUntilStopped } from '../io/runUntilStopped.ts'
 import { VERSION } from '../version.ts'
 
@@ -28,18 +18,9 @@ export const command = defineCommand({
   options: { config: needed('FILE', 'configuration, for example agent.yaml') },
   examples: ['tickpay agent --config agent.yaml'],
   run: async ({ config: path }, terminal) => {
-    const config = await readConfigFile(path, AGENT_PREFIX, agentSchema, process.env)
-    const { privateKey, publicKey, rootSecret } = await openKey(config.key, terminal.error)
+    const config = await readAgentConfig(path, process.env)
     return runUntilStopped(async () => {
-      const agent = await startAgent(config, {
-        ports: nodePorts(jsonLog(config.logLevel)),
-        connector: mqttConnector(config.gateway.url),
-        openSerial,
-        disk: await nodeDisk(join(config.stateDirectory)),
-        signer: { publicKey, sign: (digest) => signDigest(privateKey, digest) },
-        rootSecret,
-        version: VERSION,
-      })
+      const agent = await runAgent(config, process.env, VERSION)
       terminal.out(`agent ${config.fleet}/${config.device} pays at ${config.gateway.url}`)
       return agent
     })

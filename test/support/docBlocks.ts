@@ -4,7 +4,15 @@
  * @module
  */
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from './tidyFiles.ts'
@@ -14,6 +22,8 @@ export type BlockRun = {
   /** Standard output of each block, in order; shorter than the document when one failed. */
   readonly outputs: readonly string[]
   readonly errors: string
+  /** What the programs in the background wrote into `*.log` and `*.out`. */
+  readonly logs: string
 }
 
 /** The ```sh blocks of a document below the project. */
@@ -68,7 +78,15 @@ async function runIn(
   clearTimeout(timer)
   endGroup()
   const outputs = said.out.split(`${marker}\n`).map((text) => text.trim())
-  return { exitCode, outputs: outputs.slice(0, blocks.length), errors: said.error }
+  const logs = readLogs(work)
+  return { exitCode, outputs: outputs.slice(0, blocks.length), errors: said.error, logs }
+}
+
+function readLogs(folder: string): string {
+  return readdirSync(folder)
+    .filter((name) => /\.(log|out)$/.test(name))
+    .map((name) => `${name}:\n${readFileSync(join(folder, name), 'utf8')}`)
+    .join('\n')
 }
 
 /** A folder for PATH with the built program in it. */

@@ -149,6 +149,18 @@ export function mixedNonce(key: PrivateKey, digest: Uint8Array): Uint8Array {
   return concatBytes(point, littleEndian(s))
 }
 
+/** A key A + T, T of order 8, and what its owner signs: right when the cofactor is cleared. */
+export function mixedKey(key: PrivateKey, digest: Uint8Array) {
+  const { scalar, point } = ed25519.utils.getExtendedPublicKey(key.bytes)
+  const bytes = point.add(torsion(1)).toBytes()
+  const nonce = 987_654_321n
+  const first = ed25519.Point.BASE.multiply(nonce).toBytes()
+  const hashed = fromLittleEndian(sha512(concatBytes(first, bytes, digest)))
+  const s = (nonce + hashed * scalar) % orders.ed25519
+  const publicKey = { algorithm: key.algorithm, bytes }
+  return { publicKey, signature: concatBytes(first, littleEndian(s)) }
+}
+
 function signatureCases(algorithm: Algorithm): readonly Json[] {
   return [keyNamed(algorithm, 1), keyNamed(algorithm, 0x77)].flatMap((key) =>
     digests.map((digest) =>

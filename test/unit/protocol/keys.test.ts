@@ -1,3 +1,4 @@
+import { ed25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
@@ -17,7 +18,7 @@ import {
 } from '../../../protocol/keys.ts'
 import { counting, keyNamed } from '../../support/fixtures.ts'
 import { nodeDigest, nodePublicKey, nodeSign, nodeVerify } from '../../support/nodeKeys.ts'
-import { mixedNonce, refusedKeys, refusedSignatures } from '../../support/vectors/keys.ts'
+import { mixedKey, mixedNonce, refusedKeys, refusedSignatures } from '../../support/vectors/keys.ts'
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const algorithm = fc.constantFrom(...algorithms)
@@ -121,6 +122,23 @@ describe('keys', () => {
     const signature = concatBytes(base, bigEndian(1n, 32).reverse())
     expect(isSoundPublicKey(identity)).toBe(false)
     expect(verifyDigest(identity, counting(0), signature)).toBe(false)
+  })
+
+  test.each(['p256', 'ed25519'] as const)('%s: only a digest of 32 bytes is verified', (one) => {
+    const key = keyNamed(one, 1)
+    for (const length of [0, 31, 33, 64]) {
+      const message = counting(0, length)
+      const signature = lowS(one, nodeSign(key, message))
+      expect(nodeVerify(publicKeyOf(key), message, signature)).toBe(true)
+      expect(verifyDigest(publicKeyOf(key), message, signature)).toBe(false)
+    }
+  })
+
+  test('a key with a part of small order verifies nothing, though its owner can sign', () => {
+    const { publicKey, signature } = mixedKey(keyNamed('ed25519', 9), counting(4))
+    const lax = ed25519.verify(signature, counting(4), publicKey.bytes, { zip215: false })
+    expect(lax).toBe(true)
+    expect(verifyDigest(publicKey, counting(4), signature)).toBe(false)
   })
 
   test('keys of the three algorithms are points that node:crypto accepts', () => {

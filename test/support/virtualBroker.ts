@@ -77,7 +77,8 @@ export function virtualBroker(timers: Timers, latencyMs: number): VirtualBroker 
     link: {
       publish: (topic, payload, { retain, sessionId }) =>
         deliver(hub, topic, payload, retain, sessionId),
-      disconnect: (sessionId) => endSession(hub, sessionId),
+      // What was sent to it before arrives before.
+      disconnect: (sessionId) => timers.after(latencyMs, () => endSession(hub, sessionId)),
       disconnectReader: () => {},
     },
     serve: (next) => {

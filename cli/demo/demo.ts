@@ -81,7 +81,7 @@ async function runUntil(
     newest = await show(demo, stopAsked, options, terminal)
   } finally {
     await demo.stop(async () => {
-      newest = await look(demo.calls, performance.now()).catch(() => newest)
+      newest = await look(demo.calls, new Map(), performance.now()).catch(() => newest)
       await demo.calls.close()
     })
     if (newest !== undefined) await writeNote(folder, demo, newest)
@@ -106,7 +106,7 @@ async function show(
   const draw = options.output === 'json' ? () => {} : painter(demo, options, terminal, startedMs)
   let sights: readonly Sight[] = []
   while (!(await Promise.race([end, pause(lookPeriodMs)]))) {
-    sights = remember(sights, await look(demo.calls, performance.now()))
+    sights = remember(sights, await look(demo.calls, demo.agentCalls, performance.now()))
     draw(sights)
   }
   return sights.at(-1)

@@ -15,6 +15,9 @@ export type Line = {
   readonly close: () => void
 }
 
+/** socat ends when this program does, however it ends: its end closes the pipe to the shell. */
+const watchedSocat = 'socat "$1" "$2" & read -r _; kill $!'
+
 const linkWaitMs = 5_000
 const linkCheckMs = 20
 
@@ -35,13 +38,14 @@ export async function openLine(kind: LineKind, folder: string, baudRate: number)
   const meterLink = `${folder}/meter-line`
   const agentLink = `${folder}/agent-line`
   const ends = [meterLink, agentLink].map((link) => `pty,rawer,link=${link}`)
-  const socat = spawn('socat', ends, { detached: true, stdio: 'ignore' })
-  const close = () => void socat.kill('SIGTERM')
-  const failed = new Promise<never>((_resolve, reject) => {
-    socat.once('exit', () => reject(new OperatorError('socat cannot open pseudo terminals')))
+  const shell = spawn('sh', ['-c', watchedSocat, 'sh', ...ends], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
   })
-  // After the line is open its end is seen by the meter and the agent.
-  failed.catch(() => {})
+  const close = () => void shell.stdin.end()
+  const failed = new Promise<never>((_resolve, reject) => {
+    shell.once('error', () => reject(new OperatorError('there is no shell to start socat with')))
+  })
   await Promise.race([appear([meterLink, agentLink]), failed])
   return {
     meterEnd: sourceOf(meterLink, baudRate),

@@ -22,24 +22,48 @@ export const statusAnswer = v.object({
 })
 export type GatewayStatus = v.InferOutput<typeof statusAnswer>
 
+const agentAnswer = v.object({
+  meters: v.array(v.object({ units: v.nullable(v.string()), unitsPaid: v.nullable(v.string()) })),
+})
+
+/** What an agent knows of its one meter: its reading, and the reading up to which it has paid. */
+export type AgentSight = { readonly units: bigint; readonly unitsPaid: bigint }
+
 /** What was seen at one moment. */
 export type Sight = {
   readonly atMs: number
   readonly status: GatewayStatus
   readonly channels: readonly ChannelReport[]
+  /** By device; absent while an agent knows nothing yet. */
+  readonly agents: ReadonlyMap<string, AgentSight>
 }
 
 /** Ticks a second are counted over this long. */
 const rateWindowMs = 5_000
 
-/** Asks the gateway. */
-export async function look({ call }: Calls, atMs: number): Promise<Sight> {
-  const [status, channels] = await Promise.all([call('status', {}), call('channels', {})])
+/** Asks the gateway and the agents. */
+export async function look(
+  { call }: Calls,
+  agents: ReadonlyMap<string, Calls>,
+  atMs: number,
+): Promise<Sight> {
+  const [status, channels, ...seen] = await Promise.all([
+    call('status', {}),
+    call('channels', {}),
+    ...[...agents].map(async ([device, calls]) => [device, await lookAtAgent(calls)] as const),
+  ])
   return {
     atMs,
     status: readAnswer(statusAnswer, status),
     channels: readAnswer(v.array(channelReportSchema), channels),
+    agents: new Map(seen.flatMap(([device, sight]) => (sight ? [[device, sight]] : []))),
   }
+}
+
+async function lookAtAgent({ call }: Calls): Promise<AgentSight | undefined> {
+  const [meter] = readAnswer(agentAnswer, await call('status', {})).meters
+  if (!meter || meter.units === null || meter.unitsPaid === null) return undefined
+  return { units: BigInt(meter.units), unitsPaid: BigInt(meter.unitsPaid) }
 }
 
 /** The sights that the rate is counted over, the newest last. */
@@ -69,7 +93,9 @@ export function viewOf(sights: readonly Sight[], setting: Setting): DemoView | u
     forSeconds: setting.forSeconds,
     link: setting.link,
     asset: demoAsset,
-    devices: newest.channels.map((channel) => deviceView(channel, setting.meters)),
+    devices: newest.channels.map((channel) =>
+      deviceView(channel, newest.agents.get(channel.device), setting.meters),
+    ),
     ticks: status.accepted,
     ticksPerSecond: (status.accepted - oldest.status.accepted) / spanSeconds,
     accepted: BigInt(status.acceptedAmount),
@@ -80,12 +106,14 @@ export function viewOf(sights: readonly Sight[], setting: Setting): DemoView | u
   }
 }
 
-function deviceView(channel: ChannelReport, meters: ReadonlyMap<string, string>): DeviceView {
+function deviceView(
+  channel: ChannelReport,
+  agent: AgentSight | undefined,
+  meters: ReadonlyMap<string, string>,
+): DeviceView {
   const { device, unit, paid, reserved, creditUnits, supply, reason, unitsPaid } = channel
-  const read = channel.register === null ? 0n : channel.register - channel.startReading
-  // The register is reported now and then, ticks at once: never show less than was paid.
-  const units = read > unitsPaid ? read : unitsPaid
-  const unitsUnpaid = units - unitsPaid
+  const unitsUnpaid = agent === undefined ? 0n : agent.units - agent.unitsPaid
+  const units = unitsPaid + unitsUnpaid
   const meter = meters.get(device) ?? ''
   return { device, meter, unit, units, paid, reserved, unitsUnpaid, creditUnits, supply, reason }
 }

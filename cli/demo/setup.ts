@@ -7,6 +7,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
+import { assert } from '../../protocol/assert.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/keys.ts'
 import type { DeviceAnswer } from '../answers.ts'
 import { enrol, signFirstMandates } from '../enrolment.ts'
@@ -30,6 +31,8 @@ import {
 
 export type RunningDemo = {
   readonly calls: Calls
+  /** By device. */
+  readonly agentCalls: ReadonlyMap<string, Calls>
   readonly link: LineKind
   /** Resolves with a line when one of the programs ends without being told to. */
   readonly lost: Promise<string>
@@ -86,22 +89,24 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
   const { calls, url } = gateway
   await enrolFleet(calls, keys.signer)
   onProgress('starting the agents')
-  await settled(
+  const agentCalls = await settled(
     demoDevices.map(async (device, place) => {
       const publicKey = keys.devices[place]
       const source = lines[place]
-      if (publicKey === undefined || source === undefined) return
+      assert(publicKey !== undefined && source !== undefined, 'a key and a line for each device')
       const answer = await enrolDevice(calls, device, publicKey, keys.signer.privateKey)
       const config = join(deviceFolder(folder, device), 'agent.yaml')
       await writeFile(config, agentYaml(folder, device, { answer, url, source }))
       const agent = start(options, device.device, ['agent', '--config', config], 'agent')
       started.agents.push(agent)
       await agent.ready
+      return [device.device, await mustConnect(agentSocket(folder, device))] as const
     }),
   )
   const all = [...started.agents, ...started.meters, ...started.gateways]
   return {
     calls,
+    agentCalls: new Map(agentCalls),
     link,
     lost: Promise.race(all.map(({ lost }) => lost)),
     stop: (beforeGatewayEnds) => endAll(started, beforeGatewayEnds),
@@ -174,11 +179,18 @@ async function startGateway(
   const gateway = start(options, 'demo', ['gateway', '--config', config], 'gateway')
   started.gateways.push(gateway)
   const port = /:(\d+)$/.exec(await gateway.ready)?.[1]
-  const calls = await connectControl(join(folder, 'data', 'control.sock'))
-  if (port === undefined || calls === undefined) {
-    throw new OperatorError(`the gateway does not answer; see ${folder}/logs/gateway.log`)
-  }
+  const calls = await mustConnect(join(folder, 'data', 'control.sock'))
   return { calls, url: `mqtt://127.0.0.1:${port}` }
+}
+
+async function mustConnect(socket: string): Promise<Calls> {
+  const calls = await connectControl(socket)
+  if (calls !== undefined) return calls
+  throw new OperatorError(`nothing answers at ${socket} although it said that it was ready`)
+}
+
+function agentSocket(folder: string, device: DemoDevice): string {
+  return join(deviceFolder(folder, device), 'state', 'agent.sock')
 }
 
 /** Resolves with the source that the agent opens. */

@@ -12,10 +12,14 @@ import { allocationOf } from '../state/state.ts'
 /** However many share it: shorter epochs would cost more in signatures than they are worth. */
 const SHARE_TICKS_MIN = 64
 
-/** What the allocation of a channel has left beyond all reservations; negative after a loss. */
+/**
+ * What the allocation of a channel has left beyond all reservations. A withdrawal may ask back what
+ * is reserved: then nothing is left, and what was reserved before stays so.
+ */
 export function freeAmount(core: Core, channel: number): bigint {
   const use = allocationOf(core.state, channel)
-  return core.funds.available(use.id) - use.reserved
+  const free = core.funds.available(use.id) - use.reserved
+  return free > 0n ? free : 0n
 }
 
 /** The longest epoch that the ledger can be shown evidence of. */

@@ -85,7 +85,8 @@ async function runStep(walk: State, step: WalkStep): Promise<void> {
     case 'snapshot':
       return scene.world.time.advance(300_000)
     case 'wait':
-      return scene.world.time.advance(step.hours * 3_600_000)
+      scene.world.time.jumpWall(step.hours * 3_600_000)
+      return scene.world.time.advance(1_000)
     case 'stop':
       await scene.during(scene.world.gateway.close())
       await scene.world.crash()

@@ -94,7 +94,7 @@ describe('a tick is refused', () => {
   })
 
   test('expired: past claimUntil, not before', async () => {
-    await scene.world.time.advance(8 * dayMs - 120_000)
+    scene.world.time.jumpWall(8 * dayMs - 120_000)
     await device.reconnect()
     await device.tick(committed, 11)
     expect(device.lastAck()).toMatchObject({ index: 11 })
@@ -284,7 +284,7 @@ describe('a commitment is refused', () => {
 
   test('expired: the mandate, or the commitment itself', async () => {
     await expectCommitRefused('expired', checkpoint({ expiry: scene.nowSeconds() }))
-    await scene.world.time.advance(dayMs)
+    scene.world.time.jumpWall(dayMs)
     await expectCommitRefused('expired', checkpoint())
   })
 

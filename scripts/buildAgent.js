@@ -2,6 +2,7 @@
  * Bundles the agent into one file that a device runs with nothing but Node beside it:
  * `dist/tickpay-agent.mjs`. Serial ports need their prebuilt binding next to it
  * (`npm install @serialport/bindings-cpp`); meters over TCP need nothing.
+ * @module
  */
 import { readFileSync } from 'node:fs'
 import { build } from 'esbuild'

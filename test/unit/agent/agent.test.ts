@@ -172,7 +172,7 @@ describe('while the gateway is away', () => {
 })
 
 describe('crashes', () => {
-  test('an agent without memory resumes from the proof; nothing is lost or paid twice', async () => {
+  test('a forgetful agent resumes from the proof: nothing is lost or paid twice', async () => {
     const { world } = await started()
     for (let i = 0; i < 10; i++) {
       await world.time.advance(7_000 + 1_300 * i)

@@ -233,7 +233,7 @@ describe('a connection', () => {
 })
 
 describe('the time of the gateway', () => {
-  test('signed for the own nonce is taken over, and the device connects again at once', async () => {
+  test('signed for the own nonce is taken over, and the device connects again', async () => {
     const { time, lines, clock } = bench(-1_000_000)
     await time.advance(0)
     lines[0]?.deliver('welcome', timeFor(lines[0]))

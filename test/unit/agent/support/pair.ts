@@ -256,3 +256,20 @@ export function openedPair(
   settle(pair)
   return pair
 }
+
+/** The words that were to be shown, as `epoch/index`. */
+export function shown(actions: readonly PayerAction[]): string[] {
+  const show = actions.find((one) => one.kind === 'show')
+  return show?.places.map(({ terms, index }) => `${terms.epoch}/${index}`) ?? []
+}
+
+/** The commitment that was sent. */
+export function offered(actions: readonly PayerAction[]) {
+  return actions.find((one) => one.kind === 'offer')
+}
+
+/** What the meter was told last. */
+export function order(pair: Pair): string {
+  const { order } = pair.payer
+  return order.kind === 'off' ? `off ${order.reason}` : `until ${order.units} ${order.reason}`
+}

@@ -12,7 +12,7 @@ import { parseMeterSimConfig } from '../../../../firmware-sim/config.ts'
 import type { MeterSim } from '../../../../firmware-sim/simulator.ts'
 import { startMeterSim } from '../../../../firmware-sim/simulator.ts'
 import type { GatewayConfig } from '../../../../gateway/config.ts'
-import type { Clock, Ports, Timers } from '../../../../ports/index.ts'
+import type { Clock, Connector, Ports, Timers } from '../../../../ports/index.ts'
 import { formatPublicKey } from '../../../../ports/keyText.ts'
 import { present } from '../../../../protocol/assert.ts'
 import { bytesToHex } from '../../../../protocol/bytes.ts'
@@ -65,7 +65,6 @@ export type Site = {
   /** The agent is gone without a word. */
   readonly crash: () => void
   readonly close: () => Promise<void>
-  readonly cut: (meter: number) => void
 }
 
 const meterName = (place: number) => `meter-${place}`
@@ -76,59 +75,16 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   await world.time.advance(0)
   await enrolTestFleet(world)
   const names = options.enrolled ?? sims.map((_, place) => meterName(place))
-  const channelIds = await enrolTestDevice(
-    world,
-    'ev-1',
-    deviceKey,
-    names.map((meter) => ({ meter, unit: 'Wh' })),
-    options.mandate,
-  )
+  const enrolled = names.map((meter) => ({ meter, unit: 'Wh' }))
+  const channelIds = await enrolTestDevice(world, 'ev-1', deviceKey, enrolled, options.mandate)
   const plugs = sims.map(() => virtualPlug(world.time))
   const meters = await Promise.all(
-    sims.map((fields, place) => {
-      const plug = present(plugs[place], 'a plug for each meter')
-      const steady = { profile: 'steady', ratePerHour: 36_000, kind: 'firmware-link' }
-      const line = 'serial:///dev/meter'
-      const config = parseMeterSimConfig({ ...steady, initialRegister: 1_000, line, ...fields })
-      return startMeterSim(config, world.ports, { openLines: plug.openLines, disk: undefined })
-    }),
+    sims.map((fields, place) => startSim(world, present(plugs[place], 'a plug'), fields)),
   )
-  const config = configOf(world, sims.length, options)
   const disk = memoryDisk()
   options.prepare?.(disk)
-  let generation = 0
-  const errors: string[] = []
-
-  const launch = () => {
-    const own = ++generation
-    const isMine = () => own === generation
-    return startAgent(config, {
-      ports: agentPorts(site, isMine, own),
-      connector: async (login) => {
-        const transport = await world.broker.connect(login)
-        drops.push(() => void transport.close())
-        return {
-          ...transport,
-          onMessage: (listener) =>
-            transport.onMessage((topic, payload) => {
-              if (isMine()) listener(topic, payload)
-            }),
-        }
-      },
-      openSerial: (source) => {
-        const place = Number(/\d+$/.exec(source)?.[0] ?? 0)
-        return present(plugs[place], 'a configured source').openSerial(source)
-      },
-      disk,
-      signer: {
-        publicKey: publicKeyOf(deviceKey),
-        sign: (digest) => signDigest(deviceKey, digest),
-      },
-      rootSecret: new Uint8Array(32).fill(77),
-      version: '0.0.0',
-    })
-  }
-  const drops: (() => void)[] = []
+  const config = configOf(world, sims.length, options)
+  const life: Life = { generation: 0, drops: [] }
   const site: Site = {
     world,
     meters,
@@ -136,15 +92,15 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     config,
     channelIds,
     clockErrorMs: 0,
-    errors,
+    errors: [],
     agent: undefined as unknown as Agent,
     start: async () => {
-      site.agent = await launch()
+      site.agent = await launch(site, plugs, life)
     },
     crash: () => {
-      generation += 1
+      life.generation += 1
       disk.crash()
-      for (const drop of drops.splice(0)) drop()
+      for (const drop of life.drops.splice(0)) drop()
       for (const plug of plugs) plug.cut()
     },
     close: async () => {
@@ -152,10 +108,52 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       await world.time.advance(10_000)
       await closing
     },
-    cut: (meter) => plugs[meter]?.cut(),
   }
   await site.start()
   return site
+}
+
+type Plug = ReturnType<typeof virtualPlug>
+
+function startSim(world: World, plug: Plug, fields: Readonly<Record<string, unknown>>) {
+  const steady = { profile: 'steady', ratePerHour: 36_000, kind: 'firmware-link' }
+  const line = 'serial:///dev/meter'
+  const config = parseMeterSimConfig({ ...steady, initialRegister: 1_000, line, ...fields })
+  return startMeterSim(config, world.ports, { openLines: plug.openLines, disk: undefined })
+}
+
+/** Which agent lives now, and how its connections break when it dies. */
+type Life = { generation: number; readonly drops: (() => void)[] }
+
+function launch(site: Site, plugs: readonly Plug[], life: Life): Promise<Agent> {
+  const own = ++life.generation
+  const isMine = () => own === life.generation
+  const connector: Connector = async (login) => {
+    const transport = await site.world.broker.connect(login)
+    life.drops.push(() => void transport.close())
+    return {
+      ...transport,
+      onMessage: (listener) =>
+        transport.onMessage((topic, payload) => {
+          if (isMine()) listener(topic, payload)
+        }),
+    }
+  }
+  return startAgent(site.config, {
+    ports: agentPorts(site, isMine, own),
+    connector,
+    openSerial: (source) => {
+      const place = Number(/\d+$/.exec(source)?.[0] ?? 0)
+      return present(plugs[place], 'a configured source').openSerial(source)
+    },
+    disk: site.disk,
+    signer: {
+      publicKey: publicKeyOf(deviceKey),
+      sign: (digest) => signDigest(deviceKey, digest),
+    },
+    rootSecret: new Uint8Array(32).fill(77),
+    version: '0.0.0',
+  })
 }
 
 function configOf(world: World, meters: number, options: SiteOptions): AgentConfig {

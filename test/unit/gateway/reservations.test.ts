@@ -54,6 +54,7 @@ describe('the reservation of a channel', () => {
     const device = await scene.device('ev-1')
     const first = await device.commit({ length: 100 })
     await device.tick(first, 10)
+    await scene.call('settle')
     scene.world.time.jumpWall(9 * 86_400_000)
     await scene.call('settle')
     expect(await reserved(scene)).toEqual([0n])

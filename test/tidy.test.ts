@@ -101,7 +101,7 @@ test('documents link to what exists', () => {
 })
 
 test('documents name tests that exist', () => {
-  const bad = sourceFile('docs/bad.md', '`test/tidy.test.ts`: "no such test"')
+  const bad = sourceFile('docs/bad.md', '`test/tidy.test.ts`: "no such ' + 'test"')
   expect(missingTests([bad], tests)).toHaveLength(1)
   expect(missingTests(documents, tests)).toEqual([])
 })

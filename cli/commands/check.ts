@@ -13,8 +13,8 @@ import { roleOf, roles } from '../role.ts'
 export const command = defineCommand({
   summary: 'Checks a configuration of any kind and the key it names',
   details: [
-    'Tells what is wrong in one line: which key, what it is and what it must be. Nothing is started',
-    'or changed. Exit code 4 when something is wrong.',
+    'Tells what is wrong in one line: which key, what it is and what it must be. Nothing is',
+    'started or changed. Exit code 4 when something is wrong.',
   ],
   arguments: { file: argument('gateway.yaml, agent.yaml, fleet.yaml or that of a meter-sim') },
   options: {

@@ -16,9 +16,9 @@ import { dataLines } from '../show.ts'
 export const command = defineCommand({
   summary: 'Shows how a gateway or an agent is doing',
   details: [
-    'Of a gateway: what it accepted, refused and settled since its store began; exit code 3 when it',
-    'does not run. Of an agent: its meters, what is paid and unpaid, and why supply is off; when it',
-    'does not run, what it knew last.',
+    'Of a gateway: what it accepted, refused and settled since its store began; exit code 3 when',
+    'it does not run. Of an agent: its meters, what is paid and unpaid, and why supply is off;',
+    'when it does not run, what it knew last.',
   ],
   arguments: {},
   options: { ...gatewayOptions, ...jsonOption },

@@ -4,7 +4,7 @@
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
 import { stopSignal } from '../io/runUntilStopped.ts'
@@ -32,7 +32,8 @@ export type DemoOptions = {
 /** Runs the demo; exit code 1 when its books do not agree. */
 export async function runDemo(options: DemoOptions, terminal: Terminal): Promise<ExitCode> {
   const stopAsked = stopSignal()
-  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'tickpay-demo-')))
+  const kept = options.folder && resolve(options.folder)
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), 'tickpay-demo-')))
   try {
     await runUntil(stopAsked, folder, options, terminal)
     return await reconcile(folder, options.output, terminal)

@@ -3,6 +3,7 @@
  * the separate programs read.
  * @module
  */
+import { stringify } from 'yaml'
 import type { Asset } from '../../protocol/amount.ts'
 import type { DeviceAnswer } from '../answers.ts'
 
@@ -73,29 +74,21 @@ export const demoDeposit = 1_000_000_000n
 
 /** gateway.yaml of the demo, with paths below `folder`. */
 export function gatewayYaml(folder: string): string {
-  const tariffs = demoDevices.map(
-    ({ unit, unitsPerTick, pricePerTick }) =>
-      `  - { unit: ${unit}, unitsPerTick: ${unitsPerTick}, pricePerTick: ${pricePerTick} }`,
-  )
-  return lines(
-    `gateway: ${demoGateway}`,
-    `data: ${quoted(`${folder}/data`)}`,
-    `key: { file: ${quoted(`${folder}/gateway.key`)}, passphraseFile: ${quoted(passphrase(folder))} }`,
-    'payee: demo-operator',
-    `asset: { code: ${demoAsset.code}, scale: ${demoAsset.scale} }`,
-    'feeBasisPoints: 100',
-    'listeners: [{ kind: tcp, host: 127.0.0.1, port: 0 }]',
-    'tariffs:',
-    ...tariffs,
-    `settlement: { periodSeconds: ${settlementSeconds} }`,
-    'reportSeconds: 1',
-    'log: warn',
-  )
-}
-
-/** One passphrase file serves all keys of the demo. */
-export function passphrase(folder: string): string {
-  return `${folder}/demo.pass`
+  return yaml({
+    gateway: demoGateway,
+    data: `${folder}/data`,
+    key: keyIn(folder, `${folder}/gateway.key`),
+    payee: 'demo-operator',
+    asset: demoAsset,
+    feeBasisPoints: 100,
+    listeners: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+    tariffs: demoDevices.map(({ unit, unitsPerTick, pricePerTick }) => {
+      return { unit, unitsPerTick, pricePerTick }
+    }),
+    settlement: { periodSeconds: settlementSeconds },
+    reportSeconds: 1,
+    log: 'warn',
+  })
 }
 
 /** agent.yaml of one device of the demo. */
@@ -106,17 +99,29 @@ export function agentYaml(
 ): string {
   const own = deviceFolder(folder, plan)
   const { gateway, ledger } = answer
-  return lines(
-    `fleet: ${demoFleet}`,
-    `device: ${plan.device}`,
-    `gateway: { id: ${gateway.id}, url: ${quoted(url)}, key: ${quoted(gateway.key)} }`,
-    `ledger: { chainId: ${ledger.chainId}, contract: ${quoted(ledger.contract)} }`,
-    `key: { file: ${quoted(`${own}/device.key`)}, passphraseFile: ${quoted(passphrase(folder))} }`,
-    `stateDirectory: ${quoted(`${own}/state`)}`,
-    'meters:',
-    `  - { name: ${demoMeter}, unit: ${plan.unit}, driver: ${plan.kind}, source: ${quoted(source)} }`,
-    'logLevel: warn',
-  )
+  return yaml({
+    fleet: demoFleet,
+    device: plan.device,
+    gateway: { ...gateway, url },
+    ledger: { chainId: Number(ledger.chainId), contract: ledger.contract },
+    key: keyIn(folder, `${own}/device.key`),
+    stateDirectory: `${own}/state`,
+    meters: [{ name: demoMeter, unit: plan.unit, driver: plan.kind, source }],
+    logLevel: 'warn',
+  })
+}
+
+/** One passphrase file serves all keys of the demo. */
+export function passphrase(folder: string): string {
+  return `${folder}/demo.pass`
+}
+
+function keyIn(folder: string, file: string) {
+  return { file, passphraseFile: passphrase(folder) }
+}
+
+function yaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0 })
 }
 
 /** Where the files of one device are. */
@@ -137,15 +142,6 @@ export function meterOptions(folder: string, plan: DemoDevice, line: string) {
     initialRegister: `${initialRegister}`,
     stateFile: `${deviceFolder(folder, plan)}/register.json`,
   }
-}
-
-function lines(...all: readonly string[]): string {
-  return `${all.join('\n')}\n`
-}
-
-/** A YAML text, whatever a folder is called; JSON strings are YAML. */
-function quoted(text: string): string {
-  return JSON.stringify(text)
 }
 
 /** `30s`, `5m` or plain seconds; undefined when it is no duration above 0. */

@@ -185,7 +185,8 @@ describe('docs/protocol.md', () => {
 })
 
 describe('docs/glossary.md', () => {
-  const words = `payer payee device agent meter register reading fleet gateway operator ledger channel
+  const words = `payer payee device agent meter register reading fleet gateway operator ledger
+    channel
     slot position epoch root word tick jump commitment renewal checkpoint tariff mandate allocation
     exposure supply receipt statement claim evidence fence life index mark strike enrolment domain`
   test.each([...words.split(/\s+/), 'fleet manager', 'owner key', 'signer key', 'credit window'])(

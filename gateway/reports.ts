@@ -80,14 +80,18 @@ export function reportChannel(core: Core, channel: number): ChannelReport {
     paid: paid.toString(),
     reserved: reservedAmount(hot, channel).toString(),
     settled: settled.toString(),
-    // A restored store may know of less than the ledger has paid.
-    exposure: (paid > settled ? paid - settled : 0n).toString(),
+    exposure: exposureOf(paid, settled).toString(),
     creditUnits: credit.toString(),
     supply: supply.level,
     reason: supply.reason,
     mandate: reportMandate(core, channel),
     state: isClosed(hot, channel) ? 'closed' : 'open',
   }
+}
+
+/** A restored store may know of less than the ledger has paid. */
+function exposureOf(held: bigint, settled: bigint): bigint {
+  return held > settled ? held - settled : 0n
 }
 
 /** A slot that was given again says nothing of the channel that had it before. */
@@ -135,7 +139,7 @@ export function reportStatus(core: Core, ledgerSum: string | null) {
     accepted: state.acceptedTicks,
     acceptedAmount: totals.accepted.toString(),
     settled: totals.settled.toString(),
-    unsettled: (totals.accepted - totals.settled).toString(),
+    unsettled: totals.unsettled.toString(),
     refused: Object.fromEntries(core.counters.refused),
     settlements: state.settlements,
     lastSettlementAtSeconds: state.lastSettlementSeconds || null,
@@ -159,9 +163,13 @@ function totalAmounts(core: Core) {
   const { hot } = core.state
   let accepted = 0n
   let settled = 0n
+  let unsettled = 0n
   for (let channel = 0; channel < hot.count(); channel++) {
-    accepted += heldAmount(hot, channel)
-    settled += hot.columns.paid[channel] ?? 0n
+    const held = heldAmount(hot, channel)
+    const paid = hot.columns.paid[channel] ?? 0n
+    accepted += held
+    settled += paid
+    unsettled += exposureOf(held, paid)
   }
-  return { accepted, settled }
+  return { accepted, settled, unsettled }
 }

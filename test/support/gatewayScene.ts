@@ -59,9 +59,9 @@ export type SceneDevice = {
   /** Logs in again, with hello. */
   readonly reconnect: (mark?: Mark) => Promise<void>
   /** A commitment for a slot; a first checkpoint of 100 ticks unless told otherwise. */
-  readonly commitment: (change?: Partial<Commitment>, slot?: number) => Committed
+  readonly commitment: (change?: Partial<CommitmentStart>, slot?: number) => Committed
   /** Sends a commitment and expects it to be accepted. */
-  readonly commit: (change?: Partial<Commitment>, slot?: number) => Promise<Committed>
+  readonly commit: (change?: Partial<CommitmentStart>, slot?: number) => Promise<Committed>
   readonly sendCommitment: (commitment: Signed<Commitment>, slot?: number) => Promise<void>
   readonly sendTicks: (...ticks: readonly Tick[]) => Promise<void>
   /** Shows the word at `index`. */
@@ -153,7 +153,7 @@ function sceneDevice(
         tariff: testTariff(),
         nowSeconds: scene.nowSeconds(),
         ...change,
-      } as CommitmentStart),
+      }),
     commit: async (change, slot = 0) => {
       const committed = device.commitment(change, slot)
       const before = device.client.received.accepts.length

@@ -85,3 +85,6 @@ export function argument(about: string): NeededArgument {
 export function optionalArgument(about: string): OptionalArgument {
   return { kind: 'optional', about }
 }
+
+/** For commands whose result a program may read. */
+export const jsonOption = { json: flag('print JSON, for programs') } as const

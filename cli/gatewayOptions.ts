@@ -2,7 +2,7 @@
  * The options by which a command finds a gateway, and the one way to its verbs.
  * @module
  */
-import { flag, text } from './command.ts'
+import { text } from './command.ts'
 import { type Calls, openCalls } from './io/gatewayCalls.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -10,8 +10,6 @@ export const gatewayOptions = {
   config: text('FILE', 'configuration of the gateway (default: gateway.yaml)'),
   socket: text('PATH', 'control socket of a running gateway, instead of --config'),
 } as const
-
-export const jsonOption = { json: flag('print JSON, for programs') } as const
 
 export type GatewayValues = {
   readonly config: string | undefined

@@ -17,6 +17,7 @@ import { projectRoot, readFiles, sourceFile } from './support/tidyFiles.ts'
 import {
   brokenReferences,
   deadFiles,
+  loadedByDevices,
   looseVersions,
   missingTests,
   packagePlaces,
@@ -83,6 +84,12 @@ test('every file is needed by a program, every helper by a test', () => {
   const unused = sourceFile('cli/neverImported.ts', opening)
   expect(deadFiles([...sources, unused])).toContain('cli/neverImported.ts is needed by no program')
   expect(deadFiles(sources)).toEqual([])
+})
+
+test('a device loads nothing that only a gateway needs', () => {
+  const heavy = sourceFile('cli/commands/agent.ts', "import { a } from '../../gateway/gateway.ts'")
+  expect(loadedByDevices([...sources, heavy])).not.toEqual([])
+  expect(loadedByDevices(sources)).toEqual([])
 })
 
 test('each heavy package is imported in one place, and that place exists', () => {

@@ -3,9 +3,8 @@
  * @module
  */
 import { checkConfiguration } from '../check.ts'
-import { argument, defineCommand, text } from '../command.ts'
+import { argument, defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 import { readYaml } from '../io/readYaml.ts'
 import { jsonText } from '../jsonLine.ts'
 import { roleOf, roles } from '../role.ts'

@@ -3,9 +3,9 @@
  * @module
  */
 import { credentialAnswer, readAnswer } from '../answers.ts'
-import { defineCommand, flag, needed } from '../command.ts'
+import { defineCommand, flag, jsonOption, needed } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
-import { gatewayOptions, jsonOption, withGateway, worksOffline } from '../gatewayOptions.ts'
+import { gatewayOptions, withGateway, worksOffline } from '../gatewayOptions.ts'
 import { jsonText } from '../jsonLine.ts'
 
 export const command = defineCommand({

@@ -2,8 +2,8 @@
  * `tickpay credential list`
  * @module
  */
-import { defineCommand, text } from '../command.ts'
-import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { defineCommand, jsonOption, text } from '../command.ts'
+import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { runVerb } from '../verb.ts'
 
 export const command = defineCommand({

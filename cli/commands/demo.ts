@@ -2,11 +2,10 @@
  * `tickpay demo`
  * @module
  */
-import { defineCommand, text } from '../command.ts'
+import { defineCommand, jsonOption, text } from '../command.ts'
 import { runDemo } from '../demo/demo.ts'
 import { readDuration } from '../demo/plan.ts'
 import { UsageError } from '../exitCodes.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 
 export const command = defineCommand({
   summary: 'Shows the whole loop on this machine: three meters being paid for',

@@ -2,9 +2,8 @@
  * `tickpay demo check`
  * @module
  */
-import { defineCommand, needed } from '../command.ts'
+import { defineCommand, jsonOption, needed } from '../command.ts'
 import { reconcile } from '../demo/demo.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 
 export const command = defineCommand({
   summary: 'Reconciles the books of a demo that was kept with --data',

@@ -3,9 +3,8 @@
  * @module
  */
 import type { Finding } from '../../agent/meters/detect.ts'
-import { defineCommand, list } from '../command.ts'
+import { defineCommand, jsonOption, list } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 import { jsonText } from '../jsonLine.ts'
 import { left, right, tableLines } from '../table.ts'
 

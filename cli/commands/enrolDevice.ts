@@ -3,10 +3,10 @@
  * @module
  */
 import { formatPublicKey } from '../../ports/keyText.ts'
-import { defineCommand, flag, list, needed, text } from '../command.ts'
+import { defineCommand, flag, jsonOption, list, needed, text } from '../command.ts'
 import { type Enrolment, enrol, readMeters, signFirstMandates } from '../enrolment.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
-import { gatewayOptions, jsonOption, withGateway, worksOffline } from '../gatewayOptions.ts'
+import { gatewayOptions, withGateway, worksOffline } from '../gatewayOptions.ts'
 import { openKey, readPublicKey } from '../io/keyFiles.ts'
 import { jsonText } from '../jsonLine.ts'
 import { enrolmentLines } from '../snippet.ts'

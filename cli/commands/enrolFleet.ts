@@ -3,8 +3,8 @@
  * @module
  */
 import { formatPublicKey } from '../../ports/keyText.ts'
-import { defineCommand, needed, text } from '../command.ts'
-import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { defineCommand, jsonOption, needed, text } from '../command.ts'
+import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { readPublicKey } from '../io/keyFiles.ts'
 import { runVerb } from '../verb.ts'
 

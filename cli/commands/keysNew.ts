@@ -4,9 +4,8 @@
  */
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { algorithms } from '../../protocol/keys.ts'
-import { argument, defineCommand, needed, text } from '../command.ts'
+import { argument, defineCommand, jsonOption, needed, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 import { newKeyFiles } from '../io/keyFiles.ts'
 import { jsonText } from '../jsonLine.ts'
 

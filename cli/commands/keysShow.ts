@@ -3,9 +3,8 @@
  * @module
  */
 import { formatPublicKey } from '../../ports/keyText.ts'
-import { argument, defineCommand, text } from '../command.ts'
+import { argument, defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 import { openKey, readPublicKey } from '../io/keyFiles.ts'
 import { jsonText } from '../jsonLine.ts'
 

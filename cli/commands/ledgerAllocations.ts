@@ -2,8 +2,8 @@
  * `tickpay ledger allocations`
  * @module
  */
-import { defineCommand } from '../command.ts'
-import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { defineCommand, jsonOption } from '../command.ts'
+import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { runVerb } from '../verb.ts'
 
 export const command = defineCommand({

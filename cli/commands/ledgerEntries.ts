@@ -2,9 +2,9 @@
  * `tickpay ledger entries`
  * @module
  */
-import { defineCommand, flag, text } from '../command.ts'
+import { defineCommand, flag, jsonOption, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
-import { gatewayOptions, jsonOption, withGateway, worksOffline } from '../gatewayOptions.ts'
+import { gatewayOptions, withGateway, worksOffline } from '../gatewayOptions.ts'
 import { jsonText } from '../jsonLine.ts'
 import { readEntries } from '../ledgerEntries.ts'
 import { csvLines, dataLines } from '../show.ts'

@@ -3,8 +3,8 @@
  * @module
  */
 import { typedAmount } from '../amounts.ts'
-import { argument, defineCommand, text } from '../command.ts'
-import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { argument, defineCommand, jsonOption, text } from '../command.ts'
+import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { assetAt } from '../io/gatewayCalls.ts'
 import { runVerb } from '../verb.ts'
 

@@ -2,8 +2,8 @@
  * `tickpay ledger pay-out`
  * @module
  */
-import { argument, defineCommand } from '../command.ts'
-import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { argument, defineCommand, jsonOption } from '../command.ts'
+import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { runVerb } from '../verb.ts'
 
 export const command = defineCommand({

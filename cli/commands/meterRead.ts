@@ -3,9 +3,8 @@
  * @module
  */
 import { meterDefaults, meterKinds } from '../../agent/meters/drivers.ts'
-import { argument, defineCommand, text } from '../command.ts'
+import { argument, defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes, UnreachableError, UsageError } from '../exitCodes.ts'
-import { jsonOption } from '../gatewayOptions.ts'
 import { jsonText } from '../jsonLine.ts'
 import { dataLines } from '../show.ts'
 

@@ -2,8 +2,8 @@
  * `tickpay pause`
  * @module
  */
-import { defineCommand, needed } from '../command.ts'
-import { gatewayOptions, jsonOption, worksOffline } from '../gatewayOptions.ts'
+import { defineCommand, jsonOption, needed } from '../command.ts'
+import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { runVerb } from '../verb.ts'
 
 export const command = defineCommand({

@@ -4,9 +4,9 @@
  */
 
 import { agentStatus } from '../agentStatus.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, jsonOption } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
-import { gatewayOptions, jsonOption } from '../gatewayOptions.ts'
+import { gatewayOptions } from '../gatewayOptions.ts'
 import { configPath, openRunning } from '../io/gatewayCalls.ts'
 import { readYaml } from '../io/readYaml.ts'
 import { jsonText } from '../jsonLine.ts'

@@ -30,6 +30,14 @@ function reachable(files: readonly SourceFile[], starts: readonly RegExp[]): Rea
   return found
 }
 
+/** Files that a device's commands would load although only a gateway needs them. */
+export function loadedByDevices(files: readonly SourceFile[]): readonly string[] {
+  const starts = [/^cli\/commands\/(agent|detect|meterRead|keysNew)\.ts$/]
+  return [...reachable(files, starts)].filter((path) =>
+    /^(gateway|ledger|firmware-sim)\//.test(path),
+  )
+}
+
 /** Packages that belong to one place: a file, or a folder when it ends with `/`. */
 export const packagePlaces: Readonly<Record<string, readonly string[]>> = {
   aedes: ['gateway/broker/io/'],

@@ -3,51 +3,27 @@
  * It never ends because something else is away.
  * @module
  */
-import type { Connector, Disk, Ports, SerialOpener } from '../ports/index.ts'
-import type { Welcome } from '../protocol/messages.ts'
-import {
-  decodeAccept,
-  decodeAck,
-  decodeReject,
-  decodeSlot,
-  decodeSupply,
-} from '../protocol/messages.ts'
-import type { DownName } from '../protocol/topics.ts'
-import type { Account } from './account.ts'
+import { encodeReading } from '../protocol/messages.ts'
 import { createAccount } from './account.ts'
-import type { AgentClock } from './agentClock.ts'
 import { createAgentClock } from './agentClock.ts'
 import type { AgentConfig, AgentMeterConfig } from './config.ts'
 import { domainOf, meterConfigOf, ownLimitsOf } from './config.ts'
-import type { Signer } from './epochs.ts'
 import { createEpochs } from './epochs.ts'
-import type { MeterEvent, MeterLink } from './meters/supervisor.ts'
+import { goOffline, lacks, takeMessage, takeWelcome } from './inbox.ts'
+import type { MeterEvent } from './meters/supervisor.ts'
 import { startMeter } from './meters/supervisor.ts'
-import { paidReading, payableTicks, shownTicks } from './payerState.ts'
 import type { Records } from './records.ts'
 import { openRecords } from './records.ts'
-import type { Session } from './session.ts'
-import { newerMark, startSession } from './session.ts'
-import type { StateReport } from './stateReport.ts'
+import type { AgentWorld, MeterUnit, Running } from './runningAgent.ts'
+import { seenNow } from './runningAgent.ts'
+import { startSession } from './session.ts'
 import { startStateReport } from './stateReport.ts'
-import type { AgentStatus, MeterView } from './status.ts'
+import type { AgentStatus } from './status.ts'
 import { connectionOf, encodeOffline, encodeState, meterStatus, sumSignatures } from './status.ts'
-import type { KnownTariff } from './tariffs.ts'
-import { verifyTariffs } from './tariffs.ts'
-import type { TickSender } from './tickSender.ts'
+import { settle, shutDown } from './stopAgent.ts'
 import { createTickSender } from './tickSender.ts'
 
-export type AgentWorld = {
-  readonly ports: Ports
-  readonly connector: Connector
-  readonly openSerial: SerialOpener
-  /** The state folder. */
-  readonly disk: Disk
-  readonly signer: Signer
-  /** 32 bytes of which all hash chains are derived. */
-  readonly rootSecret: Uint8Array
-  readonly version: string
-}
+export type { AgentWorld } from './runningAgent.ts'
 
 export type Agent = {
   readonly status: () => AgentStatus
@@ -55,30 +31,11 @@ export type Agent = {
   readonly close: () => Promise<void>
 }
 
-type MeterUnit = {
-  readonly account: Account
-  readonly link: MeterLink
-  view: MeterView
-}
-
-type Running = {
-  readonly config: AgentConfig
-  readonly world: AgentWorld
-  readonly records: Records
-  readonly clock: AgentClock
-  readonly meters: Map<string, MeterUnit>
-  /** Slot numbers as the gateway gave them. */
-  readonly slots: Map<number, Account>
-  tariffProblem: string | undefined
-  session: Session
-  sender: TickSender
-  report: StateReport
-}
-
 const TICK_MS = 1_000
-/** Longest wait for the meters to stop and for the last acknowledgement. */
-const SETTLE_MS_MAX = 3_000
-const SETTLE_STEP_MS = 50
+/** Readings are for people, who look every now and then. */
+const READING_MS = 30_000
+/** What the gateway did not tell of is asked for again. */
+const MISSING_MS = 120_000
 
 /**
  * Starts an agent. What is away now is waited for.
@@ -88,14 +45,19 @@ export async function startAgent(config: AgentConfig, world: AgentWorld): Promis
   const records = await openRecords(world.disk, world.ports.log)
   const running = assemble(config, world, records)
   for (const meter of config.meters) running.meters.set(meter.name, startUnit(running, meter))
-  const cancel = world.ports.timers.every(TICK_MS, () => {
-    for (const { account } of running.meters.values()) account.tick()
-  })
+  const { timers } = world.ports
+  const cancels = [
+    timers.every(TICK_MS, () => {
+      for (const { account } of running.meters.values()) account.tick()
+    }),
+    timers.every(READING_MS, () => sendReadings(running)),
+    timers.every(MISSING_MS, () => askForMissing(running)),
+  ]
   return {
     status: () => statusOf(running),
     close: async () => {
       await settle(running)
-      cancel()
+      for (const cancel of cancels) cancel()
       await shutDown(running)
     },
   }
@@ -188,16 +150,7 @@ function startUnit(running: Running, meter: AgentMeterConfig): MeterUnit {
     },
   )
   const view = { event: undefined, units: undefined, relayClosed: undefined, problem: undefined }
-  return { account, link, view }
-}
-
-function seenNow(running: Running, name: string) {
-  const payer = running.meters.get(name)?.account.payer()
-  return {
-    atSeconds: running.clock.now().seconds,
-    units: payer?.reading,
-    unitsPaid: payer && paidReading(payer),
-  }
+  return { account, link, view, told: undefined }
 }
 
 function takeMeterEvent(running: Running, meter: AgentMeterConfig, event: MeterEvent): void {
@@ -219,73 +172,19 @@ function takeMeterEvent(running: Running, meter: AgentMeterConfig, event: MeterE
   if (!isWrong) unit.account.takeReading(event.units)
 }
 
-function takeWelcome(running: Running, welcome: Welcome): void {
-  const { config, records, report, world } = running
-  records.setMark(newerMark(records.mark(), welcome.mark))
-  const { id, key } = config.gateway
-  const { known, rejected } = verifyTariffs(domainOf(config), id, key, welcome.tariffs)
-  running.tariffProblem =
-    rejected > 0 ? 'the gateway sent a tariff that its key did not sign' : undefined
-  if (running.tariffProblem) world.ports.log('error', running.tariffProblem, { rejected })
-  giveTariffs(running, known)
-  report.online()
+function askForMissing(running: Running): void {
+  const units = [...running.meters.values()]
+  if (units.some(({ account }) => lacks(running, account))) running.session.resync()
 }
 
-function giveTariffs(running: Running, tariffs: readonly KnownTariff[]): void {
-  for (const { account } of running.meters.values()) account.takeTariffs(tariffs)
-}
-
-function goOffline(running: Running): void {
-  running.sender.reset()
-  running.slots.clear()
-  for (const { account } of running.meters.values()) account.goOffline()
-}
-
-/** What cannot be read is left alone: nothing of it is this protocol's. */
-function takeMessage(running: Running, name: DownName, payload: Uint8Array): void {
-  const { records, slots } = running
-  if (name === 'slot') {
-    takeSlot(running, payload)
-  } else if (name === 'ack') {
-    const ack = decodeAck(payload)
-    if (!ack) return
-    records.setMark(newerMark(records.mark(), ack.mark))
-    for (const entry of ack.entries) slots.get(entry.slot)?.takeAck(entry)
-  } else if (name === 'accept') {
-    const accept = decodeAccept(payload)
-    if (!accept) return
-    records.setMark(newerMark(records.mark(), accept.mark))
-    slots.get(accept.slot)?.takeAccept(accept)
-  } else if (name === 'reject') {
-    takeReject(running, payload)
-  } else if (name === 'supply') {
-    const notice = decodeSupply(payload)
-    if (notice) slots.get(notice.slot)?.takeSupply(notice)
+function sendReadings(running: Running): void {
+  for (const unit of running.meters.values()) {
+    const { facts, online, reading } = unit.account.payer()
+    if (!online || !facts || reading === undefined || reading === unit.told) continue
+    unit.told = reading
+    const payload = encodeReading({ slot: facts.slot, register: reading })
+    void running.session.publish('reading', payload)
   }
-}
-
-function takeSlot(running: Running, payload: Uint8Array): void {
-  const slot = decodeSlot(payload)
-  const unit = slot && running.meters.get(slot.channel.meter)
-  if (!slot || !unit) {
-    const meter = slot?.channel.meter ?? 'unknown'
-    running.world.ports.log('warn', 'a channel of a meter that is not configured', { meter })
-    return
-  }
-  running.slots.set(slot.slot, unit.account)
-  unit.account.takeSlot(slot)
-}
-
-function takeReject(running: Running, payload: Uint8Array): void {
-  const reject = decodeReject(payload)
-  if (!reject) return
-  const account = running.slots.get(reject.slot)
-  account?.takeReject(reject)
-  if (!account) {
-    const { refused, reason } = reject
-    running.world.ports.log('error', 'the gateway refused a message', { refused, reason })
-  }
-  if (reject.reason === 'unknown_channel') running.session.resync()
 }
 
 function statusOf(running: Running): AgentStatus {
@@ -302,38 +201,5 @@ function statusOf(running: Running): AgentStatus {
     signatures: { commitments: sumSignatures(meters), connects: status.connects },
     problems: tariffProblem ? [tariffProblem] : [],
     meters,
-  }
-}
-
-/** Orders supply off and waits until the meters stand still and the last tick is acknowledged. */
-async function settle(running: Running): Promise<void> {
-  const { clock, timers } = running.world.ports
-  for (const { account } of running.meters.values()) account.stop()
-  const untilMs = clock.monotonicMs() + SETTLE_MS_MAX
-  while (clock.monotonicMs() < untilMs && ![...running.meters.values()].every(isSettled)) {
-    await new Promise<void>((resolve) => {
-      timers.after(SETTLE_STEP_MS, resolve)
-    })
-  }
-}
-
-function isSettled({ account, view }: MeterUnit): boolean {
-  const payer = account.payer()
-  if (view.event?.state === 'reading' && view.relayClosed) return false
-  if (!payer.online || payer.halt) return true
-  const { acked, next, offer, running } = payer
-  if (!running) return true
-  const isShown = payableTicks(payer) === shownTicks(payer)
-  return !offer && isShown && !next?.shown && running.shown === acked
-}
-
-async function shutDown(running: Running): Promise<void> {
-  const { config, records, report, session, world } = running
-  report.close()
-  await Promise.all([...running.meters.values()].map(({ link }) => link.close()))
-  await session.publishState(encodeOffline(config.device, world.version))
-  await session.close()
-  for (const name of running.meters.keys()) {
-    await records.save(name, { seen: seenNow(running, name) }).catch(() => undefined)
   }
 }

@@ -85,6 +85,9 @@ export type Payer = {
   readonly order: SupplyDecision
 }
 
+/** Only where ticks are free can a reading owe more; and then nothing is lost. */
+const TICKS_MAX = Number.MAX_SAFE_INTEGER
+
 /** A payer that knows nothing yet. */
 export function newPayer(own: OwnLimits, record: LimitRecord | undefined): Payer {
   return {
@@ -167,7 +170,8 @@ export function payableTicks(payer: Payer): number {
   const metered = (reading - startReading) / unitsPerTick
   const affordable = pricePerTick === 0n ? metered : (ceiling(payer).amount - base) / pricePerTick
   const ticks = metered < affordable ? metered : affordable
-  return ticks > BigInt(shown) ? Number(ticks) : shown
+  if (ticks <= BigInt(shown)) return shown
+  return ticks < BigInt(TICKS_MAX) ? Number(ticks) : TICKS_MAX
 }
 
 /** The tariff that a new commitment would be made under. */

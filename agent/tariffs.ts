@@ -18,7 +18,7 @@ export type KnownTariff = {
   readonly id: string
 }
 
-/** What a list came to. `rejected` counts entries that the gateway did not sign. */
+/** What a list came to. `rejected` counts entries that are unusable or not signed by the gateway. */
 export type TariffList = { readonly known: readonly KnownTariff[]; readonly rejected: number }
 
 /** Keeps the entries of `gateway` that its pinned `key` signed. */
@@ -31,7 +31,8 @@ export function verifyTariffs(
   const known: KnownTariff[] = []
   for (const { value, signature } of list) {
     const hash = digestOf(domain, tariffStructure, value)
-    if (value.gateway !== gateway || !verifyDigest(key, hash, signature)) continue
+    if (value.gateway !== gateway || value.unitsPerTick < 1n) continue
+    if (!verifyDigest(key, hash, signature)) continue
     known.push({ tariff: value, hash, id: bytesToHex(hash) })
   }
   return { known, rejected: list.length - known.length }

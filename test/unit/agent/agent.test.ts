@@ -1,9 +1,15 @@
 /** The whole agent on virtual time, against the real gateway and simulated meters. */
 import { afterEach, describe, expect, test } from 'vitest'
+import { parseHex } from '../../../protocol/bytes.ts'
 import type { MemoryDisk } from '../../support/memoryDisk.ts'
-import { START_SECONDS, signedMandate, testTariff } from '../../support/virtualGateway.ts'
+import {
+  enrolTestDevice,
+  START_SECONDS,
+  signedMandate,
+  testTariff,
+} from '../../support/virtualGateway.ts'
 import type { Site, SiteOptions } from './support/site.ts'
-import { booksOf, startSite } from './support/site.ts'
+import { booksOf, deviceKey, startSite } from './support/site.ts'
 
 let site: Site
 afterEach(() => {
@@ -37,6 +43,12 @@ describe('an agent', () => {
     expect(books.units).toBe(books.unitsPaid + books.remainder)
     expect(await refused()).toEqual({})
     expect(site.errors).toEqual([])
+  })
+
+  test('tells people what its meters read, now and then', async () => {
+    const { world } = await started()
+    await world.time.advance(95_000)
+    expect(world.broker.sent.get('reading')).toBe(3)
   })
 
   test('counts its signatures by kind', async () => {
@@ -291,6 +303,45 @@ describe('what is not as it should be', () => {
     const [first, second] = site.agent.status().meters
     expect(first?.supply).toBe('on')
     expect(second).toMatchObject({ supply: 'off', supplyReason: 'no_channel', state: 'reading' })
+  })
+
+  test('a meter that is enrolled later begins at once, with its price', async () => {
+    const tariffs = [testTariff(), testTariff({ unit: 'mL' })]
+    const { world } = await started({
+      gateway: { tariffs },
+      meters: [{}, { unit: 'mL' }],
+      enrolled: ['meter-0'],
+      units: ['Wh', 'mL'],
+    })
+    await world.time.advance(20_000)
+    const second = () => site.agent.status().meters[1]
+    expect(second()).toMatchObject({ supplyReason: 'no_channel' })
+    const both = [
+      { meter: 'meter-0', unit: 'Wh' },
+      { meter: 'meter-1', unit: 'mL' },
+    ]
+    await enrolTestDevice(world, 'ev-1', deviceKey, both)
+    await world.time.advance(6_000)
+    expect(second()).toMatchObject({ supply: 'on', epoch: 1 })
+  })
+
+  test('a meter whose channel was replaced goes on in the new one', async () => {
+    const { world } = await started()
+    await world.time.advance(20_000)
+    const before = await booksOf(site)
+    const answer = await world.gateway.call('device_replace', { fleet: 'acme', device: 'ev-1' })
+    const [replaced] = (answer as { channels: { channelId: string }[] }).channels
+    const channelId = parseHex(replaced?.channelId ?? '')
+    if (!channelId) throw new Error('a channel was made')
+    await world.time.advance(3_000)
+    expect(main()).toMatchObject({ supply: 'off', supplyReason: 'no_mandate' })
+    const mandates = [signedMandate(world, channelId, { sequence: 1 })]
+    await world.gateway.call('mandate_put', { mandates })
+    await world.time.advance(30_000)
+    expect(main()).toMatchObject({ supply: 'on', epoch: 1, problem: null })
+    expect(before.unitsPaid).toBeGreaterThan(0n)
+    expect(Number(main().amount)).toBeGreaterThan(0)
+    expect(await refused()).toEqual({})
   })
 
   test('a meter that counts something else is not paid', async () => {

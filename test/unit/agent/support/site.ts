@@ -46,6 +46,8 @@ export type SiteOptions = {
   readonly agentConfig?: Readonly<Record<string, unknown>>
   /** Is the device enrolled at the gateway? Default: with all its meters. */
   readonly enrolled?: readonly string[]
+  /** Units of the meters in the configuration of the agent; default: Wh. */
+  readonly units?: readonly string[]
   /** Called with the agent's disk before the agent starts. */
   readonly prepare?: (disk: MemoryDisk) => void
 }
@@ -174,7 +176,7 @@ function configOf(world: World, meters: number, options: SiteOptions): AgentConf
     key: { file: 'device.key', passphraseEnv: 'PASS' },
     meters: Array.from({ length: meters }, (_, place) => ({
       name: meterName(place),
-      unit: 'Wh',
+      unit: options.units?.[place] ?? 'Wh',
       driver: 'firmware-link',
       source: `serial:///dev/meter${place}`,
       ...options.meterConfig,

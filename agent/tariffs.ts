@@ -18,7 +18,7 @@ export type KnownTariff = {
   readonly id: string
 }
 
-/** What a list came to. `rejected` counts entries that are unusable or not signed by the gateway. */
+/** What a list came to; `rejected` entries are unusable or not signed by the gateway. */
 export type TariffList = { readonly known: readonly KnownTariff[]; readonly rejected: number }
 
 /** Keeps the entries of `gateway` that its pinned `key` signed. */

@@ -6,7 +6,13 @@ import { posix } from 'node:path'
 import { importsOf, isThere, type SourceFile } from './tidyFiles.ts'
 
 /** Where programs begin; what none of them reaches is dead. */
-const entries = [/^cli\/main\.ts$/, /^agent\/io\/main\.ts$/, /^scripts\//, /\.config\.ts$/]
+const entries = [
+  /^cli\/main\.ts$/,
+  /^agent\/io\/main\.ts$/,
+  /^scripts\//,
+  /^bench\/[^/]+\.ts$/,
+  /\.config\.ts$/,
+]
 const testEntries = [...entries, /\.test\.ts$/]
 
 /** Files that no program needs, and helpers that no test needs. */

@@ -24,6 +24,9 @@ export type SupplyFacts = {
   /** Cumulative amount that is held, and the mandate's ceiling of it. */
   readonly held: bigint
   readonly limit: bigint
+  /** Units that the device itself reported beyond what is paid, and the credit window. */
+  readonly unpaidUnits: bigint
+  readonly creditUnits: bigint
   /** Free disk space is under its limit. */
   readonly spaceLow: boolean
 }
@@ -47,6 +50,7 @@ export function decideSupply(facts: SupplyFacts): Supply {
   ) {
     return { level: 'off', reason: 'over_limit' }
   }
+  if (facts.unpaidUnits > facts.creditUnits) return { level: 'off', reason: 'not_paying' }
   if (facts.spaceLow) return { level: 'limited', reason: 'no_space' }
   return { level: 'on', reason: 'ok' }
 }

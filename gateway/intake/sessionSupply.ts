@@ -6,7 +6,7 @@
 import type { SupplyState } from '../../protocol/messages.ts'
 import { encodeSupply } from '../../protocol/messages.ts'
 import type { Core } from '../core.ts'
-import { FLAG_PAUSED, heldAmount, isClosed } from '../state/hotChannels.ts'
+import { FLAG_PAUSED, heldAmount, heldReading, isClosed } from '../state/hotChannels.ts'
 import { decideSupply } from '../supply.ts'
 import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
@@ -38,8 +38,21 @@ export function supplyOf(
     limitPerDay: columns.limitPerDay[channel] ?? 0n,
     held: heldAmount(hot, channel),
     limit: columns.limit[channel] ?? 0n,
+    unpaidUnits: committed ? unpaidUnits(core, session, slot, channel) : 0n,
+    creditUnits: BigInt(columns.creditTicks[channel] ?? 0) * (columns.unitsPerTick[channel] ?? 0n),
     spaceLow: core.spaceLow(),
   })
+}
+
+/** A device that says what it used and does not pay for it shall not go on. */
+function unpaidUnits(
+  core: Core,
+  session: Session | undefined,
+  slot: number,
+  channel: number,
+): bigint {
+  const register = session?.registers.get(slot)
+  return register === undefined ? 0n : register - heldReading(core.state.hot, channel)
 }
 
 function spentToday(core: Core, channel: number, nowSeconds: number): bigint {

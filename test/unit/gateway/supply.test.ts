@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { formatPublicKey } from '../../../ports/keyText.ts'
 import { publicKeyOf } from '../../../protocol/keys.ts'
-import { encodeClose } from '../../../protocol/messages.ts'
+import { encodeClose, encodeReading } from '../../../protocol/messages.ts'
 import type { Scene, SceneDevice } from '../../support/gatewayScene.ts'
 import {
   checkpointOf,
@@ -68,6 +68,19 @@ describe('(!) supply never decides about words: a valid one is accepted and ackn
     expect(device.lastAck()).toMatchObject({ index: 185, supply: on })
     await device.tick(committed, 186)
     expect(device.lastAck()).toMatchObject({ supply: off('over_limit') })
+  })
+
+  test('not_paying: what the device says it used is beyond the credit window (T08)', async () => {
+    const report = async (register: bigint) => {
+      void device.client.send('reading', encodeReading({ slot: 0, register }))
+      await scene.world.time.advance(2_000)
+    }
+    await report(1_000n + 160n)
+    expect(told()).toEqual(on)
+    await report(1_000n + 161n)
+    expect(lastNotice()).toMatchObject({ slot: 0, supply: off('not_paying') })
+    await device.tick(committed, 1)
+    expect(device.lastAck()).toMatchObject({ index: 1, supply: on })
   })
 
   test("over_limit: off a credit window before the mandate's own limit", async () => {

@@ -196,9 +196,15 @@ describe('people and their tools', () => {
     )
   })
 
-  test('a password is never in the journal, the snapshot or an answer again', async () => {
+  test('a password is never on disk, nor in an answer again', async () => {
     const { password } = await add()
     expect(JSON.stringify(await scene.call('credential_list'))).not.toContain(password)
+    await scene.world.time.advance(300_000)
+    const { disk } = scene.world
+    expect(disk.paths().length).toBeGreaterThan(2)
+    for (const path of disk.paths()) {
+      expect(Buffer.from(disk.bytes(path) ?? []).includes(password)).toBe(false)
+    }
     await expect(add()).rejects.toThrow('exists')
   })
 

@@ -95,6 +95,9 @@ export function lacks(running: Running, account: Account): boolean {
   return !payer.online || currentTariff(payer, running.clock.now()) === undefined
 }
 
+/** After these another hello brings what this device does not know. */
+const asksAnew: ReadonlySet<string> = new Set(['unknown_channel', 'tariff_not_in_force'])
+
 function takeReject(running: Running, payload: Uint8Array): void {
   const reject = decodeReject(payload)
   if (!reject) return
@@ -104,5 +107,5 @@ function takeReject(running: Running, payload: Uint8Array): void {
     const { refused, reason } = reject
     running.world.ports.log('error', 'the gateway refused a message', { refused, reason })
   }
-  if (reject.reason === 'unknown_channel') running.session.resync()
+  if (asksAnew.has(reject.reason)) running.session.resync()
 }

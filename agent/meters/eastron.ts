@@ -56,6 +56,7 @@ export function eastronMeter(
   let meterNumber: string | undefined
   let asked = false
   let watchdogSet = false
+  let maybeClosed = true
 
   /** Whether supply can flow after the order was given. */
   const obey = async (order: SupplyOrder, register: bigint): Promise<ModbusAnswer<boolean>> => {
@@ -79,15 +80,27 @@ export function eastronMeter(
     asked = number.ok || number.reason === 'refused'
   }
 
-  const poll = async (order: SupplyOrder): Promise<PollOutcome> => {
-    const energy = await readEnergy(master, unitId)
-    if (!energy.ok) return energy
-    const relay = await obey(order, energy.value)
+  /** The register as it is with the relay as it is: what flowed until it opened counts. */
+  const exchange = async (order: SupplyOrder) => {
+    const before = await readEnergy(master, unitId)
+    if (!before.ok) return before
+    const relay = await obey(order, before.value)
     if (!relay.ok) return relay
+    const opened = maybeClosed && !relay.value
+    const energy = opened ? await readEnergy(master, unitId) : before
+    if (!energy.ok) return energy
+    maybeClosed = relay.value
+    return { ok: true, register: energy.value, relayClosed: relay.value } as const
+  }
+
+  const poll = async (order: SupplyOrder): Promise<PollOutcome> => {
+    const exchanged = await exchange(order)
+    if (!exchanged.ok) return exchanged
+    const { register, relayClosed } = exchanged
     const watts = await readFloat(master, unitId, powerAddress[model])
     await askNumber()
     const flowing = watts.ok ? watts.value >= flowingWatts : undefined
-    const reading = { register: energy.value, meterNumber, relayClosed: relay.value, flowing }
+    const reading = { register, meterNumber, relayClosed, flowing }
     return { ok: true, reading: { ...toldByNone, ...reading } }
   }
   return { poll, close: () => serial.close() }

@@ -63,8 +63,23 @@ describe('one poll', () => {
     ])
   })
 
+  test('a reading with the relay newly open was taken after it opened', async () => {
+    const { poll } = scripted([
+      energy('3f000000'), // 0.5 kWh
+      '020600000032',
+      '020500000000',
+      energy('3f020c4a'), // 0.508 kWh: it flowed until the relay opened
+      '01040400000000',
+      '01030400010203',
+    ])
+    expect(await poll({ kind: 'off' })).toMatchObject({
+      reading: { register: 508n, relayClosed: false },
+    })
+  })
+
   test('opens the relay at the limit', async () => {
-    const { poll, asked } = scripted([energy('3f800000'), '020600000032', '020500000000'])
+    const limit = energy('3f800000')
+    const { poll, asked } = scripted([limit, '020600000032', '020500000000', limit])
     expect(await poll(on)).toMatchObject({ ok: true, reading: { relayClosed: false } })
     expect(asked[2]).toBe('020500000000')
   })

@@ -29,6 +29,8 @@ export function adoptSlot(payer: Payer, facts: ChannelFacts, proof: Proof, now: 
     book,
     online: true,
     halt: undefined,
+    refusedBase: undefined,
+    roomFrom: payer.refusedBase ?? heldAmount(proof),
     retryMs: better ? now.monotonicMs : adopted.retryMs,
   }
 }
@@ -76,8 +78,12 @@ function forgetChannel(payer: Payer): Payer {
   return { ...newPayer(own, record), book, reading, stopping, order }
 }
 
+function heldAmount({ held }: Verified): bigint {
+  return held ? amountAt(held.terms, held.index) : 0n
+}
+
 function bookAfter(payer: Payer, facts: ChannelFacts, proof: Verified, now: Now): LimitBook {
-  const proven = proof.held ? amountAt(proof.held.terms, proof.held.index) : 0n
+  const proven = heldAmount(proof)
   const { book } = payer
   if (!book) return openBook(facts.channelId, proven, payer.record, now)
   if (equalBytes(book.channelId, facts.channelId)) return book

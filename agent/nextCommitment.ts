@@ -4,12 +4,12 @@
  */
 import { equalBytes } from '../protocol/bytes.ts'
 import type { Terms } from '../protocol/chain.ts'
-import { JUMP_TICKS_MAX, RENEWAL_AT_PERCENT } from '../protocol/limits.ts'
+import { EPOCH_LENGTH_TICKS_MAX, JUMP_TICKS_MAX, RENEWAL_AT_PERCENT } from '../protocol/limits.ts'
 import type { Start } from './commitmentTerms.ts'
 import { checkpointAt, openingAt, renewalOf, termsFrom } from './commitmentTerms.ts'
 import type { Now } from './ownLimits.ts'
 import { acceptsPrice } from './ownLimits.ts'
-import type { Epoch, Payer, Purpose } from './payerState.ts'
+import type { ChannelFacts, Epoch, Payer, Purpose } from './payerState.ts'
 import { ceiling, currentTariff, payableTicks } from './payerState.ts'
 import type { KnownTariff } from './tariffs.ts'
 
@@ -36,11 +36,29 @@ export function wantedCommitment(payer: Payer, now: Now): Wanted | undefined {
       epoch: payer.highestEpoch + 1,
       tariff,
       mandate,
-      maxLength: facts.maxLength,
+      maxLength: roomAt(wanted.start.base, payer, facts, tariff),
       dayCeiling: ceiling(payer).amount,
       nowSeconds: now.seconds,
     })
   return wanted && terms && { purpose: wanted.purpose, terms }
+}
+
+/**
+ * Ticks that the gateway has room for from `base` on. What it told counts from an earlier amount;
+ * when all of that is used up it may have found more since, and a refusal tells how much.
+ */
+function roomAt(
+  base: bigint,
+  { roomFrom }: Payer,
+  { maxLength }: ChannelFacts,
+  { tariff }: KnownTariff,
+): number {
+  const { pricePerTick } = tariff
+  if (pricePerTick === 0n || base <= roomFrom || maxLength >= EPOCH_LENGTH_TICKS_MAX) {
+    return maxLength
+  }
+  const used = Number((base - roomFrom) / pricePerTick)
+  return used < maxLength ? maxLength - used : maxLength
 }
 
 function wantedStart(

@@ -65,6 +65,8 @@ export type Step = { readonly payer: Payer; readonly actions: readonly PayerActi
 /** A refused commitment is tried again after 1, 2, 4 ... 60 seconds. */
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 60_000
+/** Refusals after which the gateway tells how long that very commitment may be. */
+const noRoomReasons: ReadonlySet<string> = new Set(['too_long', 'no_funds'])
 /** Pause after a refused tick: the gateway's hash budget refills, and no fault becomes a flood. */
 const SLOW_DOWN_MS = 5_000
 
@@ -173,6 +175,7 @@ function takeReject(payer: Payer, refusal: Refusal, proof: Proof, now: Now): Pay
   return {
     ...adopted,
     offer: undefined,
+    refusedBase: noRoomReasons.has(refusal.reason) ? payer.offer?.terms.base : undefined,
     failures: payer.failures + 1,
     retryMs: now.monotonicMs + waitMs,
   }
@@ -196,6 +199,7 @@ function goOffline(payer: Payer): Payer {
     ...payer,
     online: false,
     offer: undefined,
+    refusedBase: undefined,
     asked: false,
     fenceAnswered: false,
     failures: 0,

@@ -68,6 +68,10 @@ export type Payer = {
   /** Index of the running epoch that the gateway has acknowledged. */
   readonly acked: number
   readonly offer: Offer | undefined
+  /** Base of a commitment for which there was no room: the next slot speaks of that base. */
+  readonly refusedBase: bigint | undefined
+  /** Cumulative amount from which the slot's `maxLength` counts. */
+  readonly roomFrom: bigint
   readonly highestEpoch: number
   /** Reading up to which a gateway that lost everything had been paid. */
   readonly paidBefore: bigint | undefined
@@ -102,6 +106,8 @@ export function newPayer(own: OwnLimits, record: LimitRecord | undefined): Payer
     next: undefined,
     acked: 0,
     offer: undefined,
+    refusedBase: undefined,
+    roomFrom: 0n,
     highestEpoch: 0,
     paidBefore: undefined,
     halt: undefined,

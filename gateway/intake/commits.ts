@@ -13,7 +13,7 @@ import type { Channel, Tariff } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
 import { isClosed, promisedAmount, worstAmount } from '../state/hotChannels.ts'
 import { accept, heldOf, NO_SLOT, pendingOf, refuse, sendSlot } from './answers.ts'
-import { freeAmount, lengthCeiling, lengthFrom } from './fairShare.ts'
+import { freeAmount, lengthCeiling, lengthFrom, lengthNow } from './fairShare.ts'
 import type { Session } from './session.ts'
 import { channelOf } from './session.ts'
 import { tellSupply } from './sessionSupply.ts'
@@ -46,6 +46,9 @@ export function takeCommit(
   }
   if (verdict === 'accepted' || verdict === 'repeated') {
     accept(core, session, slot, commitment.value.epoch)
+    // What it was told counted from before this; where money is short its next one must know.
+    const { unit } = core.state.cold.channel(channel)
+    if (lengthNow(core, channel, unit) < lengthCeiling(core)) sendSlot(core, session, slot)
     tellSupply(core, session)
     return
   }

@@ -29,7 +29,17 @@ export type ClientLink = {
   readonly disconnect: (sessionId: string, reason: string) => void
   /** Closes all connections of one static credential. */
   readonly disconnectReader: (fleet: string, name: string) => void
+  /**
+   * Present behind an external broker, where nobody logs in at the gateway: the topic alone says
+   * who a message is from. These are the requests that it takes on that word.
+   */
+  readonly unsigned?: ReadonlySet<UnsignedRequest>
+  /** How the connection to an external broker is doing, for `status`. */
+  readonly report?: () => Readonly<Record<string, unknown>>
 }
+
+/** Requests that change something and carry no signature. */
+export type UnsignedRequest = 'pause' | 'resume' | 'close'
 
 export type DeviceName = { readonly fleet: string; readonly device: string }
 

@@ -1,10 +1,11 @@
 /**
  * Requests on a fleet's topics: JSON with a `transaction` that the response repeats. What may be
- * asked depends on who asks; the access rule let the topic through, money needs a signature.
+ * asked depends on who asks; money needs a signature.
  * @module
  */
 import { OperatorError } from '../ports/operatorError.ts'
 import type { Identity } from '../protocol/access.ts'
+import { mayAccess } from '../protocol/access.ts'
 import { utf8ToBytes } from '../protocol/bytes.ts'
 import { FLEET_PACKET_BYTES_MAX } from '../protocol/limits.ts'
 import { formatTopic, parseTopic } from '../protocol/topics.ts'
@@ -44,6 +45,11 @@ export function takeFleetRequest(
     return
   }
   const { transaction } = request
+  if (!mayAccess(identity, 'publish', text)) {
+    const error = `"${topic.verb}" is not allowed here: the operator's configuration decides`
+    respond({ transaction, status: 'error', error })
+    return
+  }
   run(call, topic.verb, topic.fleet, request).then(
     (data) => respond({ transaction, status: 'ok', data }),
     (error: unknown) => {

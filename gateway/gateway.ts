@@ -105,7 +105,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onConnected: (identity, sessionId) => {
       if (identity.kind !== 'device') return
       const { fleet, device } = identity
-      core.sessions.set(clientIdOf(fleet, device), openSession(sessionId, fleet, device))
+      const identified = core.link.unsigned ? 'by_topic' : 'by_login'
+      const session = openSession(sessionId, fleet, device, identified)
+      core.sessions.set(clientIdOf(fleet, device), session)
       core.touch(fleet, device)
     },
     onDisconnected: (identity, sessionId) => {

@@ -156,6 +156,7 @@ export function reportStatus(core: Core, ledgerSum: string | null) {
     },
     quarantined: state.quarantine.size,
     spaceLow: core.spaceLow(),
+    ...(core.link.report ? { broker: core.link.report() } : {}),
   }
 }
 

@@ -53,13 +53,16 @@ export function refuse(
   reason: TickReason | CommitmentReason,
 ): void {
   core.counters.refused.set(reason, (core.counters.refused.get(reason) ?? 0) + 1)
+  const isFault = consequenceOf(reason) === 'strike'
+  const nowMs = core.ports.clock.monotonicMs()
+  if (isFault && nowMs < session.mutedUntilMs) return
   const channel = session.greeted ? session.channels[slot] : undefined
   const held = channel === undefined ? undefined : heldOf(core, channel)
   const pending = channel === undefined ? undefined : pendingOf(core, channel)
   const payload = encodeReject({ slot, refused, reason, held, pending })
   sendDurable(core, session, 'reject', () => payload)
-  if (consequenceOf(reason) !== 'strike') return
-  strike(session, core.ports.clock.monotonicMs())
+  if (!isFault) return
+  strike(session, nowMs)
   if (session.condemned) {
     core.writer.whenDurable(() => core.link.disconnect(session.id, `too many strikes: ${reason}`))
   }

@@ -10,10 +10,14 @@ import {
 import type { SupplyState } from '../../protocol/messages.ts'
 import type { ColdDevice } from '../state/cold.ts'
 
+/** By a login of its own, or by nothing but the topic that its messages come on. */
+export type Identified = 'by_login' | 'by_topic'
+
 export type Session = {
   readonly id: string
   readonly fleet: string
   readonly device: string
+  readonly identified: Identified
   /** True once `hello` was answered; before that no slot is known. */
   greeted: boolean
   /** Channel number of each slot. */
@@ -31,13 +35,21 @@ export type Session = {
   strikesMs: number[]
   /** Too many strikes: it is being closed, and what it still sends is not looked at. */
   condemned: boolean
+  /** Its faults are counted and no longer answered before this monotonic time. */
+  mutedUntilMs: number
 }
 
-export function openSession(id: string, fleet: string, device: string): Session {
+export function openSession(
+  id: string,
+  fleet: string,
+  device: string,
+  identified: Identified,
+): Session {
   return {
     id,
     fleet,
     device,
+    identified,
     greeted: false,
     channels: [],
     start: new Map(),
@@ -47,6 +59,7 @@ export function openSession(id: string, fleet: string, device: string): Session 
     registers: new Map(),
     strikesMs: [],
     condemned: false,
+    mutedUntilMs: Number.NEGATIVE_INFINITY,
   }
 }
 
@@ -71,9 +84,16 @@ export function channelOf(session: Session, slot: number): number | undefined {
   return session.greeted ? session.channels[slot] : undefined
 }
 
-/** Counts a strike; too many condemn the session, and it must be closed. */
+const STRIKE_WINDOW_MS = STRIKE_WINDOW_SECONDS * 1_000
+
+/**
+ * Counts a strike; too many condemn the session, and it must be closed. Where anybody may have sent
+ * the faults in a device's name, closing would serve him: they are no longer answered for a while.
+ */
 export function strike(session: Session, nowMs: number): void {
-  const recent = session.strikesMs.filter((at) => nowMs - at < STRIKE_WINDOW_SECONDS * 1_000)
+  const recent = session.strikesMs.filter((at) => nowMs - at < STRIKE_WINDOW_MS)
   session.strikesMs = [...recent, nowMs]
-  session.condemned = session.strikesMs.length >= STRIKES_MAX
+  if (session.strikesMs.length < STRIKES_MAX) return
+  if (session.identified === 'by_login') session.condemned = true
+  else session.mutedUntilMs = nowMs + STRIKE_WINDOW_MS
 }

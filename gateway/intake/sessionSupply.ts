@@ -13,13 +13,17 @@ import type { Session } from './session.ts'
 
 const DAY_SECONDS = 86_400
 
-/** Supply of a channel as far as a session (absent: none is connected) is concerned. */
+/**
+ * Supply of a channel as far as a session (absent: none is connected) is concerned. What a device
+ * gives away about itself counts only when it was the device that said it.
+ */
 export function supplyOf(
   core: Core,
   session: Session | undefined,
   slot: number,
   channel: number,
 ): SupplyState {
+  const witness = session?.identified === 'by_login' ? session : undefined
   const { hot, fencePosition } = core.state
   const { columns } = hot
   const nowSeconds = core.writer.seconds()
@@ -32,13 +36,13 @@ export function supplyOf(
     mandateExpirySeconds: columns.mandateExpirySeconds[channel] ?? 0,
     commitmentExpirySeconds: columns.commitmentExpirySeconds[channel] ?? 0,
     fenced: committed && (columns.checkpointPosition[channel] ?? 0) < fencePosition,
-    cloneSuspected: session?.cloneSuspected.has(slot) ?? false,
+    cloneSuspected: witness?.cloneSuspected.has(slot) ?? false,
     spentToday: spentToday(core, channel, nowSeconds),
     creditAmount: BigInt(columns.creditTicks[channel] ?? 0) * price,
     limitPerDay: columns.limitPerDay[channel] ?? 0n,
     held: heldAmount(hot, channel),
     limit: columns.limit[channel] ?? 0n,
-    unpaidUnits: committed ? unpaidUnits(core, session, slot, channel) : 0n,
+    unpaidUnits: committed ? unpaidUnits(core, witness, slot, channel) : 0n,
     creditUnits: BigInt(columns.creditTicks[channel] ?? 0) * (columns.unitsPerTick[channel] ?? 0n),
     spaceLow: core.spaceLow(),
   })

@@ -3,6 +3,7 @@
  * @module
  */
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import type { OpenedKeyFile } from '../../ports/io/keyFile.ts'
@@ -62,6 +63,7 @@ export async function runAgent(
   environment: Environment,
   version: string,
 ): Promise<Agent> {
+  stayLean()
   const log = jsonLog(config.logLevel)
   const { privateKey, publicKey, rootSecret, warning } = await openAgentKey(config, environment)
   for (const line of [...(warning ? [warning] : []), ...configWarnings(config)]) log('warn', line)
@@ -88,6 +90,14 @@ export async function runAgent(
       await socket.close()
     },
   }
+}
+
+/**
+ * Building a hash chain makes 65,536 short-lived objects, for which V8 would let its young space
+ * grow to 16 MB and keep it: measured 88 MB of memory instead of 74 MB.
+ */
+function stayLean(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** What an agent that does not run knew last of one meter; units are decimal strings. */

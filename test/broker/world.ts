@@ -67,32 +67,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
   const broker = await createBroker({
     ports: { clock: nodeClock, timers: nodeTimers, log: () => setImmediate(happened) },
-    handlers: {
-      authenticate: options.authenticate ?? authenticateForTests,
-      mayAccess,
-      onMessage: (_identity, session, topic, payload, done) => {
-        const one = { session, topic, payload: Buffer.from(payload).toString(), done }
-        received.push(one)
-        if (options.onMessage) options.onMessage(one)
-        else done()
-        happened()
-      },
-      onConnected: (_identity, id) => {
-        sessions.push(`+ ${id}`)
-        happened()
-      },
-      onDisconnected: (_identity, id) => {
-        sessions.push(`- ${id}`)
-        happened()
-      },
-    },
+    handlers: recordingHandlers(options, received, sessions, happened),
     ...(options.limits ? { limits: options.limits } : {}),
   })
   const roles = options.roles ?? ['device', 'fleet', 'reader']
   const [port = 0] = await broker.listen([{ kind: 'tcp', host: '127.0.0.1', port: 0, roles }])
-  const raws: RawClient[] = []
-  const clients: MqttClient[] = []
-
   const until = (check: () => boolean) =>
     new Promise<void>((resolve) => {
       const ask = () => {
@@ -103,13 +82,50 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       waiting.add(ask)
       ask()
     })
+  const { closeClients, ...clients } = clientsOf(port)
+  const close = async () => {
+    closeClients()
+    await broker.close()
+  }
+  return { broker, port, received, sessions, until, ...clients, close }
+}
 
+function recordingHandlers(
+  options: WorldOptions,
+  received: Received[],
+  sessions: string[],
+  happened: () => void,
+): BrokerHandlers {
+  return {
+    authenticate: options.authenticate ?? authenticateForTests,
+    mayAccess,
+    onMessage: (_identity, session, topic, payload, done) => {
+      const one = { session, topic, payload: Buffer.from(payload).toString(), done }
+      received.push(one)
+      if (options.onMessage) options.onMessage(one)
+      else done()
+      happened()
+    },
+    onConnected: (_identity, id) => {
+      sessions.push(`+ ${id}`)
+      happened()
+    },
+    onDisconnected: (_identity, id) => {
+      sessions.push(`- ${id}`)
+      happened()
+    },
+  }
+}
+
+/** Clients of a port, and how all of them are closed. */
+function clientsOf(port: number) {
+  const raws: RawClient[] = []
+  const clients: MqttClient[] = []
   const raw = async () => {
     const client = await rawClient(port)
     raws.push(client)
     return client
   }
-
   const login: World['login'] = async (fields) => {
     const client = await raw()
     client.send(connectPacket({ clientId: fields.username, password: 'good', ...fields }))
@@ -120,8 +136,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await client.next(types.pingresp)
     return client
   }
-
-  const mqtt = async (username: string, clientId = username) => {
+  const mqtt: World['mqtt'] = async (username, clientId = username) => {
     const client = await connectAsync({
       host: '127.0.0.1',
       port,
@@ -135,11 +150,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     clients.push(client)
     return client
   }
-
-  const close = async () => {
+  const closeClients = () => {
     for (const { socket } of raws) socket.destroy()
     for (const client of clients) client.end(true)
-    await broker.close()
   }
-  return { broker, port, received, sessions, until, raw, login, mqtt, close }
+  return { raw, login, mqtt, closeClients }
 }

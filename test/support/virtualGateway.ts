@@ -117,80 +117,90 @@ export type WorldOptions = {
   readonly wrapLedger?: (ledger: EmbeddedLedger) => EmbeddedLedger
 }
 
+/** What outlives a process. */
+type Site = {
+  readonly ports: Ports
+  readonly broker: VirtualBroker
+  readonly disk: MemoryDisk
+  readonly ledgerStore: MemoryKeyValue
+  readonly coldStore: MemoryKeyValue
+  readonly fatal: unknown[]
+  readonly options: WorldOptions
+  generation: number
+}
+
 export async function virtualWorld(
   config = testConfig(),
   options: WorldOptions = {},
 ): Promise<World> {
-  const { sha256 = fastSha256, wrapLedger = (ledger) => ledger } = options
   const time = virtualTime(START_MS)
   const logs: string[] = []
   const log: Log = (level, message, fields) =>
     logs.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`)
-  const ports: Ports = { clock: time.clock, timers: time.timers, random: seededRandom(7), log }
-  const broker = virtualBroker(time.timers, LATENCY_MS)
-  const disk = memoryDisk()
-  const ledgerStore = memoryKeyValue()
-  const coldStore = memoryKeyValue()
-  const fatal: unknown[] = []
-  let generation = 0
-
-  const start = async (settings: GatewayConfig) => {
-    const own = ++generation
-    const mine = () => own === generation
-    const opened = await openEmbeddedLedger({
-      ...ports,
-      store: { ...whileAlive(ledgerStore, mine), close: async () => {} },
-      place: 'memory',
-      verify: fastVerify,
-      sha256: fastSha256,
-    })
-    const ledger = wrapLedger(opened)
-    const { life, storeId } = await startLife(disk, ports.random)
-    const gateway = await startGateway({
-      ports: alive(ports, mine),
-      config: settings,
-      key: gatewayKey,
-      disk,
-      store: whileAlive(coldStore, mine),
-      storeId,
-      ledger,
-      desk: ledger,
-      verify: fastVerify,
-      sha256,
-      link: broker.link,
-      derive: async (password, salt) => fastSha256(concatBytes(salt, password)),
-      life,
-      onFatal: (error) => {
-        if (mine()) fatal.push(error)
-      },
-    })
-    broker.serve(gateway)
-    return { ledger, gateway }
+  const { clock, timers } = time
+  const site: Site = {
+    ports: { clock, timers, random: seededRandom(7), log },
+    broker: virtualBroker(timers, LATENCY_MS),
+    disk: memoryDisk(),
+    ledgerStore: memoryKeyValue(),
+    coldStore: memoryKeyValue(),
+    fatal: [],
+    options,
+    generation: 0,
   }
-
-  const first = await start(config)
   const world: World = {
+    ...site,
     time,
-    ports,
-    broker,
-    disk,
-    coldStore,
-    ledgerStore,
     logs,
-    fatal,
-    ...first,
+    ...(await startProcess(site, config)),
     crash: async (tornBytes) => {
-      generation += 1
-      broker.stop()
-      disk.crash(tornBytes)
-      coldStore.crash()
-      ledgerStore.crash()
+      site.generation += 1
+      site.broker.stop()
+      site.disk.crash(tornBytes)
+      site.coldStore.crash()
+      site.ledgerStore.crash()
     },
     restart: async (settings = config) => {
-      Object.assign(world, await start(settings))
+      Object.assign(world, await startProcess(site, settings))
     },
   }
   return world
+}
+
+async function startProcess(site: Site, config: GatewayConfig) {
+  const own = ++site.generation
+  const mine = () => own === site.generation
+  const { ports, disk, broker } = site
+  const { sha256 = fastSha256, wrapLedger = (ledger) => ledger } = site.options
+  const opened = await openEmbeddedLedger({
+    ...ports,
+    store: { ...whileAlive(site.ledgerStore, mine), close: async () => {} },
+    place: 'memory',
+    verify: fastVerify,
+    sha256: fastSha256,
+  })
+  const ledger = wrapLedger(opened)
+  const { life, storeId } = await startLife(disk, ports.random)
+  const gateway = await startGateway({
+    ports: alive(ports, mine),
+    config,
+    key: gatewayKey,
+    disk,
+    store: whileAlive(site.coldStore, mine),
+    storeId,
+    ledger,
+    desk: ledger,
+    verify: fastVerify,
+    sha256,
+    link: broker.link,
+    derive: async (password, salt) => fastSha256(concatBytes(salt, password)),
+    life,
+    onFatal: (error) => {
+      if (mine()) site.fatal.push(error)
+    },
+  })
+  broker.serve(gateway)
+  return { ledger, gateway }
 }
 
 /** Writes of a process that is gone never happen. */

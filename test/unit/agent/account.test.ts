@@ -99,7 +99,7 @@ describe('an account', () => {
     expect(account.problem()).toMatch(/not this meter's/)
   })
 
-  test('believes a mandate for this channel only, signed by the fleet where its key is known', () => {
+  test('believes a mandate for this channel, signed by the fleet where its key is known', () => {
     const signer = publicKeyOf(fixtures.signerKey)
     const digest = digestOf(fixtures.domain, mandateStructure, fixtures.mandate)
     const signed = { value: fixtures.mandate, signature: signDigest(fixtures.signerKey, digest) }

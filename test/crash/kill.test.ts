@@ -1,0 +1,112 @@
+/**
+ * Agents, gateway, meters and connections are killed at random moments and started again, and
+ * nothing is lost, paid twice or left to a person. Every program is a process of its own.
+ *
+ * `npm run crash -- --seconds 60 --seed 7` runs it for longer, or again.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { diceFrom } from '../../firmware-sim/dice.ts'
+import { type Chaos, rage } from '../support/siteChaos.ts'
+import { brokenEquations } from '../support/siteFigures.ts'
+import { bundleProgram, type Program } from '../support/siteProgram.ts'
+import { type Place, type RealDevice, type RealSite, realSite } from '../support/siteReal.ts'
+
+const seconds = Number(process.env['CRASH_SECONDS'] ?? 20)
+const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+/** The longest pause between two attempts of an agent to connect, and some time to be served. */
+const recoverySeconds = 90
+
+const shared = { creditTicks: 24, pollMs: 100 }
+const devices: readonly RealDevice[] = [
+  {
+    ...shared,
+    device: 'ev-charger',
+    kind: 'sdm630',
+    unit: 'Wh',
+    unitsPerTick: 5n,
+    pricePerTick: 1_500n,
+    unitsPerSecond: 40,
+    initialRegister: 1_204_003n,
+  },
+  {
+    ...shared,
+    device: 'water-meter',
+    kind: 'firmware-link',
+    unit: 'mL',
+    unitsPerTick: 100n,
+    pricePerTick: 400n,
+    unitsPerSecond: 1_500,
+    initialRegister: 88_017n,
+  },
+  {
+    ...shared,
+    device: 'data-link',
+    kind: 'firmware-link',
+    unit: 'kB',
+    unitsPerTick: 1_000n,
+    pricePerTick: 2_000n,
+    unitsPerSecond: 12_000,
+    initialRegister: 0n,
+  },
+]
+
+let program: Program
+let site: RealSite
+
+beforeAll(async () => {
+  program = await bundleProgram()
+})
+
+afterAll(async () => {
+  await site?.remove()
+  await program?.remove()
+})
+
+/** All agents are connected, read their meters and are supplied, without anybody's help. */
+async function allWell(): Promise<void> {
+  for (const device of site.devices) {
+    let seen = 'nothing'
+    const isWell = async () => {
+      const status = await site.agentStatus(device)
+      const [meter] = status?.meters ?? []
+      seen = JSON.stringify({ ...status, meters: [meter] })
+      return status?.connection === 'online' && meter?.state === 'reading' && meter.relayClosed
+    }
+    const endMs = performance.now() + recoverySeconds * 1_000
+    while (!(await isWell())) {
+      if (performance.now() > endMs) throw new Error(`${device.device} does not recover: ${seen}`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
+async function stopAll(places: readonly Place[]): Promise<void> {
+  for (const code of await Promise.all(places.map(({ stop }) => stop()))) expect(code).toBe(0)
+}
+
+describe('kill -9', () => {
+  test(
+    `agents, gateway, meters and connections for ${seconds} s, seed ${seed}`,
+    async () => {
+      site = await realSite(program, devices)
+      await allWell()
+      const chaos: Chaos = await rage(site, diceFrom(seed), seconds * 1_000)
+      expect(chaos.violations).toEqual([])
+      await allWell()
+      await stopAll(site.agents)
+      await stopAll(site.meters)
+      await stopAll([site.gateway])
+      const books = await site.books()
+      expect(brokenEquations(books)).toEqual([])
+      for (const [place, one] of books.devices.entries()) {
+        const paid = one.unitsPaid + (devices[place]?.initialRegister ?? 0n)
+        const { agent, gateway } = chaos.highest(one.device)
+        expect(one.unitsPaid).toBeGreaterThan(0n)
+        expect(paid).toBeGreaterThanOrEqual(agent)
+        expect(paid).toBeGreaterThanOrEqual(gateway)
+      }
+      process.stdout.write(`kills: ${JSON.stringify(chaos.kills)}\n`)
+    },
+    (seconds + 2 * recoverySeconds + 60) * 1_000,
+  )
+})

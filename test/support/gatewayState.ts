@@ -58,6 +58,29 @@ function coldOf({ hot, cold }: GatewayState): unknown {
   })
 }
 
+/** What is stored of one channel, as text; its hash budget is no part of it. */
+export function describeChannel({ hot, cold }: GatewayState, channel: number): string {
+  const columns = Object.entries(hot.columns).filter(([name]) => !name.startsWith('hash'))
+  const capacity = hot.columns.epoch.length
+  const values = columns.map(([name, column]) => {
+    const width = column.length / capacity
+    const own = column.subarray(channel * width, (channel + 1) * width)
+    return [name, Array.from(own as ArrayLike<number | bigint>)]
+  })
+  const { epoch, pendingEpoch } = hot.columns
+  return JSON.stringify(
+    [
+      values,
+      cold.channel(channel),
+      cold.mandate(channel) ?? null,
+      cold.cover(channel) ?? null,
+      cold.commitment(channel, epoch[channel] ?? 0) ?? null,
+      cold.commitment(channel, pendingEpoch[channel] ?? 0) ?? null,
+    ],
+    plain,
+  )
+}
+
 export function stateOf(world: World): string {
   return textOf(world.gateway.core.state)
 }

@@ -1,0 +1,288 @@
+/**
+ * A real gateway on real sockets, an honest device that ticks without pause beside, and a hostile
+ * one that sends whatever a test makes of it.
+ * @module
+ */
+import { mqttConnector } from '../../ports/io/mqttConnector.ts'
+import { nodeClock } from '../../ports/io/node.ts'
+import { formatPublicKey } from '../../ports/keyText.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
+import { encodeCbor } from '../../protocol/cbor.ts'
+import type { PrivateKey } from '../../protocol/keys.ts'
+import { publicKeyOf, signDigest } from '../../protocol/keys.ts'
+import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
+import { encodeCommit } from '../../protocol/messages.ts'
+import type { Commitment, Mandate, Signed } from '../../protocol/structures.ts'
+import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
+import type { GatewayProcess } from '../support/gatewayProcess.ts'
+import { startGatewayProcess } from '../support/gatewayProcess.ts'
+import type {
+  CommitmentStart,
+  Committed,
+  DeviceIdentity,
+  Received,
+  ScriptedDevice,
+} from '../support/scriptedDevice.ts'
+import {
+  commit,
+  connectDevice,
+  connectToken,
+  emptyHello,
+  tickOf,
+} from '../support/scriptedDevice.ts'
+import { signerKey, testKey, testTariff } from '../support/virtualGateway.ts'
+
+const daySeconds = 86_400
+
+export type HostileWorld = {
+  readonly gateway: GatewayProcess
+  readonly honest: Honest
+  readonly nowSeconds: () => number
+  /** Moves the wall clock of everybody. */
+  readonly skew: (ms: number) => Promise<void>
+  /** Enrols a device; its channels get mandates unless `mandate` is null. */
+  readonly enrol: (name: string, options?: EnrolOptions) => Promise<Enrolled>
+  /** Connects and is greeted. */
+  readonly login: (enrolled: Enrolled) => Promise<Session>
+  /** Connects and says nothing. */
+  readonly connect: (enrolled: Enrolled) => Promise<Session>
+  /** A fresh password of a device. */
+  readonly token: (enrolled: Enrolled) => Uint8Array
+  readonly stop: () => Promise<void>
+}
+
+export type EnrolOptions = {
+  readonly fleet?: string
+  readonly meters?: number
+  readonly mandate?: Partial<Mandate> | null
+}
+
+export type Enrolled = {
+  readonly identity: DeviceIdentity
+  readonly channelIds: readonly Uint8Array[]
+  /** Numbers of the channels at the gateway. */
+  readonly numbers: readonly number[]
+}
+
+export type Session = ScriptedDevice & {
+  /** Resolves when `look` says so after something arrived; rejects when the connection ends. */
+  readonly until: <T>(look: (received: Received) => T | undefined | false) => Promise<T>
+  readonly closed: Promise<void>
+  readonly commitment: (change?: Partial<CommitmentStart>, slot?: number) => Committed
+  /** Sends a commitment and waits until it is accepted. */
+  readonly commit: (change?: Partial<CommitmentStart>, slot?: number) => Promise<Committed>
+  readonly sendCommitment: (signed: Signed<Commitment>, slot?: number) => void
+  /** Shows a word and waits for its acknowledgement. */
+  readonly tick: (committed: Committed, index: number, slot?: number) => Promise<void>
+}
+
+const config = {
+  payee: 'acme-energy',
+  asset: { code: 'EUR', scale: 6 },
+  tariffs: [{ unit: 'Wh', unitsPerTick: '10', pricePerTick: '300' }],
+  limits: { messagesPerSecond: 1_000, messagesBurst: 2_000 },
+  settlement: { periodSeconds: 3_600 },
+}
+
+/** The tariff of `config` as it is signed. */
+export const tariff = testTariff({ validUntil: Date.UTC(2100, 0, 1) / 1_000 })
+
+type State = {
+  readonly gateway: GatewayProcess
+  skewMs: number
+  devices: number
+  nonces: number
+}
+
+export async function startHostileWorld(): Promise<HostileWorld> {
+  const gateway = await startGatewayProcess(config)
+  const state: State = { gateway, skewMs: 0, devices: 0, nonces: 0 }
+  await addFleet(gateway, 'acme', 10n ** 15n)
+  await addFleet(gateway, 'poor', 100n * 300n)
+  const honest = await startHonest(state)
+  return {
+    gateway,
+    honest,
+    nowSeconds: () => nowSeconds(state),
+    skew: async (ms) => {
+      await gateway.skew(ms)
+      state.skewMs = ms
+    },
+    enrol: (name, options) => enrol(state, name, options),
+    login: (enrolled) => login(state, enrolled),
+    connect: (enrolled) => connect(state, enrolled),
+    token: ({ identity }) => connectToken(identity, nowSeconds(state), nextNonce(state)),
+    stop: async () => {
+      await honest.stop()
+      await gateway.stop()
+    },
+  }
+}
+
+function nowSeconds(state: State): number {
+  return Math.floor((nodeClock.nowMs() + state.skewMs) / 1_000)
+}
+
+function nextNonce(state: State): Uint8Array {
+  const nonce = new Uint8Array(32)
+  new DataView(nonce.buffer).setUint32(0, ++state.nonces)
+  return nonce
+}
+
+async function addFleet(gateway: GatewayProcess, fleet: string, amount: bigint): Promise<void> {
+  const key = formatPublicKey(publicKeyOf(signerKey))
+  await gateway.call('enrol_fleet', { fleet, signerKey: key })
+  await gateway.call('ledger_fund', { fleet, amount: amount.toString() })
+}
+
+async function enrol(state: State, device: string, options: EnrolOptions = {}): Promise<Enrolled> {
+  const { fleet = 'acme', meters = 1, mandate = {} } = options
+  const { gateway } = state
+  const key: PrivateKey = testKey('p256', 30 + state.devices++)
+  const publicKey = formatPublicKey(publicKeyOf(key))
+  const list = Array.from({ length: meters }, (_, at) => ({ meter: `m-${at}`, unit: 'Wh' }))
+  const answer = await gateway.call('enrol_device', { fleet, device, publicKey, meters: list })
+  const { channels } = answer as { channels: { channelId: string }[] }
+  const channelIds = channels.map(({ channelId }) => present(parseHex(channelId), 'hex'))
+  if (mandate !== null) {
+    const mandates = channelIds.map((id) => signMandate(state, id, mandate))
+    await gateway.call('mandate_put', { mandates })
+  }
+  const all = (await gateway.call('channels')) as { channelId: string }[]
+  const numbers = channels.map(({ channelId }) =>
+    all.findIndex((one) => one.channelId === channelId),
+  )
+  const { domain } = gateway
+  const rootSecret = new Uint8Array(32).fill(state.devices)
+  const identity = { fleet, device, gateway: 'gw-1', domain, key, rootSecret }
+  return { identity, channelIds, numbers }
+}
+
+function signMandate(state: State, channelId: Uint8Array, change: Partial<Mandate>): string {
+  const now = nowSeconds(state)
+  const expiry = change.expiry ?? now + daySeconds
+  const value = {
+    channelId,
+    sequence: 1,
+    limit: 10n ** 12n,
+    limitPerDay: 10n ** 12n,
+    notBefore: now - 60,
+    expiry,
+    claimUntil: expiry + CLAIM_WINDOW_SECONDS,
+    ...change,
+  }
+  const digest = digestOf(state.gateway.domain, mandateStructure, value)
+  const signature = signDigest(signerKey, digest)
+  return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
+}
+
+async function login(state: State, enrolled: Enrolled): Promise<Session> {
+  const session = await connect(state, enrolled)
+  session.send('hello', emptyHello).catch(() => {})
+  const { length } = enrolled.channelIds
+  await session.until(({ welcomes, slots }) => welcomes.length > 0 && slots.length >= length)
+  return session
+}
+
+async function connect(state: State, { identity, channelIds }: Enrolled): Promise<Session> {
+  const connector = mqttConnector(`mqtt://127.0.0.1:${state.gateway.port}`)
+  const clock = { ...nodeClock, nowMs: () => nodeClock.nowMs() + state.skewMs }
+  const device = await connectDevice(identity, connector, clock, nextNonce(state))
+  const { transport, received } = device
+  const asking = new Set<() => void>()
+  const closed = new Promise<void>((resolve) => transport.onClose(resolve))
+  transport.onMessage(() => {
+    for (const ask of asking) ask()
+  })
+  transport.onClose(() => {
+    for (const ask of asking) ask()
+  })
+  const until: Session['until'] = (look) =>
+    new Promise((resolve, reject) => {
+      const ask = () => {
+        const seen = look(received)
+        if (seen === undefined || seen === false) {
+          if (received.closed) reject(new Error('the connection was closed'))
+          return
+        }
+        asking.delete(ask)
+        resolve(seen)
+      }
+      asking.add(ask)
+      ask()
+    })
+  const commitment: Session['commitment'] = (change = {}, slot = 0) => {
+    const channelId = present(channelIds[slot], 'a channel for this slot')
+    return commit(identity, { channelId, tariff, nowSeconds: nowSeconds(state), ...change })
+  }
+  const sendCommitment: Session['sendCommitment'] = (signed, slot = 0) => {
+    const payload = encodeCommit({ slot, commitment: signed })
+    device.send(signed.value.epoch === 1 ? 'open' : 'commit', payload).catch(() => {})
+  }
+  const session: Session = {
+    ...device,
+    until,
+    closed,
+    commitment,
+    sendCommitment,
+    commit: async (change, slot) => {
+      const committed = commitment(change, slot)
+      const before = received.accepts.length
+      sendCommitment(committed.commitment, slot)
+      await until(({ accepts }) => accepts.length > before)
+      return committed
+    },
+    tick: async (committed, index, slot = 0) => {
+      const { epoch } = committed.commitment.value
+      device.sendTicks(tickOf(committed, index, slot)).catch(() => {})
+      await until(({ acks }) =>
+        acks
+          .at(-1)
+          ?.entries.some((one) => one.slot === slot && one.epoch === epoch && one.index >= index),
+      )
+    },
+  }
+  return session
+}
+
+export type Honest = {
+  /** Ticks that were acknowledged. */
+  readonly ticks: () => number
+  /** From a tick to its acknowledgement, at worst. */
+  readonly slowestMs: () => number
+  readonly received: Received
+  /** Throws what went wrong, if something did. */
+  readonly stop: () => Promise<void>
+}
+
+/** Ticks as fast as it is acknowledged, for as long as the world stands. */
+async function startHonest(state: State): Promise<Honest> {
+  const expiry = nowSeconds(state) + 25 * daySeconds
+  const enrolled = await enrol(state, 'honest', { mandate: { expiry } })
+  const session = await login(state, enrolled)
+  const committed = await session.commit({ length: 65_536, expiry })
+  let ticks = 0
+  let slowestMs = 0
+  let stopping = false
+  const run = async () => {
+    while (!stopping && ticks < 65_536) {
+      const startMs = performance.now()
+      await session.tick(committed, ticks + 1)
+      ticks += 1
+      slowestMs = Math.max(slowestMs, performance.now() - startMs)
+    }
+  }
+  const running = run()
+  running.catch(() => {})
+  return {
+    ticks: () => ticks,
+    slowestMs: () => slowestMs,
+    received: session.received,
+    stop: async () => {
+      stopping = true
+      await running
+      await session.transport.close()
+    },
+  }
+}

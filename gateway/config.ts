@@ -21,6 +21,7 @@ import {
   FEE_BASIS_POINTS_MAX,
   HASH_BUDGET_BURST,
   HASH_BUDGET_PER_SECOND,
+  IN_FLIGHT_MAX,
   MESSAGES_BURST,
   MESSAGES_PER_SECOND,
 } from '../protocol/limits.ts'
@@ -73,6 +74,7 @@ const listenerValue = v.strictObject({
 const limitsValue = v.strictObject({
   messagesPerSecond: v.optional(integerValue(1, 1_000_000), MESSAGES_PER_SECOND),
   messagesBurst: v.optional(integerValue(1, 1_000_000), MESSAGES_BURST),
+  inFlight: v.optional(integerValue(1, 1_024), IN_FLIGHT_MAX),
   hashesPerSecond: v.optional(integerValue(1, 10_000_000), HASH_BUDGET_PER_SECOND),
   hashesBurst: v.optional(integerValue(1, 10_000_000), HASH_BUDGET_BURST),
   channelsPerDevice: v.optional(
@@ -134,6 +136,7 @@ export type GatewayConfig = {
     readonly hashRate: { readonly perSecond: number; readonly burst: number }
     readonly messagesPerSecond: number
     readonly messagesBurst: number
+    readonly inFlight: number
     readonly channelsPerDevice: number
   }
   readonly reportSeconds: number

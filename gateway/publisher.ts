@@ -110,7 +110,7 @@ function aboutGateway(core: Core) {
       messagesBurst: config.limits.messagesBurst,
       channelsPerDevice: config.limits.channelsPerDevice,
       packetBytes: limits.PACKET_BYTES_MAX,
-      inFlight: limits.IN_FLIGHT_MAX,
+      inFlight: config.limits.inFlight,
       clockToleranceSeconds: limits.CLOCK_TOLERANCE_SECONDS,
     },
   }

@@ -9,6 +9,7 @@ import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Ports } from '../../ports/index.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
+import type { OpenLineServer } from '../../ports/io/lineServer.ts'
 import { mayAccess } from '../../protocol/access.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -16,7 +17,6 @@ import { createBroker } from '../broker/io/embeddedBroker.ts'
 import { createDerive } from '../broker/io/scrypt.ts'
 import type { GatewaySettings } from '../config.ts'
 import { toGatewayConfig } from '../config.ts'
-import type { ControlSocket } from '../control/io/controlSocket.ts'
 import { openControlSocket } from '../control/io/controlSocket.ts'
 import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
@@ -76,11 +76,12 @@ export async function openGateway(
   }
   const opened = await openStore(settings, ports, key, link, onFatal)
   const { gateway } = opened
-  let control: ControlSocket | undefined
+  let control: OpenLineServer | undefined
   try {
     const handlers = { ...gateway, mayAccess }
-    const { messagesPerSecond, messagesBurst } = settings.limits
-    broker = await createBroker({ ports, handlers, limits: { messagesPerSecond, messagesBurst } })
+    const { messagesPerSecond, messagesBurst, inFlight: inFlightMax } = settings.limits
+    const limits = { messagesPerSecond, messagesBurst, inFlightMax }
+    broker = await createBroker({ ports, handlers, limits })
     for (const message of early.splice(0)) link.publish(...message)
     const path = join(settings.data, CONTROL_SOCKET)
     control = await openControlSocket(path, gateway.call, ports.log)

@@ -74,6 +74,7 @@ export function testConfig(change: Partial<GatewayConfig> = {}): GatewayConfig {
       hashRate: { perSecond: 200, burst: 1_024 },
       messagesPerSecond: 50,
       messagesBurst: 200,
+      inFlight: 16,
       channelsPerDevice: 16,
     },
     reportSeconds: 10,

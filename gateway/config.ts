@@ -26,6 +26,7 @@ import {
   MESSAGES_PER_SECOND,
 } from '../protocol/limits.ts'
 import type { Tariff } from '../protocol/structures.ts'
+import { brokerValue } from './bridge/config.ts'
 
 const dateAllowed = 'a date such as 2026-01-31 or 2026-01-31T06:00:00Z'
 const dateValue = v.pipe(
@@ -97,7 +98,9 @@ const settlementValue = v.pipe(
   ),
 )
 
-export const gatewayConfigSchema = v.strictObject({
+const doorAllowed = 'a list of at least one listener, or else an external broker under "broker"'
+
+const gatewayEntries = v.strictObject({
   gateway: idValue,
   /** Folder of the store. */
   data: textValue,
@@ -108,7 +111,10 @@ export const gatewayConfigSchema = v.strictObject({
     scale: integerValue(0, ASSET_SCALE_MAX),
   }),
   feeBasisPoints: v.optional(integerValue(0, FEE_BASIS_POINTS_MAX), 0),
-  listeners: v.pipe(v.array(listenerValue), v.minLength(1, 'at least one listener')),
+  /** Where devices and people reach the embedded broker. */
+  listeners: v.optional(v.array(listenerValue), []),
+  /** An external broker in place of listeners; docs/attached.md. */
+  broker: v.optional(brokerValue),
   tariffs: v.pipe(v.array(tariffValue), v.minLength(1, 'at least one tariff')),
   settlement: v.optional(settlementValue, {}),
   limits: v.optional(limitsValue, {}),
@@ -116,6 +122,18 @@ export const gatewayConfigSchema = v.strictObject({
   reportSeconds: v.optional(integerValue(1, 3_600), 10),
   log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
 })
+
+export const gatewayConfigSchema = v.pipe(
+  gatewayEntries,
+  v.forward(
+    v.partialCheck(
+      [['listeners'], ['broker']],
+      ({ listeners, broker }) => listeners.length > 0 !== (broker !== undefined),
+      doorAllowed,
+    ),
+    ['listeners'],
+  ),
+)
 
 export type GatewaySettings = v.InferOutput<typeof gatewayConfigSchema>
 export type ListenerConfig = GatewaySettings['listeners'][number]

@@ -10,10 +10,7 @@ import type { Ports } from '../../ports/index.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
-import { mayAccess } from '../../protocol/access.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
-import type { Broker } from '../broker/broker.ts'
-import { createBroker } from '../broker/io/embeddedBroker.ts'
 import { createDerive } from '../broker/io/scrypt.ts'
 import type { GatewaySettings } from '../config.ts'
 import { toGatewayConfig } from '../config.ts'
@@ -24,6 +21,7 @@ import { startGateway } from '../gateway.ts'
 import { openLmdb } from '../store/io/lmdb.ts'
 import { lockStore } from '../store/io/lock.ts'
 import { startLife } from '../store/meta.ts'
+import { createDoor } from './clientDoor.ts'
 
 export type OpenGateway = {
   readonly gateway: Gateway
@@ -58,45 +56,26 @@ export async function openGateway(
   onFatal: (error: unknown) => void,
 ): Promise<OpenGateway> {
   const key = await readKey(settings, ports)
-  let broker: Broker | undefined
-  // What the gateway says before its broker is there: mostly what is retained about itself.
-  const early: Parameters<ClientLink['publish']>[] = []
-  const link: ClientLink = {
-    publish: (...message) => {
-      if (broker) broker.publish(...message)
-      else early.push(message)
-    },
-    disconnect: (sessionId, reason) => broker?.disconnect(sessionId, reason),
-    disconnectReader: (fleet, name) => {
-      for (const { id, identity } of broker?.sessions() ?? []) {
-        const same = identity.kind === 'reader' && identity.fleet === fleet
-        if (same && identity.name === name) broker?.disconnect(id, 'the credential was removed')
-      }
-    },
-  }
-  const opened = await openStore(settings, ports, key, link, onFatal)
+  const door = await createDoor(settings, ports)
+  const opened = await openStore(settings, ports, key, door.link, onFatal)
   const { gateway } = opened
   let control: OpenLineServer | undefined
   try {
-    const handlers = { ...gateway, mayAccess }
-    const { messagesPerSecond, messagesBurst, inFlight: inFlightMax } = settings.limits
-    const limits = { messagesPerSecond, messagesBurst, inFlightMax }
-    broker = await createBroker({ ports, handlers, limits })
-    for (const message of early.splice(0)) link.publish(...message)
+    await door.prepare(gateway)
     const path = join(settings.data, CONTROL_SOCKET)
     control = await openControlSocket(path, gateway.call, ports.log)
-    const listening = await broker.listen(settings.listeners)
+    const listening = await door.open()
     const close = async () => {
       await control?.close()
       gateway.retire()
       await gateway.quiesce()
-      await broker?.close()
+      await door.close()
       await opened.release()
     }
     return { gateway, listening, close }
   } catch (error) {
     await control?.close()
-    await broker?.close()
+    await door.close()
     await opened.release()
     throw error
   }

@@ -1,0 +1,56 @@
+/**
+ * What a benchmark case gets and what it gives.
+ * @module
+ */
+import type { Chart } from '../report/svg.ts'
+import type { Table } from '../report/tables.ts'
+
+export type CaseOptions = {
+  readonly rounds: number
+  /** Length of each measured window. */
+  readonly seconds: number
+  /** An empty folder on the disk that the stores are to be on. */
+  readonly folder: string
+  /** Where CPU profiles of the gateway go; none are made without it. */
+  readonly profile: string | undefined
+  readonly onProgress: (line: string) => void
+}
+
+export type Target = {
+  readonly name: string
+  /** Such as `>= 0.85`. */
+  readonly target: string
+  readonly measured: number
+  readonly met: boolean
+}
+
+export type CaseResult = {
+  readonly targets: readonly Target[]
+  /** Limits of the gateway that were raised by its configuration. */
+  readonly limits: Readonly<Record<string, number>>
+  readonly tables: readonly Table[]
+  readonly charts: readonly Chart[]
+  /** What a reader must know to read the figures. */
+  readonly notes: readonly string[]
+  /** The figures behind the tables. */
+  readonly figures: unknown
+}
+
+export type Case = {
+  readonly name: string
+  readonly about: string
+  readonly run: (options: CaseOptions) => Promise<CaseResult>
+}
+
+export function atLeast(name: string, bound: number, measured: number): Target {
+  return { name, target: `>= ${bound}`, measured: rounded(measured), met: measured >= bound }
+}
+
+export function atMost(name: string, bound: number, measured: number): Target {
+  return { name, target: `<= ${bound}`, measured: rounded(measured), met: measured <= bound }
+}
+
+/** Four significant digits: more would be noise. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(4))
+}

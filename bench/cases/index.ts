@@ -1,0 +1,10 @@
+/**
+ * All cases, in the order in which they run.
+ * @module
+ */
+import type { Case } from './case.ts'
+import { chain } from './chain.ts'
+import { ingest } from './ingest.ts'
+import { latency } from './latency.ts'
+
+export const cases: readonly Case[] = [chain, ingest, latency]

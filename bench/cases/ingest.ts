@@ -1,0 +1,171 @@
+/**
+ * How many ticks a second go from a device to a durable acknowledgement, beside brokers that make
+ * nothing durable and know nothing of money.
+ * @module
+ */
+import { join } from 'node:path'
+import { figure, spreadText, type Table } from '../report/tables.ts'
+import type { Spread } from '../statistics.ts'
+import { openBenchGateway } from '../systems/benchGateway.ts'
+import { startAedes, startMosquittoAlone, startMosquittoSubscriber } from '../systems/brokers.ts'
+import { plainDevices, type System, systemNames } from '../systems/system.ts'
+import { atLeast, type Case, type CaseOptions, type Target } from './case.ts'
+import {
+  alternate,
+  type Contender,
+  contend,
+  type Row,
+  rowOf,
+  type Shape,
+  shareOf,
+} from './compare.ts'
+
+export const shapes = {
+  a: {
+    name: 'a: 1,000 connections, 1 in flight',
+    connections: 1_000,
+    channels: 1,
+    inFlight: 1,
+    guess: 30_000,
+  },
+  b: {
+    name: 'b: 1,000 connections, 10 in flight',
+    connections: 1_000,
+    channels: 1,
+    inFlight: 10,
+    guess: 40_000,
+  },
+  c: {
+    name: 'c: 200 connections, 50 in flight',
+    connections: 200,
+    channels: 1,
+    inFlight: 50,
+    guess: 40_000,
+  },
+  d: {
+    name: 'd: 200 concentrators, 64 ticks a message',
+    connections: 200,
+    channels: 64,
+    inFlight: 4,
+    guess: 5_000,
+  },
+} as const satisfies Record<string, Shape>
+type ShapeName = keyof typeof shapes
+
+/** What the shapes need beyond the limits for single devices. */
+export const ingestLimits = {
+  messagesPerSecond: 1_000_000,
+  messagesBurst: 1_000_000,
+  hashesPerSecond: 1_000_000,
+  hashesBurst: 1_000_000,
+  inFlight: 64,
+  channelsPerDevice: 64,
+}
+
+type Measured = { readonly rows: readonly Row[]; readonly shares: Readonly<Record<string, Spread>> }
+
+async function measureShape(name: ShapeName, options: CaseOptions): Promise<Measured> {
+  const shape: Shape = shapes[name]
+  const { rounds, seconds, onProgress } = options
+  const folder = join(options.folder, name)
+  const systems: System[] = []
+  const plain = plainDevices(shape.connections, shape.channels)
+  const gateway = await openBenchGateway(join(folder, 'gateway'), shape, ingestLimits, options)
+  try {
+    systems.push(gateway.system)
+    systems.push(await startAedes(plain))
+    systems.push(await startMosquittoAlone(folder, plain))
+    systems.push(await startMosquittoSubscriber(folder, plain))
+    const contenders = await contend(systems, shape)
+    await alternate(contenders, shape, rounds, seconds, ({ system }, round) => {
+      const { ticksPerSecond, generatorShare } = round
+      const share = `generator ${figure(generatorShare)} of a core`
+      onProgress(`${name} ${system.name}: ${figure(ticksPerSecond)} ticks/s, ${share}`)
+    })
+    const [own] = contenders
+    if (own) await gateway.verify(own.acknowledged)
+    for (const { generator } of contenders) await generator.stop()
+    return {
+      rows: contenders.map((contender) => rowOf(contender, shape)),
+      shares: sharesOf(contenders),
+    }
+  } finally {
+    for (const { stop } of systems) await stop()
+  }
+}
+
+function sharesOf([own, ...others]: readonly Contender[]): Readonly<Record<string, Spread>> {
+  if (own === undefined) return {}
+  return Object.fromEntries(others.map((other) => [other.system.name, shareOf(own, other)]))
+}
+
+const bounds: readonly (readonly [ShapeName, 'aedes' | 'subscriber', number])[] = [
+  ['a', 'aedes', 0.8],
+  ['b', 'aedes', 0.9],
+  ['c', 'aedes', 0.95],
+  ['b', 'subscriber', 1.5],
+  ['c', 'subscriber', 1.5],
+]
+
+function targetsOf(measured: Readonly<Record<ShapeName, Measured>>): readonly Target[] {
+  const rateOf = (name: ShapeName) => measured[name].rows[0]?.ticksPerSecond.median ?? 0
+  return [
+    ...bounds.map(([name, other, bound]) => {
+      const of = systemNames[other]
+      return atLeast(`(${name}) rate of ${of}`, bound, measured[name].shares[other]?.median ?? 0)
+    }),
+    atLeast('(d) tick rate of (c)', 5, rateOf('d') / rateOf('c')),
+  ]
+}
+
+export const ingest: Case = {
+  name: 'ingest',
+  about: 'ticks from a device to a durable acknowledgement, beside bare brokers',
+  run: async (options) => {
+    const measured: Partial<Record<ShapeName, Measured>> = {}
+    for (const name of ['a', 'b', 'c', 'd'] as const) {
+      measured[name] = await measureShape(name, options)
+    }
+    const all = measured as Record<ShapeName, Measured>
+    const groups = Object.values(all).map(({ rows }) => rows)
+    return {
+      targets: targetsOf(all),
+      limits: ingestLimits,
+      tables: [tableOf(groups.flat())],
+      charts: [
+        {
+          kind: 'bars',
+          name: 'ingest',
+          unit: 'ticks/s',
+          groups: groups.map((rows) => ({ title: rows[0]?.shape ?? '', bars: rows.map(barOf) })),
+        },
+      ],
+      notes: [
+        'Devices of the gateway listen to `down/...` as agents do: beside the PUBACK they get and acknowledge the ack of every batch. The brokers send no more than the PUBACK.',
+        'A tick through Mosquitto with a subscriber counts when the subscriber has it.',
+        'After the last round the gateway is killed and its store opened again: it must hold every acknowledged tick, and no other.',
+      ],
+      figures: all,
+    }
+  },
+}
+
+function barOf(row: Row) {
+  const { median, min, max } = row.ticksPerSecond
+  const label = systemNames[row.system]
+  return { label, value: median, low: min, high: max, isOwn: row.system === 'gateway' }
+}
+
+function tableOf(rows: readonly Row[]): Table {
+  return {
+    title: 'Ticks acknowledged a second',
+    columns: ['shape', 'system', 'ticks/s', 'CPU us a tick', 'generator, cores'],
+    rows: rows.map((row) => [
+      row.shape,
+      systemNames[row.system],
+      spreadText(row.ticksPerSecond),
+      spreadText(row.cpuMicrosPerTick),
+      `${figure(row.generatorShare.median)}${row.isGeneratorLimited ? ' (generator-limited)' : ''}`,
+    ]),
+  }
+}

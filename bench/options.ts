@@ -1,0 +1,100 @@
+/**
+ * The command line of the suite.
+ * @module
+ */
+import { tmpdir } from 'node:os'
+import { parseArgs } from 'node:util'
+
+export type SuiteOptions = {
+  readonly kind: 'run'
+  /** All cases when empty. */
+  readonly names: readonly string[]
+  readonly rounds: number
+  readonly seconds: number
+  readonly folder: string
+  readonly profile: string | undefined
+  /** `document`: also writes docs/benchmarks.md. */
+  readonly output: 'text' | 'json' | 'document'
+}
+
+export type Parsed =
+  | SuiteOptions
+  | { readonly kind: 'help' }
+  | { readonly kind: 'mistake'; readonly message: string }
+
+const ROUNDS_DEFAULT = 5
+const SECONDS_DEFAULT = 4
+const ROUNDS_MAX = 1_000
+const SECONDS_MAX = 600
+
+const switches = {
+  json: { type: 'boolean' },
+  write: { type: 'boolean' },
+  help: { type: 'boolean' },
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  folder: { type: 'string' },
+  profile: { type: 'string' },
+} as const
+
+/** Reads the words after the program's name. */
+export function parseOptions(words: readonly string[], known: readonly string[]): Parsed {
+  let read: ReturnType<typeof parseWords>
+  try {
+    read = parseWords(words)
+  } catch (error) {
+    return mistake(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
+  }
+  const { values, positionals: names } = read
+  if (values.help) return { kind: 'help' }
+  const stranger = names.find((name) => !known.includes(name))
+  if (stranger !== undefined) return mistake(`no case "${stranger}"; there are ${known.join(', ')}`)
+  const rounds = numberOf(values.rounds, ROUNDS_DEFAULT, ROUNDS_MAX)
+  const seconds = numberOf(values.seconds, SECONDS_DEFAULT, SECONDS_MAX)
+  if (rounds === undefined || !Number.isInteger(rounds)) {
+    return mistake(`--rounds takes a whole number from 1 to ${ROUNDS_MAX}`)
+  }
+  if (seconds === undefined) return mistake(`--seconds takes a number up to ${SECONDS_MAX}`)
+  const writes = values.write === true || (names.length === 0 && values.json !== true)
+  const output = writes ? 'document' : values.json === true ? 'json' : 'text'
+  const folder = values.folder ?? tmpdir()
+  return { kind: 'run', names, rounds, seconds, folder, profile: values.profile, output }
+}
+
+function parseWords(words: readonly string[]) {
+  return parseArgs({ args: [...words], options: switches, allowPositionals: true })
+}
+
+function mistake(message: string): Parsed {
+  return { kind: 'mistake', message: `${message}; see --help` }
+}
+
+function numberOf(typed: string | undefined, otherwise: number, max: number): number | undefined {
+  if (typed === undefined) return otherwise
+  const value = Number(typed)
+  return value > 0 && value <= max ? value : undefined
+}
+
+export function helpText(
+  cases: readonly { readonly name: string; readonly about: string }[],
+): string {
+  const width = Math.max(...cases.map(({ name }) => name.length)) + 2
+  return `Measures Tickpay, beside other systems where there are any.
+
+Usage: npm run bench -- [CASE...] [options]
+
+Without a case all of them run and docs/benchmarks.md is written.
+
+Cases:
+${cases.map(({ name, about }) => `  ${name.padEnd(width)}${about}`).join('\n')}
+
+Options:
+  --json          print one JSON object a case, the last one as the last line
+  --write         write the cases into docs/benchmarks.md
+  --rounds N      measured rounds of every system (default: ${ROUNDS_DEFAULT})
+  --seconds S     length of a round (default: ${SECONDS_DEFAULT})
+  --folder DIR    where the stores are; use a real disk (default: ${tmpdir()})
+  --profile DIR   write CPU profiles of the gateway there
+  --help          show this text
+`
+}

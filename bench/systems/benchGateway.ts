@@ -1,0 +1,60 @@
+/**
+ * A gateway with enrolled devices as a system to measure, and the proof afterwards that it holds
+ * what it has acknowledged.
+ * @module
+ */
+import { enrol } from './enrol.ts'
+import {
+  acceptedInStore,
+  acceptedNow,
+  type GatewayProcess,
+  makeGateway,
+  type RaisedLimits,
+  startGateway,
+} from './gateway.ts'
+import type { System } from './system.ts'
+
+export type BenchGateway = {
+  readonly system: System
+  readonly process: GatewayProcess
+  /**
+   * Compares the gateway's accepted counter with what was acknowledged, kills it, and compares
+   * again with what its store holds.
+   */
+  readonly verify: (acknowledged: number) => Promise<void>
+}
+
+/** Starts a gateway in `folder` and enrols devices for a shape of load. */
+export async function openBenchGateway(
+  folder: string,
+  shape: { readonly connections: number; readonly channels: number },
+  limits: RaisedLimits,
+  { profile }: { readonly profile: string | undefined },
+): Promise<BenchGateway> {
+  const place = await makeGateway(folder, limits, profile)
+  const running = await startGateway(place)
+  const { child, port, calls } = running
+  const { devices, plan } = await enrol(calls, shape.connections, shape.channels)
+  const system: System = {
+    name: 'gateway',
+    port,
+    pids: [child.pid],
+    devices,
+    gateway: plan,
+    messagesOf: async ({ messages }) => messages,
+    stop: () => child.stop('SIGKILL'),
+  }
+  const verify = async (acknowledged: number) => {
+    mustBe(acknowledged, await acceptedNow(running), 'the gateway says it accepted')
+    await calls.close()
+    // A profile is only written by a process that ends by itself.
+    await child.stop(profile === undefined ? 'SIGKILL' : 'SIGTERM')
+    mustBe(acknowledged, await acceptedInStore(place), 'its store holds')
+  }
+  return { system, process: running, verify }
+}
+
+function mustBe(acknowledged: number, found: number, what: string): void {
+  if (acknowledged === found) return
+  throw new Error(`${acknowledged} ticks were acknowledged, but ${what} ${found}`)
+}

@@ -1,0 +1,109 @@
+/**
+ * The systems that the gateway is compared with.
+ * @module
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import {
+  createAsk,
+  firstLine,
+  programPath,
+  type RunningChild,
+  startProgram,
+  startTold,
+} from '../children.ts'
+import type { DevicePlan, WindowResult } from '../load/messages.ts'
+import type { System } from './system.ts'
+
+const START_TIMEOUT_MS = 10_000
+
+const acknowledged = async ({ messages }: WindowResult) => messages
+
+export async function startAedes(devices: readonly DevicePlan[]): Promise<System> {
+  const child = startProgram(process.execPath, [programPath('systems/bareAedesProgram')])
+  const port = Number(/:(\d+)$/.exec(await firstLine(child))?.[1])
+  const stop = () => child.stop('SIGKILL')
+  const pids = [child.pid]
+  return { name: 'aedes', port, pids, devices, gateway: undefined, messagesOf: acknowledged, stop }
+}
+
+export async function startMosquittoAlone(
+  folder: string,
+  devices: readonly DevicePlan[],
+): Promise<System> {
+  const { child, port } = await startMosquitto(folder, 'alone')
+  const stop = () => child.stop('SIGKILL')
+  const common = { devices, gateway: undefined, messagesOf: acknowledged, stop }
+  return { name: 'mosquitto', port, pids: [child.pid], ...common }
+}
+
+/** A message counts when the subscriber has it: what its broker has acknowledged may still wait. */
+export async function startMosquittoSubscriber(
+  folder: string,
+  devices: readonly DevicePlan[],
+): Promise<System> {
+  const { child, port } = await startMosquitto(folder, 'subscriber')
+  const subscriber = startTold('systems/subscriberProgram', [`mqtt://127.0.0.1:${port}`])
+  await new Promise((resolve) => subscriber.process.once('message', resolve))
+  const ask = createAsk<readonly [number, number], number>(subscriber)
+  return {
+    name: 'subscriber',
+    port,
+    pids: [child.pid, subscriber.pid],
+    devices,
+    gateway: undefined,
+    messagesOf: ({ beganAtMs, endedAtMs }) => ask([beganAtMs, endedAtMs]),
+    stop: async () => {
+      await subscriber.stop('SIGKILL')
+      await child.stop('SIGKILL')
+    },
+  }
+}
+
+async function startMosquitto(
+  folder: string,
+  name: string,
+): Promise<{ readonly child: RunningChild; readonly port: number }> {
+  const port = await freePort()
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `mosquitto-${name}.conf`)
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'persistence false',
+    'set_tcp_nodelay true',
+    'max_inflight_messages 0',
+    'max_queued_messages 0',
+    'log_type error',
+  ]
+  await writeFile(file, `${lines.join('\n')}\n`)
+  const child = startProgram('mosquitto', ['-c', file])
+  await listens(port)
+  return { child, port }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+async function listens(port: number): Promise<void> {
+  const deadlineMs = Date.now() + START_TIMEOUT_MS
+  while (Date.now() < deadlineMs) {
+    const isOpen = await new Promise<boolean>((resolve) => {
+      const socket = connect({ port, host: '127.0.0.1' })
+      socket.once('connect', () => {
+        socket.destroy()
+        resolve(true)
+      })
+      socket.once('error', () => resolve(false))
+    })
+    if (isOpen) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error('Mosquitto does not start: install it (apt install mosquitto)')
+}

@@ -1,0 +1,120 @@
+/**
+ * Enrols a fleet and its devices at a running gateway through its control socket, as an operator
+ * would, and signs a mandate for every channel.
+ * @module
+ */
+import { type DeviceAnswer, deviceAnswer, mandatesAnswer, readAnswer } from '../../cli/answers.ts'
+import type { Calls } from '../../cli/io/controlClient.ts'
+import { makeMandate } from '../../fleet/policy.ts'
+import { payeeAddress } from '../../gateway/config.ts'
+import { formatPublicKey } from '../../ports/keyText.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
+import { encodeCbor } from '../../protocol/cbor.ts'
+import { clientIdOf } from '../../protocol/connect.ts'
+import { CREDIT_TICKS_DEFAULT, MANDATE_UNATTENDED_SECONDS } from '../../protocol/limits.ts'
+import {
+  digestOf,
+  mandateStructure,
+  signedToWire,
+  tariffStructure,
+} from '../../protocol/structures.ts'
+import type { Domain } from '../../protocol/typedData.ts'
+import { benchKey } from '../load/keys.ts'
+import type { DevicePlan, GatewayPlan } from '../load/messages.ts'
+import { benchAsset, benchGateway, benchTariff } from './gateway.ts'
+import { benchFleet, deviceId } from './system.ts'
+
+/** Enough for every epoch that a benchmark commits to. */
+const DEPOSIT = 10n ** 15n
+const LIMIT = 10n ** 14n
+/** A request to the control socket is at most 1 MiB; a mandate takes about 400 characters. */
+const MANDATES_AT_ONCE = 1_000
+
+export type Enrolled = { readonly devices: readonly DevicePlan[]; readonly plan: GatewayPlan }
+
+const fleetKey = benchKey('the fleet itself')
+
+/** Enrols `devices` devices with `channels` meters each. */
+export async function enrol(calls: Calls, devices: number, channels: number): Promise<Enrolled> {
+  const signerKey = formatPublicKey(fleetKey.publicKey)
+  await calls.call('enrol_fleet', { fleet: benchFleet, signerKey })
+  await calls.call('ledger_fund', { fleet: benchFleet, amount: `${DEPOSIT}` })
+  const answers: DeviceAnswer[] = []
+  for (let number = 0; number < devices; number++) {
+    answers.push(await enrolDevice(calls, deviceId(number), channels))
+  }
+  const domain = domainOf(present(answers[0], 'a benchmark has a device'))
+  await putMandates(
+    calls,
+    domain,
+    answers.flatMap((answer) => answer.channels.map(({ channelId }) => channelId)),
+  )
+  return { devices: answers.map(planOf), plan: planAt(domain) }
+}
+
+async function enrolDevice(calls: Calls, device: string, channels: number): Promise<DeviceAnswer> {
+  const { publicKey } = benchKey(clientIdOf(benchFleet, device))
+  const meters = Array.from({ length: channels }, (_, slot) => {
+    return { meter: `m-${slot}`, unit: benchTariff.unit }
+  })
+  const answer = await calls.call('enrol_device', {
+    fleet: benchFleet,
+    device,
+    publicKey: formatPublicKey(publicKey),
+    meters,
+  })
+  return readAnswer(deviceAnswer, answer)
+}
+
+function planOf({ device, channels }: DeviceAnswer): DevicePlan {
+  const channelIds = channels.map(({ channelId }) => {
+    return present(parseHex(channelId), 'a channel id is hex')
+  })
+  return { fleet: benchFleet, device, channelIds }
+}
+
+function domainOf({ ledger }: DeviceAnswer): Domain {
+  const verifyingContract = present(parseHex(ledger.contract), 'a contract is hex')
+  return { chainId: BigInt(ledger.chainId), verifyingContract }
+}
+
+function planAt(domain: Domain): GatewayPlan {
+  const { unit, unitsPerTick, pricePerTick } = benchTariff
+  const tariff = {
+    gateway: benchGateway,
+    payee: present(payeeAddress('bench-operator'), 'a payee has an address'),
+    unit,
+    unitsPerTick,
+    pricePerTick,
+    assetCode: benchAsset.code,
+    assetScale: benchAsset.scale,
+    creditTicks: CREDIT_TICKS_DEFAULT,
+    validFrom: 0,
+    validUntil: Date.UTC(2100, 0, 1) / 1_000,
+  }
+  const tariffHash = digestOf(domain, tariffStructure, tariff)
+  return { gateway: benchGateway, domain, tariffHash, unitsPerTick, pricePerTick }
+}
+
+async function putMandates(
+  calls: Calls,
+  domain: Domain,
+  channelIds: readonly string[],
+): Promise<void> {
+  for (let from = 0; from < channelIds.length; from += MANDATES_AT_ONCE) {
+    const some = channelIds.slice(from, from + MANDATES_AT_ONCE)
+    const mandates = some.map((channelId) => mandateHex(domain, channelId))
+    const outcomes = readAnswer(mandatesAnswer, await calls.call('mandate_put', { mandates }))
+    const refused = outcomes.find(({ status }) => status !== 'accepted')
+    if (refused) throw new Error(`the gateway refused a mandate: ${refused.status}`)
+  }
+}
+
+function mandateHex(domain: Domain, channelId: string): string {
+  const limits = { limit: LIMIT, limitPerDay: LIMIT }
+  const nowSeconds = Math.floor(Date.now() / 1_000)
+  const value = makeMandate(channelId, 1, limits, MANDATE_UNATTENDED_SECONDS, nowSeconds)
+  const signature = fleetKey.sign(digestOf(domain, mandateStructure, value))
+  return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
+}

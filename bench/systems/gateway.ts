@@ -1,0 +1,107 @@
+/**
+ * The gateway as operators run it: the program `tickpay gateway` on a store of its own, talked to
+ * through its control socket.
+ * @module
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Calls, connectControl } from '../../cli/io/controlClient.ts'
+import { readGatewayConfig } from '../../cli/io/gatewayCalls.ts'
+import { newKeyFiles } from '../../cli/io/keyFiles.ts'
+import { CONTROL_SOCKET, openOffline } from '../../gateway/io/openGateway.ts'
+import { nodePorts } from '../../ports/io/node.ts'
+import { firstLine, programPath, type RunningChild, startProgram } from '../children.ts'
+
+/** Limits of the gateway's configuration that a shape of load needs raised. */
+export type RaisedLimits = Readonly<Record<string, number>>
+
+export type GatewayFolder = {
+  readonly config: string
+  readonly data: string
+  /** Folder for CPU profiles; none are made without it. */
+  readonly profile: string | undefined
+}
+
+export type GatewayProcess = {
+  readonly child: RunningChild
+  readonly port: number
+  readonly calls: Calls
+}
+
+export const benchGateway = 'bench-gateway'
+export const benchAsset = { code: 'EUR', scale: 6 }
+export const benchTariff = { unit: 'Wh', unitsPerTick: 10n, pricePerTick: 3n } as const
+/** Long enough that no settlement falls into a measurement that does not ask for one. */
+const SETTLEMENT_SECONDS = 86_400
+
+/** Makes keys and configuration of a new gateway below `folder`. */
+export async function makeGateway(
+  folder: string,
+  limits: RaisedLimits,
+  profile: string | undefined,
+): Promise<GatewayFolder> {
+  await mkdir(folder, { recursive: true })
+  const passphraseFile = join(folder, 'passphrase')
+  const file = join(folder, 'gateway.key')
+  await newKeyFiles(file, 'p256', passphraseFile)
+  const data = join(folder, 'data')
+  const { unit, unitsPerTick, pricePerTick } = benchTariff
+  const settings = {
+    gateway: benchGateway,
+    data,
+    key: { file, passphraseFile },
+    payee: 'bench-operator',
+    asset: benchAsset,
+    feeBasisPoints: 100,
+    listeners: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+    tariffs: [{ unit, unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` }],
+    settlement: { periodSeconds: SETTLEMENT_SECONDS },
+    limits,
+    log: 'warn',
+  }
+  const config = join(folder, 'gateway.yaml')
+  await writeFile(config, JSON.stringify(settings, undefined, 2))
+  return { config, data, profile }
+}
+
+/** Starts `tickpay gateway` and waits until it listens. */
+export async function startGateway({
+  config,
+  data,
+  profile,
+}: GatewayFolder): Promise<GatewayProcess> {
+  const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+  const program = programPath('../cli/main')
+  const child = startProgram(process.execPath, [...flags, program, 'gateway', '--config', config])
+  const said = await firstLine(child)
+  const port = Number(/:(\d+)$/.exec(said)?.[1])
+  const calls = await connectControl(join(data, CONTROL_SOCKET))
+  if (calls === undefined || !(port > 0)) throw new Error(`the gateway did not start: ${said}`)
+  return { child, port, calls }
+}
+
+/**
+ * Ticks that a store holds, read by opening it after its gateway was killed: what was acknowledged
+ * must be in it.
+ */
+export async function acceptedInStore({ config }: GatewayFolder): Promise<number> {
+  const settings = await readGatewayConfig(config)
+  const { call, close } = await openOffline(
+    settings,
+    nodePorts(() => {}),
+  )
+  try {
+    return acceptedOf(await call('status', {}))
+  } finally {
+    await close()
+  }
+}
+
+/** Ticks that a running gateway says it has accepted. */
+export async function acceptedNow({ calls }: GatewayProcess): Promise<number> {
+  return acceptedOf(await calls.call('status', {}))
+}
+
+function acceptedOf(status: unknown): number {
+  return (status as { readonly accepted: number }).accepted
+}

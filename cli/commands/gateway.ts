@@ -18,8 +18,9 @@ export const command = defineCommand({
   examples: ['tickpay gateway --config gateway.yaml'],
   run: async ({ config }, terminal) => {
     const settings = await readGatewayConfig(configPath(config))
-    const [{ openGateway }, { jsonLog }, { nodePorts }] = await Promise.all([
+    const [{ openGateway }, { brokerPlace }, { jsonLog }, { nodePorts }] = await Promise.all([
       import('../../gateway/io/openGateway.ts'),
+      import('../../gateway/bridge/io/openBridge.ts'),
       import('../../ports/io/log.ts'),
       import('../../ports/io/node.ts'),
     ])
@@ -28,7 +29,10 @@ export const command = defineCommand({
       const places = settings.listeners.map(
         ({ kind, host }, place) => `${kind} ${host}:${opened.listening[place]}`,
       )
-      terminal.out(`gateway ${settings.gateway} listens on ${places.join(', ')}`)
+      const where = settings.broker
+        ? `is a client of the broker at ${brokerPlace(settings.broker)}`
+        : `listens on ${places.join(', ')}`
+      terminal.out(`gateway ${settings.gateway} ${where}`)
       return opened
     })
   },

@@ -1,0 +1,92 @@
+/**
+ * How clients reach a gateway: through the broker inside it, or through an external one.
+ * @module
+ */
+import type { Ports } from '../../ports/index.ts'
+import { mayAccess } from '../../protocol/access.ts'
+import { openBridge } from '../bridge/io/openBridge.ts'
+import type { Broker } from '../broker/broker.ts'
+import { createBroker } from '../broker/io/embeddedBroker.ts'
+import type { GatewaySettings } from '../config.ts'
+import type { ClientLink } from '../core.ts'
+import type { Gateway } from '../gateway.ts'
+
+export type ClientDoor = {
+  /** Usable at once: what is published before the door opens is not lost. */
+  readonly link: ClientLink
+  /** Prepares for clients of `gateway`. */
+  readonly prepare: (gateway: Gateway) => Promise<void>
+  /**
+   * Lets clients in; returns the ports that are listened on.
+   * @throws OperatorError when a listener cannot be opened
+   */
+  readonly open: () => Promise<readonly number[]>
+  /** Sends what was published, and lets nobody in any more. */
+  readonly close: () => Promise<void>
+}
+
+/** @throws OperatorError when a file that the configuration names cannot be read */
+export async function createDoor(settings: GatewaySettings, ports: Ports): Promise<ClientDoor> {
+  return settings.broker ? attachedDoor(settings, settings.broker, ports) : ownDoor(settings, ports)
+}
+
+function ownDoor(settings: GatewaySettings, ports: Ports): ClientDoor {
+  let broker: Broker | undefined
+  // What the gateway says before its broker is there: mostly what is retained about itself.
+  const early: Parameters<ClientLink['publish']>[] = []
+  const link: ClientLink = {
+    publish: (...message) => {
+      if (broker) broker.publish(...message)
+      else early.push(message)
+    },
+    disconnect: (sessionId, reason) => broker?.disconnect(sessionId, reason),
+    disconnectReader: (fleet, name) => {
+      for (const { id, identity } of broker?.sessions() ?? []) {
+        const same = identity.kind === 'reader' && identity.fleet === fleet
+        if (same && identity.name === name) broker?.disconnect(id, 'the credential was removed')
+      }
+    },
+  }
+  return {
+    link,
+    prepare: async (gateway) => {
+      const handlers = { ...gateway, mayAccess }
+      const { messagesPerSecond, messagesBurst, inFlight: inFlightMax } = settings.limits
+      const limits = { messagesPerSecond, messagesBurst, inFlightMax }
+      broker = await createBroker({ ports, handlers, limits })
+      for (const message of early.splice(0)) link.publish(...message)
+    },
+    open: async () => (await broker?.listen(settings.listeners)) ?? [],
+    close: async () => broker?.close(),
+  }
+}
+
+async function attachedDoor(
+  settings: GatewaySettings,
+  broker: NonNullable<GatewaySettings['broker']>,
+  ports: Ports,
+): Promise<ClientDoor> {
+  const { messagesPerSecond, messagesBurst } = settings.limits
+  const rates = { messagesPerSecond, messagesBurst }
+  const bridge = await openBridge(broker, settings.gateway, rates, ports)
+  let start = () => {}
+  return {
+    link: bridge.link,
+    prepare: async (gateway) => {
+      const { state } = gateway.core
+      start = () =>
+        bridge.start({
+          onMessage: gateway.onMessage,
+          onConnected: gateway.onConnected,
+          onDisconnected: gateway.onDisconnected,
+          isEnrolled: (fleet, device) => state.cold.device(fleet, device) !== undefined,
+          isFleet: (fleet) => state.fleets.has(fleet),
+        })
+    },
+    open: async () => {
+      start()
+      return []
+    },
+    close: bridge.close,
+  }
+}

@@ -50,7 +50,7 @@ export type SiteDevice = {
   readonly restartMeter: () => Promise<void>
   /** Pulls the cable between them; it is plugged in again at the next try. */
   readonly cutCable: () => void
-  /** The meter's register as a restart would find it. */
+  /** The meter's register as a restart would find it, or as it is where no file keeps it. */
   readonly keptRegister: () => bigint
 }
 
@@ -144,7 +144,8 @@ async function meterOf(world: World, plan: DevicePlan, place: number, plug: Plug
       sim = await start()
     },
     keptRegister: () => {
-      const bytes = disk.bytes('register.json')
+      if (config.stateFile === undefined) return sim.register()
+      const bytes = disk.bytes(config.stateFile)
       if (bytes === undefined) return config.initialRegister
       const state = restoreMeter(new TextDecoder().decode(bytes), meterSetup(config, 0))
       return register(present(state, 'a register'))

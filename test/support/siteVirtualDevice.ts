@@ -54,6 +54,18 @@ export type SiteDevice = {
   readonly keptRegister: () => bigint
 }
 
+/** One run of a program. */
+type Life = { isOver: boolean; readonly atEnd: (() => void)[] }
+
+function newLife(): Life {
+  return { isOver: false, atEnd: [] }
+}
+
+function end(life: Life): void {
+  life.isOver = true
+  for (const close of life.atEnd.splice(0)) close()
+}
+
 type Plug = ReturnType<typeof virtualPlug>
 
 /** Enrols a device with one meter and starts both sides. */
@@ -88,11 +100,11 @@ export async function startDevice(
   }
 }
 
-/** Timers that fall silent at `death`. */
-function mortalPorts(ports: Ports, death: AbortSignal): Ports {
+/** Timers that fall silent when the life is over. */
+function mortalPorts(ports: Ports, life: Life): Ports {
   const { timers } = ports
   const guard = (run: () => void) => () => {
-    if (!death.aborted) run()
+    if (!life.isOver) run()
   }
   return {
     ...ports,
@@ -117,7 +129,7 @@ async function meterOf(world: World, plan: DevicePlan, place: number, plug: Plug
     ratePerHour: 3_600,
     ...plan.meter,
   })
-  let life = new AbortController()
+  let life = newLife()
   let unplug = async () => {}
   const openLines: OpenLines = async (source, onLine) => {
     const lines = await plug.openLines(source, onLine)
@@ -126,12 +138,12 @@ async function meterOf(world: World, plan: DevicePlan, place: number, plug: Plug
   }
   const random = seededRandom(100 + place)
   const start = async () => {
-    life = new AbortController()
-    const ports = mortalPorts({ ...world.ports, random }, life.signal)
+    life = newLife()
+    const ports = mortalPorts({ ...world.ports, random }, life)
     return startMeterSim(config, ports, { openLines, disk })
   }
   const kill = () => {
-    life.abort()
+    end(life)
     void unplug()
     disk.crash()
   }
@@ -161,16 +173,17 @@ async function agentOf(world: World, plan: DevicePlan, place: number, plug: Plug
     sign: (digest: Uint8Array) => signDigest(key, digest),
   }
   const random = seededRandom(200 + place)
-  let life = new AbortController()
+  let life = newLife()
   const start = async () => {
-    life = new AbortController()
+    const own = newLife()
+    life = own
     const ports = { ...world.ports, clock: plan.clock ?? world.ports.clock, random }
     const agentWorld: AgentWorld = {
-      ports: mortalPorts(ports, life.signal),
-      connector: mortalConnector(world.broker.connect, life.signal),
+      ports: mortalPorts(ports, own),
+      connector: mortalConnector(world.broker.connect, own),
       openSerial: async (source) => {
         const line = await plug.openSerial(source)
-        life.signal.addEventListener('abort', () => void line.close())
+        own.atEnd.push(() => void line.close())
         return line
       },
       disk,
@@ -181,7 +194,7 @@ async function agentOf(world: World, plan: DevicePlan, place: number, plug: Plug
     return startAgent(config, agentWorld)
   }
   const kill = () => {
-    life.abort()
+    end(life)
     disk.crash()
   }
   let agent = await start()
@@ -196,11 +209,11 @@ async function agentOf(world: World, plan: DevicePlan, place: number, plug: Plug
 }
 
 /** The operating system closes what a killed process had open. */
-function mortalConnector(connect: Connector, death: AbortSignal): Connector {
+function mortalConnector(connect: Connector, life: Life): Connector {
   return async (options) => {
     const transport = await connect(options)
-    if (death.aborted) void transport.close()
-    else death.addEventListener('abort', () => void transport.close())
+    if (life.isOver) void transport.close()
+    else life.atEnd.push(() => void transport.close())
     return transport
   }
 }

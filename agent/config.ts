@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import {
+  brokerLoginValue,
   idValue,
   integerValue,
   keyFileValue,
@@ -56,6 +57,8 @@ export const agentSchema = v.strictObject({
     id: idValue,
     url: v.pipe(v.string(urlAllowed), v.check(isBrokerUrl, urlAllowed)),
     key: publicKeyValue,
+    /** At an external broker; absent where the gateway itself checks who logs in. */
+    login: v.optional(brokerLoginValue),
   }),
   ledger: ledgerDomainValue,
   fleetSigner: v.optional(publicKeyValue),

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import {
+  brokerLoginValue,
   idValue,
   integerValue,
   keyFileValue,
@@ -47,7 +48,13 @@ const lifeHoursMax = 31 * 24
 
 export const fleetConfigSchema = v.strictObject({
   fleet: idValue,
-  gateway: v.strictObject({ id: idValue, url: textValue, key: publicKeyValue }),
+  gateway: v.strictObject({
+    id: idValue,
+    url: textValue,
+    key: publicKeyValue,
+    /** At an external broker; absent where the gateway itself checks who logs in. */
+    login: v.optional(brokerLoginValue),
+  }),
   ledger: ledgerDomainValue,
   key: keyFileValue,
   policy: v.strictObject({

@@ -81,6 +81,23 @@ export const keyFileValue = v.pipe(
 )
 export type KeyFileConfig = v.InferOutput<typeof keyFileValue>
 
+/** User and password at an external broker, which cannot check the tokens that gateways take. */
+export const brokerLoginValue = v.pipe(
+  v.strictObject({
+    username: v.optional(textValue),
+    passwordFile: v.optional(textValue),
+    passwordEnv: v.optional(textValue),
+    passwordCredential: v.optional(textValue),
+  }),
+  v.check(
+    (login) =>
+      [login.passwordFile, login.passwordEnv, login.passwordCredential].filter(Boolean).length ===
+      1,
+    'a login with one of passwordFile, passwordEnv and passwordCredential',
+  ),
+)
+export type BrokerLoginConfig = v.InferOutput<typeof brokerLoginValue>
+
 /** The ledger's identity inside every signature. */
 export const ledgerDomainValue = v.strictObject({
   chainId: v.pipe(uint64Value),

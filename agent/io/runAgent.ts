@@ -4,12 +4,12 @@
  */
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
+import { brokerConnector } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import type { OpenedKeyFile } from '../../ports/io/keyFile.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
-import { mqttConnector } from '../../ports/io/mqttConnector.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { signDigest } from '../../protocol/keys.ts'
 import type { Agent } from '../agent.ts'
@@ -67,7 +67,7 @@ export async function runAgent(
   const log = jsonLog(config.logLevel)
   const { privateKey, publicKey, rootSecret, warning } = await openAgentKey(config, environment)
   for (const line of [...(warning ? [warning] : []), ...configWarnings(config)]) log('warn', line)
-  const connector = mqttConnector(config.gateway.url)
+  const connector = await brokerConnector(config.gateway, environment)
   const disk = await nodeDisk(config.stateDirectory)
   let agent: Agent | undefined
   const socket = await openControlSocket(join(config.stateDirectory, SOCKET_FILE), () =>

@@ -4,9 +4,9 @@
  */
 import { fleetConfigSchema, policyOf } from '../../fleet/config.ts'
 import { startFleetService } from '../../fleet/service.ts'
+import { brokerConnector } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
-import { mqttConnector } from '../../ports/io/mqttConnector.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { defineCommand, needed } from '../command.ts'
 import { openKey } from '../io/keyFiles.ts'
@@ -31,7 +31,7 @@ export const command = defineCommand({
     const { fleet, gateway, ledger } = config
     const domain = { chainId: ledger.chainId, verifyingContract: ledger.contract }
     const identity = { fleet, signerKey: privateKey, gateway, domain }
-    const connector = mqttConnector(gateway.url)
+    const connector = await brokerConnector(gateway, process.env)
     return runUntilStopped(async () => {
       const ports = nodePorts(jsonLog(config.log))
       const service = startFleetService({ identity, policy: policyOf(config), connector }, ports)

@@ -1,5 +1,5 @@
 /**
- * Waiting before the next connection to the broker: at once after a good one, then ever longer, with
+ * Waiting before the next connection to the broker: short after a good one, then ever longer, with
  * jitter, so that the gateways of a restarted broker do not come back at the same moment.
  * @module
  */

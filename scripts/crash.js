@@ -1,26 +1,53 @@
-#!/usr/bin/env node
 /**
- * `npm run crash -- --seconds 60 --seed 7`: kills every program of a whole site at random moments
- * for that long and compares the books. Without a seed it draws one and prints it.
+ * `npm run crash -- --seconds 60 --seed 7`: kills programs and connections of a whole site at
+ * random moments for that long. Without a seed it is another story each time, and says which.
+ * @module
  */
 import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-})
+const root = fileURLToPath(new URL('..', import.meta.url))
+const usage = 'usage: npm run crash -- [--seconds 60] [--seed NUMBER] [--virtual-seeds NUMBER]'
 
-if (values.help) {
-  console.log('Usage: npm run crash -- [--seconds 60] [--seed N]')
-} else {
-  const seed = values.seed ?? String(Math.floor(Math.random() * 1_000_000))
-  console.log(`seed ${seed}, ${values.seconds} s of kills`)
-  const words = ['vitest', 'run', 'test/crash', '--reporter=verbose']
-  const env = { ...process.env, CRASH_SECONDS: values.seconds, CRASH_SEED: seed }
-  const { status } = spawnSync('npx', words, { stdio: 'inherit', env })
-  process.exitCode = status ?? 1
+function read() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seconds: { type: 'string', default: '60' },
+        seed: { type: 'string' },
+        'virtual-seeds': { type: 'string', default: '0' },
+      },
+    })
+    const numbers = [values.seconds, values.seed ?? '0', values['virtual-seeds']]
+    return numbers.every((one) => /^\d{1,9}$/.test(one)) ? values : undefined
+  } catch {
+    return undefined
+  }
 }
+
+const values = read()
+if (values === undefined) {
+  process.stderr.write(`${usage}\n`)
+  process.exit(2)
+}
+const seeds = values['virtual-seeds']
+const tests = [
+  'test/crash/kill.test.ts',
+  ...(seeds === '0' ? [] : ['test/crash/virtualKill.test.ts']),
+]
+const { status } = spawnSync(
+  process.execPath,
+  ['node_modules/vitest/vitest.mjs', 'run', ...tests],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      CRASH_SECONDS: values.seconds,
+      CRASH_SEEDS: seeds,
+      ...(values.seed === undefined ? {} : { CRASH_SEED: values.seed }),
+    },
+  },
+)
+process.exit(status ?? 1)

@@ -9,12 +9,11 @@ import { diceFrom } from '../../firmware-sim/dice.ts'
 import { type Chaos, rage } from '../support/siteChaos.ts'
 import { brokenEquations } from '../support/siteFigures.ts'
 import { bundleProgram, type Program } from '../support/siteProgram.ts'
-import { type Place, type RealDevice, type RealSite, realSite } from '../support/siteReal.ts'
+import { type RealDevice, type RealSite, realSite } from '../support/siteReal.ts'
+import { allWell, cleanStop, recoverySeconds, stopAll } from '../support/siteWell.ts'
 
 const seconds = Number(process.env['CRASH_SECONDS'] ?? 20)
 const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
-/** The longest pause between two attempts of an agent to connect, and some time to be served. */
-const recoverySeconds = 90
 
 const shared = { creditTicks: 24, pollMs: 100 }
 const devices: readonly RealDevice[] = [
@@ -62,40 +61,16 @@ afterAll(async () => {
   await program?.remove()
 })
 
-/** All agents are connected, read their meters and are supplied, without anybody's help. */
-async function allWell(): Promise<void> {
-  for (const device of site.devices) {
-    let seen = 'nothing'
-    const isWell = async () => {
-      const status = await site.agentStatus(device)
-      const [meter] = status?.meters ?? []
-      seen = JSON.stringify({ ...status, meters: [meter] })
-      return status?.connection === 'online' && meter?.state === 'reading' && meter.relayClosed
-    }
-    const endMs = performance.now() + recoverySeconds * 1_000
-    while (!(await isWell())) {
-      if (performance.now() > endMs) throw new Error(`${device.device} does not recover: ${seen}`)
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  }
-}
-
-async function stopAll(places: readonly Place[]): Promise<void> {
-  for (const code of await Promise.all(places.map(({ stop }) => stop()))) expect(code).toBe(0)
-}
-
 describe('kill -9', () => {
   test(
     `agents, gateway, meters and connections for ${seconds} s, seed ${seed}`,
     async () => {
       site = await realSite(program, devices)
-      await allWell()
+      await allWell(site)
       const chaos: Chaos = await rage(site, diceFrom(seed), seconds * 1_000)
       expect(chaos.violations).toEqual([])
-      await allWell()
-      await stopAll(site.agents)
-      await stopAll(site.meters)
-      await stopAll([site.gateway])
+      await allWell(site)
+      expect(await stopAll(site)).toEqual(cleanStop)
       const books = await site.books()
       expect(brokenEquations(books)).toEqual([])
       for (const [place, one] of books.devices.entries()) {

@@ -146,6 +146,8 @@ test.each(Array.from({ length: seeds }, (_, place) => firstSeed + place))(
     try {
       await site.until('all is well at first', () => site.devices.every(isWell))
       await rage(story, highest)
+      // Whoever was hurt last has noticed by then.
+      await site.advanceSeconds(10)
       await site.until('all is well again', () => site.devices.every(isWell), 180)
       await look(site, highest)
       expect(brokenEquations(await site.close())).toEqual([])

@@ -38,7 +38,7 @@ describe('the length gate', () => {
     expect(broker.counters().closed).toEqual({ packet_too_long: 1 })
   })
 
-  test('closes on 200 MB after login, at its header; an honest client does not notice', async () => {
+  test('closes on 200 MB after login, at its header; honest clients do not notice', async () => {
     const { login, broker, received, until } = await start()
     const honest = await login({ username: 'solar/pi2' })
     const client = await login({ username: 'solar/pi1' })

@@ -126,7 +126,7 @@ describe('(!) the fence', () => {
   })
 })
 
-test('a restored gateway takes up what the ledger has paid meanwhile, and pays nothing twice', async () => {
+test('a restored gateway takes up what the ledger has paid, and pays nothing twice', async () => {
   await lose(async () => {
     await device.tick(first, 50)
     await scene.call('settle')

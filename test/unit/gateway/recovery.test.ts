@@ -37,7 +37,7 @@ describe('after a crash', () => {
     expect(scene.world.fatal).toEqual([])
   })
 
-  test('the journal alone leads to the live state, and so does a snapshot with its tail', async () => {
+  test('the journal alone leads to the live state; so does a snapshot with its tail', async () => {
     const { scene, one, first } = await busyScene()
     expect(await recoveredText(scene.world, 'journal alone')).toBe(stateOf(scene.world))
     await scene.during(scene.world.time.advance(301_000))

@@ -69,7 +69,7 @@ describe('a tick is refused', () => {
     })
   })
 
-  test('unknown_channel: a slot that the device does not have, and any slot before hello', async () => {
+  test('unknown_channel: a slot that the device does not have, and all before hello', async () => {
     await expectRefusal('unknown_channel', () => device.tick(committed, 11, 5))
     device.client = await login(scene, device.identity)
     await expectRefusal('unknown_channel', () => device.tick(committed, 11))
@@ -232,7 +232,7 @@ describe('a commitment is refused', () => {
     expect(device.lastReject()?.pending).toEqual(renewal.commitment)
   })
 
-  test('the same terms again are accepted again, with any signature, and change nothing', async () => {
+  test('the same terms again are accepted with any signature, and change nothing', async () => {
     const before = stateOf(scene.world)
     const { value } = committed.commitment
     await device.sendCommitment({ value, signature: new Uint8Array(64) })

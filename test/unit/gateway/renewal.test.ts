@@ -39,7 +39,7 @@ describe('a renewal', () => {
     expect(device.lastAck()).toMatchObject({ epoch: 1, index: 80 })
   })
 
-  test('shown before the last word of the epoch before it, it pays for that whole epoch', async () => {
+  test('shown before the last word of the epoch before, it pays for that whole epoch', async () => {
     await device.tick(first, 80)
     const renewal = await device.commit(renewalOf(first))
     await device.tick(renewal, 1)

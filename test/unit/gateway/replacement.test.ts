@@ -37,7 +37,7 @@ const ids = ({ channels }: Enrolled) =>
   channels.map(({ channelId }) => present(parseHex(channelId), 'hex'))
 
 describe('(!) a new key is a new channel', () => {
-  test('from base 0 with a new position; the old one closes and settles under its own key', async () => {
+  test('from base 0, at a new position; the old one settles under its own key', async () => {
     const device = await scene.device('ev-1', { key: oldKey })
     const first = await device.commit()
     await device.tick(first, 40)

@@ -205,7 +205,7 @@ describe('a mandate', () => {
   const put = async (change: object) =>
     (await putMandate(scene, channelId, change)) as { status: string }[]
 
-  test('the highest sequence is in force; lower ones are old, the same again is repeated', async () => {
+  test('the highest sequence is in force; lower ones are old, the same is repeated', async () => {
     expect(await put({ sequence: 5 })).toMatchObject([{ status: 'accepted' }])
     expect(await put({ sequence: 5 })).toMatchObject([{ status: 'repeated' }])
     expect(await put({ sequence: 5, limit: 1n })).toMatchObject([{ status: 'old_sequence' }])

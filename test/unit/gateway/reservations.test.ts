@@ -49,7 +49,7 @@ describe('the reservation of a channel', () => {
     expect(scene.world.gateway.core.state.allocations).toMatchObject([{ reserved: 0n }])
   })
 
-  test('shrinks to what is held when the claim window has passed, and grows by checkpoint', async () => {
+  test('shrinks to what is held after the claim window, and grows by checkpoint', async () => {
     const scene = await openScene(undefined, { funds: ticks(150) })
     const device = await scene.device('ev-1')
     const first = await device.commit({ length: 100 })

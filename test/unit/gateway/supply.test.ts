@@ -50,7 +50,7 @@ describe('(!) supply never decides about words: a valid one is accepted and ackn
     expect(device.client.received.supplies).toHaveLength(2)
   })
 
-  test('over_limit: off a credit window before the limit of the day, until midnight UTC', async () => {
+  test('over_limit: off a window before the limit of the day, until midnight UTC', async () => {
     await start({ limitPerDay: 300n * 100n }, 80_000)
     await device.tick(committed, 84)
     expect(device.lastAck()).toMatchObject({ index: 84, supply: on })
@@ -100,7 +100,7 @@ describe('(!) supply never decides about words: a valid one is accepted and ackn
     expect(device.lastAck()).toMatchObject({ index: 200, supply: off('over_limit') })
   })
 
-  test('mandate_expired and commitment_expired end supply; words count until claimUntil', async () => {
+  test('mandate_expired, commitment_expired end supply; words count until claimUntil', async () => {
     scene.world.time.jumpWall(3_600_000)
     await scene.world.time.advance(2_000)
     expect(lastNotice()).toMatchObject({ supply: off('commitment_expired') })

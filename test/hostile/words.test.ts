@@ -7,8 +7,10 @@ import { p256 } from '@noble/curves/nist.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { present } from '../../protocol/assert.ts'
 import { concatBytes } from '../../protocol/bytes.ts'
+import { STRIKES_MAX } from '../../protocol/limits.ts'
 import { encodeCommit } from '../../protocol/messages.ts'
 import type { CommitmentReason, TickReason } from '../../protocol/reasons.ts'
+import { consequenceOf } from '../../protocol/reasons.ts'
 import type { Commitment, Signed } from '../../protocol/structures.ts'
 import { RENEWAL } from '../../protocol/structures.ts'
 import { encodeTicks } from '../../protocol/tick.ts'
@@ -25,9 +27,10 @@ let evil: Enrolled
 let victim: Enrolled
 let session: Session
 let victimSession: Session
-/** Slot 0 at index 10 of 3,000; slot 1 closed; slot 2 without a mandate. */
+/** Slot 0 is at index 10 of 3,000, slot 1 is closed. */
 let running: Committed
 let theirs: Committed
+let baseline: number
 
 beforeAll(async () => {
   world = await startHostileWorld()
@@ -42,6 +45,9 @@ beforeAll(async () => {
   await world.gateway.call('channel_close', { fleet: 'acme', device: 'evil', meter: 'm-1' })
   theirs = await victimSession.commit({ length: 500 })
   await victimSession.tick(theirs, 7)
+  // What is loaded, compiled and sized on first use is no leak.
+  for (let round = 0; round < 180; round++) await outcomeOf('commit', new Uint8Array(9))
+  baseline = await world.gateway.memory()
 })
 
 afterAll(() => world.stop())
@@ -52,6 +58,7 @@ type Outcome = TickReason | CommitmentReason | 'acknowledged' | 'accepted' | 'cl
 
 /** What comes of a message: the first answer to it, or the end of the connection. */
 async function outcomeOf(name: UpName, payload: Uint8Array): Promise<Outcome> {
+  if (isCondemned(session)) await session.closed
   if (session.received.closed) session = await world.login(evil)
   const { rejects, acks, accepts } = session.received
   const before = { rejects: rejects.length, acks: acks.length, accepts: accepts.length }
@@ -63,6 +70,12 @@ async function outcomeOf(name: UpName, payload: Uint8Array): Promise<Outcome> {
     return now.accepts.length > before.accepts ? 'accepted' : undefined
   })
   return answer.catch(() => 'closed')
+}
+
+/** Three strikes: the connection is on its way to be closed. */
+function isCondemned({ received }: Session): boolean {
+  const strikes = received.rejects.filter(({ reason }) => consequenceOf(reason) === 'strike')
+  return strikes.length >= STRIKES_MAX
 }
 
 /** Sends each and expects the stored state of both channels to be the same before and after. */
@@ -115,7 +128,7 @@ describe('every row of the checks on a tick', () => {
     return concatBytes(Uint8Array.of(version), tick({}).slice(1))
   }
 
-  test('unknown_channel: any slot before hello', async () => {
+  test('unknown_channel: every slot before hello', async () => {
     const before = await stored()
     const silent = await world.connect(evil)
     silent.sendTicks(tickOf(running, 11)).catch(() => {})
@@ -199,7 +212,7 @@ describe('words and signatures of others', () => {
 
   test("another device's words and commitments", async () => {
     const words = [11, 12, 300].map((index) => encodeTicks([tickOf(theirs, index)]))
-    await expectUnchanged('tick', words, ['bad_word', 'slow_down', 'closed'])
+    await expectUnchanged('tick', words, ['bad_word', 'slow_down'])
     const stolen = commitBytes(theirs.commitment)
     await expectUnchanged('commit', [stolen], ['unknown_channel'])
     const rebound = sign(evil.identity, { ...theirs.commitment.value, epoch: 2 })
@@ -267,14 +280,7 @@ describe('one flipped bit', () => {
   })
 
   test('in each byte of a commitment', async () => {
-    const allowed = [
-      'malformed',
-      'unknown_channel',
-      'closed',
-      'epoch_taken',
-      'bad_signature',
-      'closed',
-    ] as const
+    const allowed = ['malformed', 'unknown_channel', 'epoch_taken', 'bad_signature'] as const
     await expectUnchanged('commit', flipped(commitBytes(signed())), allowed)
   })
 })
@@ -326,8 +332,13 @@ describe('when everything else was tried', () => {
     const { received, ticks, slowestMs } = world.honest
     expect(received.closed).toBe(false)
     expect(received.rejects).toEqual([])
-    expect(ticks()).toBeGreaterThan(100)
+    expect(ticks()).toBeGreaterThan(10)
     expect(slowestMs()).toBeLessThan(5_000)
     expect(world.gateway.isAlive()).toBe(true)
+  })
+
+  test('anonymous memory ends within 10 MB of its baseline', async () => {
+    const growth = (await world.gateway.memory()) - baseline
+    expect(growth).toBeLessThan(10 * 1_048_576)
   })
 })

@@ -49,6 +49,8 @@ export type HostileWorld = {
   readonly connect: (enrolled: Enrolled) => Promise<Session>
   /** A fresh password of a device. */
   readonly token: (enrolled: Enrolled) => Uint8Array
+  /** One that was signed an hour ago. */
+  readonly staleToken: (enrolled: Enrolled) => Uint8Array
   readonly stop: () => Promise<void>
 }
 
@@ -113,6 +115,8 @@ export async function startHostileWorld(): Promise<HostileWorld> {
     login: (enrolled) => login(state, enrolled),
     connect: (enrolled) => connect(state, enrolled),
     token: ({ identity }) => connectToken(identity, nowSeconds(state), nextNonce(state)),
+    staleToken: ({ identity }) =>
+      connectToken(identity, nowSeconds(state) - 3_600, nextNonce(state)),
     stop: async () => {
       await honest.stop()
       await gateway.stop()

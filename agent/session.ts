@@ -3,7 +3,7 @@
  * again whenever it ends. It never gives up, and nothing is queued from one connection to the next.
  * @module
  */
-import type { Connector, Ports, Transport } from '../ports/index.ts'
+import type { Cancel, Connector, Ports, Transport } from '../ports/index.ts'
 import { equalBytes } from '../protocol/bytes.ts'
 import { clientIdOf, encodeConnect } from '../protocol/connect.ts'
 import type { PublicKey } from '../protocol/keys.ts'
@@ -17,6 +17,7 @@ import type { Domain } from '../protocol/typedData.ts'
 import type { AgentClock } from './agentClock.ts'
 import { retryDelayMs } from './backoff.ts'
 import type { Signer } from './epochs.ts'
+import { inTime } from './inTime.ts'
 
 export type SessionConfig = {
   readonly fleet: string
@@ -118,7 +119,7 @@ export function startSession(config: SessionConfig, world: SessionWorld): Sessio
     close: async () => {
       running.stopped = true
       running.interrupt('stopped')
-      await Promise.race([finished, pauseFor(world.ports, CLOSE_TIMEOUT_MS)])
+      await inTime(finished, world.ports.timers, CLOSE_TIMEOUT_MS)
     },
   }
 }
@@ -194,11 +195,15 @@ function whenEnded(running: Running, transport: Transport): Promise<string> {
   const { timers } = running.world.ports
   return new Promise((resolve) => {
     let why = 'the connection ended'
-    transport.onClose(() => resolve(why))
+    let cancel: Cancel = () => undefined
+    transport.onClose(() => {
+      cancel()
+      resolve(why)
+    })
     running.interrupt = (reason) => {
       running.interrupt = () => undefined
       why = reason
-      timers.after(CLOSE_TIMEOUT_MS, () => resolve(reason))
+      cancel = timers.after(CLOSE_TIMEOUT_MS, () => resolve(reason))
       transport.close().catch(() => resolve(reason))
     }
   })
@@ -210,9 +215,10 @@ function greet(running: Running, transport: Transport): void {
   const { fleet, device } = config
   const topic = formatTopic({ kind: 'up', fleet, device, name: 'hello' })
   const isCurrent = () => running.transport === transport
-  world.ports.timers.after(WELCOME_TIMEOUT_MS, () => {
+  const cancel = world.ports.timers.after(WELCOME_TIMEOUT_MS, () => {
     if (isCurrent() && running.state !== 'online') running.interrupt('the gateway sent no welcome')
   })
+  transport.onClose(cancel)
   transport
     .subscribe([downFilter(fleet, device)])
     .then(() => transport.publish(topic, encodeHello(world.hello()), { retain: false }))
@@ -295,12 +301,6 @@ function pause(running: Running, delayMs: number): Promise<void> {
       cancel()
       resolve()
     }
-  })
-}
-
-function pauseFor({ timers }: Ports, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    timers.after(delayMs, resolve)
   })
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Timers } from '../ports/index.ts'
+import { inTime } from './inTime.ts'
 import { payableTicks, shownTicks } from './payerState.ts'
 import type { MeterUnit, Running } from './runningAgent.ts'
 import { seenNow } from './runningAgent.ts'
@@ -43,7 +44,7 @@ export async function shutDown(running: Running): Promise<void> {
     await records.save(name, { seen: seenNow(running, name) }).catch(() => undefined)
   }
   const farewell = session.publishState(encodeOffline(config.device, world.version))
-  await Promise.race([farewell, pause(world.ports.timers, FAREWELL_MS_MAX)])
+  await inTime(farewell, world.ports.timers, FAREWELL_MS_MAX)
   await session.close()
 }
 

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { clientIdOf } from '../../../protocol/connect.ts'
 import { publicKeyOf, verifyDigest } from '../../../protocol/keys.ts'
-import { decodeTime, encodeHello } from '../../../protocol/messages.ts'
+import { decodeTime, encodeClose, encodeHello } from '../../../protocol/messages.ts'
 import type { Connect } from '../../../protocol/structures.ts'
 import { digestOf, timeStructure } from '../../../protocol/structures.ts'
 import { downFilter, formatTopic } from '../../../protocol/topics.ts'
@@ -77,6 +77,7 @@ describe('a login is refused', () => {
     await connectWith(token)
     await expect(connectWith(token)).rejects.toThrow('nonce_reused')
     scene.world.time.jumpWall(239_000)
+    await connect(filled(14))
     await expect(connectWith(token)).rejects.toThrow('nonce_reused')
     scene.world.time.jumpWall(120_000)
     const stale = await connectWith(token)
@@ -96,6 +97,14 @@ describe('a newer session of the same device', () => {
     const old = device.client
     await device.reconnect()
     expect(old.received.closed).toBe(true)
+    const { onMessage, core } = scene.world.gateway
+    const identity = { kind: 'device', fleet: 'acme', device: 'ev-1' } as const
+    const topic = formatTopic({ kind: 'up', fleet: 'acme', device: 'ev-1', name: 'close' })
+    const dealtWith = new Promise<void>((done) => {
+      onMessage(identity, 'a session that was replaced', topic, encodeClose({ slot: 0 }), done)
+    })
+    await scene.during(dealtWith)
+    expect(core.state.hot.register(0).closed).toBe(false)
     expect(scene.world.gateway.core.sessions.size).toBe(1)
     const committed = await device.commit()
     await device.tick(committed, 1)

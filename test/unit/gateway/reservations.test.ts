@@ -76,6 +76,23 @@ describe('the reservation of a channel', () => {
     expect(device.lastAck()).toMatchObject({ epoch: 3, index: 5 })
     expect(await reserved(scene)).toEqual([ticks(74 - 10), ticks(70)])
   })
+
+  test('what was freed after the claim window is not counted on twice', async () => {
+    const scene = await openScene(undefined, { funds: ticks(110) })
+    const device = await scene.device('ev-1')
+    const first = await device.commit({ length: 110 })
+    scene.world.time.jumpWall(9 * 86_400_000)
+    await scene.call('settle')
+    const [two, three] = [await scene.device('ev-2'), await scene.device('ev-3')]
+    await two.commit({ length: 64 })
+    await three.commit({ length: 46 })
+    await putMandate(scene, present(device.channelIds[0], 'an id'), { sequence: 2 })
+    await device.reconnect()
+    await device.sendCommitment(
+      device.commitment({ ...checkpointOf(first, 0), length: 1 }).commitment,
+    )
+    expect(device.lastReject()).toMatchObject({ reason: 'no_funds' })
+  })
 })
 
 describe('what is free', () => {

@@ -265,10 +265,11 @@ describe('(!) a fleet cannot take back what it has allowed', () => {
     const { scene, device, first, channelId } = await paying()
     scene.world.time.jumpWall(9 * dayMs)
     expect(await scene.call('settle')).toMatchObject({ paid: '0', refused: 1 })
-    await device.reconnect()
+    expect(await scene.call('settle')).toMatchObject({ channels: 0 })
     await putMandate(scene, channelId, { sequence: 2 })
-    await device.commit(checkpointOf(first, 50))
     expect(await scene.call('settle')).toMatchObject({ paid: '15000', refused: 0 })
+    await device.reconnect()
+    await device.commit(checkpointOf(first, 50))
   })
 
   test('a renewal under the new mandate needs no cover any more', async () => {

@@ -60,6 +60,8 @@ export type Core = {
   /** Connected devices by `fleet/device`: one session each. */
   readonly sessions: Map<string, Session>
   readonly counters: Counters
+  /** First position of an allocation beyond all that its ledger has paid. */
+  readonly firstUnpaidPosition: (allocation: Uint8Array) => number
   /** Something about this device changed: its retained report goes out with the next round. */
   readonly touch: (fleet: string, device: string) => void
   /** Devices that were touched since the last round. */

@@ -138,7 +138,9 @@ function newChannel(core: Core, fleet: string, key: PublicKey, meter: string): C
   const { gateway, payee, asset, feeBasisPoints } = core.config
   const { allocation } = requireFleet(core, fleet)
   const use = core.state.allocations.find((one) => equalBytes(one.id, allocation))
-  const position = present(use, 'a fleet has an allocation').nextPosition
+  const { nextPosition } = present(use, 'a fleet has an allocation')
+  // A store restored from an older copy has forgotten positions that the ledger remembers.
+  const position = Math.max(nextPosition, core.firstUnpaidPosition(allocation))
   if (position >= POSITIONS_MAX) {
     throw new OperatorError(`the allocation of fleet ${fleet} has no position left: open another`)
   }

@@ -5,6 +5,7 @@
  */
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Cancel, Disk, KeyValue, Ports } from '../ports/index.ts'
+import { bytesToHex } from '../protocol/bytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import { clientIdOf } from '../protocol/connect.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
@@ -171,8 +172,24 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     funds: followFunds(ledger),
     marks: createMarks(key, life),
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
+    firstUnpaidPosition: positionsAt(options.desk),
     counters: { refused: new Map(), messages: 0, connects: 0, timesSigned: 0 },
     spaceLow: journal.spaceLow,
+  }
+}
+
+/** Looked up once for each allocation: while the gateway runs, nobody else gives positions. */
+function positionsAt(desk: LedgerDesk): Core['firstUnpaidPosition'] {
+  const known = new Map<string, number>()
+  return (allocation) => {
+    const name = bytesToHex(allocation)
+    let first = known.get(name) ?? 0
+    if (!known.has(name)) {
+      for (const { position } of desk.channelsPaid(allocation))
+        first = Math.max(first, position + 1)
+    }
+    known.set(name, first)
+    return first
   }
 }
 

@@ -22,6 +22,7 @@ export type LedgerDesk = Pick<
   | 'balance'
   | 'entries'
   | 'sum'
+  | 'channelsPaid'
 >
 
 const REFERENCE_BYTES = 8

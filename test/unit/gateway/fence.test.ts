@@ -140,3 +140,14 @@ test('a restored gateway takes up what the ledger has paid, and pays nothing twi
   expect(await scene.call('settle')).toMatchObject({ paid: '3000' })
   expect(scene.world.ledger.audit()).toEqual([])
 })
+
+test('(!) a restored gateway gives no position again that the ledger has paid', async () => {
+  await lose(async () => {
+    const lost = await scene.device('ev-lost')
+    await lost.tick(await lost.commit(), 3)
+    await scene.call('settle')
+  })
+  const fresh = await scene.device('ev-new')
+  await fresh.tick(await fresh.commit(), 5)
+  expect(await scene.call('settle')).toMatchObject({ paid: String(300 * 5), refused: 0 })
+})

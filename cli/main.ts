@@ -17,6 +17,11 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   })
 }
 
+// A library that reports on the console does so with a stack; what matters of it is also thrown.
+console.error = (what) => {
+  if (words.includes('--debug')) terminal.error(String(what instanceof Error ? what.stack : what))
+}
+
 process.exitCode = await run(words, terminal)
 // A channel to the parent would keep this process alive.
 if (process.connected) process.disconnect()

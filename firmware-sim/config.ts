@@ -132,7 +132,8 @@ function profileOf(input: Fields, kind: MeterSimKind): Profile {
 
 function lineOf(input: Fields): string {
   const line = text(input, 'line', '')
-  if (/^serial:\/\/\/./.test(line) || /^tcp-listen:\/\/[^/]+:\d+$/.test(line)) return line
+  const isLine = /^serial:\/\/\/./.test(line) || /^tcp-listen:\/\/[^/]+:\d+$/.test(line)
+  if (isLine && URL.canParse(line)) return line
   return fail(
     'line',
     `"${line}" is no line`,

@@ -20,7 +20,7 @@ export const openLines: OpenLines = (source, onLine) => {
   return url.protocol === 'serial:' ? openPort(url, onLine) : listen(url, onLine)
 }
 
-/** Keeps trying: a port may appear later, and comes back after it was unplugged. */
+/** The port must be there at first; when it is unplugged later, its return is waited for. */
 async function openPort(url: URL, onLine: (line: Serial) => void): Promise<Lines> {
   const path = decodeURIComponent(url.pathname)
   const baudRate = Number(url.searchParams.get('baud') ?? 9600)
@@ -29,25 +29,36 @@ async function openPort(url: URL, onLine: (line: Serial) => void): Promise<Lines
   let closed = false
 
   const again = () => {
-    if (!closed) timer = setTimeout(open, reopenAfterMs)
+    if (!closed) timer = setTimeout(() => void open().catch(again), reopenAfterMs)
   }
-  const open = () => {
-    const opening = new SerialPort({ path, baudRate, autoOpen: false })
-    opening.open((error) => {
-      if (error !== null) return again()
-      if (closed) return opening.close()
-      port = opening
-      opening.on('close', again)
-      onLine(serialOfStream(opening, () => closePort(opening)))
-    })
+  const open = async () => {
+    const opened = await openOnce(path, baudRate)
+    if (closed) return opened.close()
+    port = opened
+    opened.on('close', again)
+    onLine(serialOfStream(opened, () => closePort(opened)))
   }
-  open()
+  await open()
   const close = async () => {
     closed = true
     clearTimeout(timer)
     if (port !== undefined) await closePort(port)
   }
   return { where: url.href, close }
+}
+
+function openOnce(path: string, baudRate: number): Promise<SerialPort> {
+  const port = new SerialPort({ path, baudRate, autoOpen: false })
+  return new Promise((done, fail) => {
+    port.open((error) => (error === null ? done(port) : fail(portError(path, error))))
+  })
+}
+
+function portError(path: string, { message }: Error): Error {
+  const reason = /no such file/i.test(message)
+    ? 'there is no such port: plug it in or correct the path'
+    : message.replace(/^Error:? */, '')
+  return new OperatorError(`meter simulator: cannot open ${path}: ${reason}`)
 }
 
 function closePort(port: SerialPort): Promise<void> {

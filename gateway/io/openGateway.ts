@@ -7,7 +7,6 @@ import type { EmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Ports } from '../../ports/index.ts'
-import { nodeDisk } from '../../ports/io/disk.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
@@ -19,9 +18,9 @@ import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
 import { openLmdb } from '../store/io/lmdb.ts'
-import { lockStore } from '../store/io/lock.ts'
 import { startLife } from '../store/meta.ts'
 import { createDoor } from './clientDoor.ts'
+import { inStore, openStoreFolder } from './storeFolder.ts'
 
 export type OpenGateway = {
   readonly gateway: Gateway
@@ -106,9 +105,8 @@ async function openStore(
   link: ClientLink,
   onFatal: (error: unknown) => void,
 ): Promise<Opened> {
-  const lock = await lockStore(settings.data)
+  const { disk, lock } = await openStoreFolder(settings.data)
   try {
-    const disk = await nodeDisk(settings.data)
     const { life, storeId } = await startLife(disk, ports.random)
     const place = join(settings.data, 'ledger')
     const ledger = await openEmbeddedLedger({
@@ -144,6 +142,6 @@ async function openStore(
     return { gateway, ledger, release }
   } catch (error) {
     await lock.release()
-    throw error
+    throw inStore(settings.data, error)
   }
 }

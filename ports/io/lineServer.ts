@@ -57,10 +57,20 @@ function listen(server: Server, path: string): Promise<void> {
   const mask = process.umask(0o177)
   return new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
-      reject(new OperatorError(`cannot open the control socket ${path}: ${error.message}`)),
+      reject(new OperatorError(`cannot open the control socket ${path}: ${reasonOf(error)}`)),
     )
     server.listen(path, resolve)
   }).finally(() => process.umask(mask))
+}
+
+const advice: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied: give this user write access to its folder',
+  EROFS: 'the file system is read-only: choose another folder',
+  ENOSPC: 'the disk is full: free some space, then start again',
+}
+
+function reasonOf(error: Error): string {
+  return advice['code' in error ? String(error.code) : ''] ?? error.message
 }
 
 /** Answers leave in the order of the requests. */

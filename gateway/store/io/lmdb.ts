@@ -85,13 +85,26 @@ function openDatabase(path: string): Database {
 
 /** Resolves when the batch is on disk. */
 async function commit(database: Database, entries: Entries): Promise<void> {
+  const parts: Promise<unknown>[] = []
   const committed = database.batch(() => {
     for (const [key, value] of entries) {
-      if (value === undefined) database.remove(key)
-      else database.put(key, value)
+      parts.push(value === undefined ? database.remove(key) : database.put(key, value))
     }
   })
-  await Promise.all([committed, database.flushed])
+  // A batch that fails rejects each of its parts too, and nobody waits for those.
+  for (const part of parts) part.catch(() => undefined)
+  try {
+    await Promise.all([committed, database.flushed])
+  } catch (error) {
+    throw await causeOf(error)
+  }
+}
+
+/** What the database says was wrong; it hands that over as one more rejection. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  const cause: unknown = await Promise.resolve(error.commitError).catch((why: unknown) => why)
+  return cause ?? error
 }
 
 /** Entries in pages, so that no read transaction stays open while the caller works. */

@@ -119,6 +119,7 @@ function take(state: State, message: IncomingMessage, done: () => void): boolean
   state.messages += 1
   const route = state.routeOf(decoder.decode(bytes.subarray(topicStart, topicEnd)), nowMs)
   if (!route) return ignore(state, 'unknown_topic')
+  if (route.kind === 'gateway') return false
   if (route.kind === 'state') return takeState(state, route, message, nowMs)
   // What a device or a fleet says is never kept: this is a copy of long ago.
   if (message.retained) return ignore(state, 'retained')

@@ -63,10 +63,10 @@ export function createOutgoing(wire: Wire, limits: BridgeLimits, wake: () => voi
   const copy = (bytes: Uint8Array) => gather(bytes.length, (target, at) => target.set(bytes, at))
   return {
     publish: (message) => {
-      const bytes = publishBytes(message.topic, message.payload)
-      if (state.inFlight >= limits.outgoingMessagesMax) return false
+      const bytes = publishBytes(message)
+      if (message.qos === 1 && state.inFlight >= limits.outgoingMessagesMax) return false
       if (waitingBytes(state) + bytes > limits.outgoingBytesMax) return false
-      const packetId = takeId(state)
+      const packetId = message.qos === 0 ? 0 : takeId(state)
       gather(bytes, (target, at) => writePublish(target, at, message, packetId))
       return true
     },

@@ -75,8 +75,8 @@ function push(state: State, chunk: Uint8Array): string | undefined {
     const next = readPacket(state, bytes, at)
     if (typeof next === 'string') return next
     if (next < 0) {
-      // A copy: the chunk belongs to the socket.
-      state.carry = bytes.slice(at)
+      // A copy, which slice would not make of a Buffer: the chunk belongs to the socket.
+      state.carry = new Uint8Array(bytes.subarray(at))
       break
     }
     at = next

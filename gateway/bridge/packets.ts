@@ -10,7 +10,8 @@ import { concatBytes, utf8ToBytes } from '../../protocol/bytes.ts'
 export const packetTypes = { connack: 2, publish: 3, puback: 4, suback: 9, pingresp: 13 } as const
 
 const CONNECT = 0x10
-const PUBLISH_QOS_1 = 0x32
+const PUBLISH = 0x30
+const QOS_1 = 0x02
 const RETAIN = 0x01
 const PUBACK = 0x40
 const SUBSCRIBE = 0x82
@@ -97,31 +98,40 @@ function writeLength(target: Uint8Array, start: number, length: number): number 
   return at
 }
 
-export function publishBytes(topic: string, payload: Uint8Array): number {
-  const body = 2 + topic.length + 2 + payload.length
-  return 1 + lengthBytes(body) + body
-}
-
 export type OutgoingMessage = {
   readonly topic: string
   readonly payload: Uint8Array
   readonly retain: boolean
+  readonly qos: 0 | 1
 }
 
-/** Writes a PUBLISH at QoS 1 of `publishBytes` bytes to `target` at `start`. */
+/** Bytes of a PUBLISH. */
+export function publishBytes(message: OutgoingMessage): number {
+  const body = bodyBytes(message)
+  return 1 + lengthBytes(body) + body
+}
+
+function bodyBytes({ topic, payload, qos }: OutgoingMessage): number {
+  return 2 + topic.length + 2 * qos + payload.length
+}
+
+/** Writes a PUBLISH of `publishBytes` bytes to `target` at `start`; at QoS 0 without a packet id. */
 export function writePublish(
   target: Uint8Array,
   start: number,
-  { topic, payload, retain }: OutgoingMessage,
+  message: OutgoingMessage,
   packetId: number,
 ): void {
-  target[start] = PUBLISH_QOS_1 | (retain ? RETAIN : 0)
-  let at = writeLength(target, start + 1, 2 + topic.length + 2 + payload.length)
+  const { topic, payload, qos, retain } = message
+  target[start] = PUBLISH | (qos * QOS_1) | (retain ? RETAIN : 0)
+  let at = writeLength(target, start + 1, bodyBytes(message))
   target[at++] = topic.length >> 8
   target[at++] = topic.length & 0xff
   for (let place = 0; place < topic.length; place++) target[at++] = topic.charCodeAt(place)
-  target[at++] = packetId >> 8
-  target[at++] = packetId & 0xff
+  if (qos === 1) {
+    target[at++] = packetId >> 8
+    target[at++] = packetId & 0xff
+  }
   target.set(payload, at)
 }
 

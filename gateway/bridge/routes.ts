@@ -22,6 +22,8 @@ export const filters: readonly string[] = [
 type FleetIdentity = Extract<Identity, { kind: 'fleet' | 'reader' }>
 
 export type Route =
+  /** What gateways say of themselves, this one too: it has the form of a device's state. */
+  | { readonly kind: 'gateway' }
   | { readonly kind: 'up'; readonly topic: string; readonly peer: Peer; readonly name: UpName }
   | { readonly kind: 'state'; readonly fleet: string; readonly device: string }
   | {
@@ -56,8 +58,10 @@ export function createRoutes(options: RouteOptions): RouteFinder {
     if (known) return known
     const route = readTopic(options, topic, nowMs, bucketOf)
     if (!route) return undefined
-    if (routes.size >= limits.topicsMax) routes.clear()
-    routes.set(topic, route)
+    if (route.kind === 'up' || route.kind === 'state') {
+      if (routes.size >= limits.topicsMax) routes.clear()
+      routes.set(topic, route)
+    }
     return route
   }
 }
@@ -69,6 +73,7 @@ function readTopic(
   bucketOf: (fleet: string, nowMs: number) => TokenBucket,
 ): Route | undefined {
   const topic = parseTopic(text)
+  if (topic?.kind === 'gateway') return { kind: 'gateway' }
   if (topic?.kind === 'up') {
     const peer = peers.find(topic.fleet, topic.device, nowMs)
     return peer && { kind: 'up', topic: text, peer, name: topic.name }

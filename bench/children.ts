@@ -4,8 +4,16 @@
  * @module
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Answer, Command, WindowResult } from './load/messages.ts'
+import type {
+  Answer,
+  ClosedCommand,
+  Command,
+  OpenCommand,
+  Result,
+  WindowResult,
+} from './load/messages.ts'
 
 const STOP_TIMEOUT_MS = 20_000
 
@@ -74,36 +82,43 @@ export function firstLine({ process: child }: RunningChild): Promise<string> {
   })
 }
 
+/** A port of this machine that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
 export type Generator = {
-  readonly ask: (command: Command) => Promise<WindowResult | undefined>
+  readonly ask: (command: Command) => Promise<Result>
   /** As `ask`, for the commands that measure. */
-  readonly measure: (command: Command) => Promise<WindowResult>
+  readonly measure: (command: ClosedCommand | OpenCommand) => Promise<WindowResult>
   readonly stop: () => Promise<void>
 }
 
 /** A load generator in a process of its own. */
 export function startGenerator(): Generator {
   const child = startTold('load/generator', [])
-  const ask = createAsk<Command, WindowResult | undefined>(child)
+  const ask = createAsk<Command, Result>(child)
   return {
     ask,
-    measure: async (command) => {
-      const result = await ask(command)
-      if (result === undefined) throw new Error('the generator measured nothing')
-      return result
-    },
+    measure: async (command) => (await ask(command)) as WindowResult,
     stop: () => child.stop('SIGKILL'),
   }
 }
 
 /** One question at a time over a child's channel. */
-export function createAsk<Asked, Result>(child: RunningChild): (command: Asked) => Promise<Result> {
+export function createAsk<Asked, Answered>(
+  child: RunningChild,
+): (command: Asked) => Promise<Answered> {
   let lastId = 0
-  let settle: { resolve: (result: Result) => void; reject: (error: Error) => void } | undefined
+  let settle: { resolve: (result: Answered) => void; reject: (error: Error) => void } | undefined
   child.process.on('message', (message: Answer) => {
     if (message.id !== lastId && message.error === undefined) return
     if (message.error !== undefined) settle?.reject(new Error(message.error))
-    else settle?.resolve(message.result as Result)
+    else settle?.resolve(message.result as Answered)
   })
   child.process.once('exit', (code) => {
     settle?.reject(new Error(`a process of the suite ended unexpectedly (${code})`))

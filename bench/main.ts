@@ -23,7 +23,7 @@ export type CaseReport = CaseResult & {
 }
 
 async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
-  const { rounds, seconds, profile } = options
+  const { rounds, seconds, profile, parts } = options
   const folder = await mkdtemp(join(resolve(options.folder), 'tickpay-bench-'))
   const onProgress = (line: string) => process.stderr.write(`${line}\n`)
   try {
@@ -31,7 +31,7 @@ async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
     const disk = await probeDisk(folder)
     const at = new Date().toISOString()
     onProgress(`case ${one.name}: ${one.about}`)
-    const result = await one.run({ rounds, seconds, folder, profile, onProgress })
+    const result = await one.run({ rounds, seconds, folder, profile, parts, onProgress })
     return { case: one.name, about: one.about, at, rounds, seconds, machine, disk, ...result }
   } finally {
     await rm(folder, { recursive: true, force: true })

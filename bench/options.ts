@@ -13,6 +13,8 @@ export type SuiteOptions = {
   readonly seconds: number
   readonly folder: string
   readonly profile: string | undefined
+  /** Parts of a case, such as shapes of load; all when empty. */
+  readonly parts: readonly string[]
   /** `document`: also writes docs/benchmarks.md. */
   readonly output: 'text' | 'json' | 'document'
 }
@@ -35,6 +37,7 @@ const switches = {
   seconds: { type: 'string' },
   folder: { type: 'string' },
   profile: { type: 'string' },
+  parts: { type: 'string' },
 } as const
 
 /** Reads the words after the program's name. */
@@ -58,7 +61,8 @@ export function parseOptions(words: readonly string[], known: readonly string[])
   const writes = values.write === true || (names.length === 0 && values.json !== true)
   const output = writes ? 'document' : values.json === true ? 'json' : 'text'
   const folder = values.folder ?? tmpdir()
-  return { kind: 'run', names, rounds, seconds, folder, profile: values.profile, output }
+  const parts = values.parts?.split(',') ?? []
+  return { kind: 'run', names, rounds, seconds, folder, profile: values.profile, parts, output }
 }
 
 function parseWords(words: readonly string[]) {
@@ -93,6 +97,7 @@ Options:
   --write         write the cases into docs/benchmarks.md
   --rounds N      measured rounds of every system (default: ${ROUNDS_DEFAULT})
   --seconds S     length of a round (default: ${SECONDS_DEFAULT})
+  --parts A,B     only these parts of a case, such as shapes of load
   --folder DIR    where the stores are; use a real disk (default: ${tmpdir()})
   --profile DIR   write CPU profiles of the gateway there
   --help          show this text

@@ -13,6 +13,8 @@ export type CaseOptions = {
   readonly folder: string
   /** Where CPU profiles of the gateway go; none are made without it. */
   readonly profile: string | undefined
+  /** Parts to run; all when empty. */
+  readonly parts: readonly string[]
   readonly onProgress: (line: string) => void
 }
 

@@ -53,21 +53,18 @@ export async function contend(
   shape: Shape,
 ): Promise<readonly Contender[]> {
   const contenders: Contender[] = []
-  for (const system of systems) {
-    const generator = startGenerator()
-    const { port, devices, gateway } = system
-    const listen = system.name === 'gateway' ? 'down' : 'none'
-    await generator.ask({ do: 'connect', port, devices, gateway, listen })
-    contenders.push({
-      system,
-      generator,
-      rounds: [],
-      acknowledged: 0,
-      messagesPerSecond: shape.guess,
-      downs: {},
-    })
-  }
+  for (const system of systems) contenders.push(await connectTo(system, shape))
   return contenders
+}
+
+/** Connects a generator to all devices of one system. */
+export async function connectTo(system: System, shape: Shape): Promise<Contender> {
+  const generator = startGenerator()
+  const { port, devices, gateway } = system
+  const listen = gateway ? 'down' : 'none'
+  await generator.ask({ do: 'connect', port, devices, gateway, listen })
+  const messagesPerSecond = shape.guess
+  return { system, generator, rounds: [], acknowledged: 0, messagesPerSecond, downs: {} }
 }
 
 /** One closed-loop window on one system; the result is kept when `keep` says so. */

@@ -4,7 +4,10 @@
  */
 import type { Case } from './case.ts'
 import { chain } from './chain.ts'
+import { connections } from './connections.ts'
+import { hostile } from './hostile.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
+import { settle } from './settle.ts'
 
-export const cases: readonly Case[] = [chain, ingest, latency]
+export const cases: readonly Case[] = [chain, ingest, latency, connections, settle, hostile]

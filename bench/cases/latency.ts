@@ -14,7 +14,8 @@ import { ingestLimits, shapes } from './ingest.ts'
 
 const LOAD_SHARE = 0.5
 const MICROS_PER_MS = 1_000
-const shape = shapes.b
+/** In an open loop a message is alone on its connection, as in this shape. */
+const shape = shapes.a
 
 type Measured = {
   readonly system: SystemName

@@ -18,7 +18,6 @@ export type Packets = { readonly bytes: Buffer; readonly size: number; readonly 
 
 export class LoadConnection {
   readonly name: string
-  readonly socket: Socket
   packets: Packets = { bytes: nothing, size: 0, count: 0 }
   /** Messages of `packets` sent and acknowledged. */
   sent = 0
@@ -33,9 +32,20 @@ export class LoadConnection {
   /** Packet ids of the messages of one read that are to be acknowledged. */
   #owed: number[] = []
 
-  constructor(name: string, port: number) {
+  #socket: Socket | undefined
+
+  constructor(name: string) {
     this.name = name
-    this.socket = connect({
+  }
+
+  /** The socket; there is one from `open` on. */
+  get socket(): Socket {
+    return present(this.#socket, 'a connection is opened before it is used')
+  }
+
+  /** Connects to a server on this machine. */
+  open(port: number): void {
+    this.#socket = connect({
       port,
       host: '127.0.0.1',
       noDelay: true,
@@ -47,8 +57,8 @@ export class LoadConnection {
         },
       },
     })
-    this.socket.on('error', () => {})
-    this.socket.on('close', () => this.onLost(this))
+    this.#socket.on('error', () => {})
+    this.#socket.on('close', () => this.onLost(this))
   }
 
   get inFlight(): number {
@@ -66,7 +76,7 @@ export class LoadConnection {
   }
 
   ping(): void {
-    this.socket.write(PINGREQ)
+    if (this.#socket?.writable) this.#socket.write(PINGREQ)
   }
 
   /** A message that is not one of the prepared ones. */

@@ -9,7 +9,7 @@ import type { Terms } from '../../protocol/chain.ts'
 import { bindOf, lastWord, stepBack, stepBlock } from '../../protocol/chain.ts'
 import { clientIdOf, encodeConnect } from '../../protocol/connect.ts'
 import { KEEPALIVE_SECONDS_MAX, TICK_BYTES, WIRE_VERSION } from '../../protocol/limits.ts'
-import { decodeReject, encodeCommit, encodeHello } from '../../protocol/messages.ts'
+import { decodeReject, decodeSlot, encodeCommit, encodeHello } from '../../protocol/messages.ts'
 import {
   CHECKPOINT,
   commitmentStructure,
@@ -24,6 +24,7 @@ import { connectPacket, idOffset, packetTypes, publishPacket, subscribePacket } 
 
 const EPOCH_SECONDS = 86_400
 const WORD_OFFSET = 10
+const POLL_MS = 1
 const ANSWER_TIMEOUT_MS = 60_000
 
 type Channel = {
@@ -34,7 +35,8 @@ type Channel = {
 }
 
 export type LoadDevice = {
-  readonly connection: LoadConnection
+  /** Another one after each loss. */
+  connection: LoadConnection
   readonly plan: DevicePlan
   readonly gateway: GatewayPlan | undefined
   readonly key: BenchKey
@@ -42,6 +44,8 @@ export type LoadDevice = {
   /** Answers on `down/...` by name. */
   readonly downs: Record<string, number>
   jump: number
+  /** What the gateway said at the last login that it holds. */
+  heldIndex: number
 }
 
 export function loadDevice(
@@ -53,7 +57,7 @@ export function loadDevice(
     return { channelId, epoch: 0, amount: 0n, reading: 0n }
   })
   const key = benchKey(clientIdOf(plan.fleet, plan.device))
-  return { connection, plan, gateway, key, channels, downs: {}, jump: 1 }
+  return { connection, plan, gateway, key, channels, downs: {}, jump: 1, heldIndex: 0 }
 }
 
 /** Logs in; a device of a gateway also subscribes and says hello. */
@@ -65,12 +69,14 @@ export async function logIn(device: LoadDevice, listen: 'down' | 'none'): Promis
   connection.socket.write(connectPacket(name, password, KEEPALIVE_SECONDS_MAX))
   const code = await connected
   if (code !== 0) throw new Error(`${name}: the server refused the login (${code})`)
+  let slots = 0
   connection.onDown = (down, payload) => {
-    downs[down] = (downs[down] ?? 0) + 1
-    if (down !== 'reject') return
-    const reject = decodeReject(payload)
-    const reason = `reject ${reject?.refused} ${reject?.reason}`
-    downs[reason] = (downs[reason] ?? 0) + 1
+    count(downs, down)
+    if (down === 'slot') {
+      device.heldIndex = decodeSlot(payload)?.held?.index ?? 0
+      slots += 1
+    }
+    if (down === 'reject') count(downs, `reject ${decodeReject(payload)?.reason}`)
   }
   if (listen === 'down') {
     const subscribed = packetOf(device, packetTypes.suback)
@@ -78,9 +84,14 @@ export async function logIn(device: LoadDevice, listen: 'down' | 'none'): Promis
     await subscribed
   }
   if (gateway) {
+    const expected = listen === 'down' ? device.channels.length : 0
     send(device, 'hello', encodeHello({ mark: undefined, meters: [] }))
-    await settled(device)
+    await until(connection, () => connection.others === 0 && slots >= expected)
   }
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1
 }
 
 function passwordOf({ plan, key }: LoadDevice, gateway: GatewayPlan): Uint8Array {
@@ -107,11 +118,14 @@ function packetOf({ connection }: LoadDevice, type: number): Promise<number> {
 }
 
 /** Resolves when everything sent so far was acknowledged. */
-function settled(device: LoadDevice): Promise<void> {
-  const { connection } = device
+function settled({ connection }: LoadDevice): Promise<void> {
+  return until(connection, () => connection.others === 0)
+}
+
+function until(connection: LoadConnection, isTrue: () => boolean): Promise<void> {
   const poll = (resolve: () => void) => {
-    if (connection.others === 0) resolve()
-    else setTimeout(() => poll(resolve), 1)
+    if (isTrue()) resolve()
+    else setTimeout(() => poll(resolve), POLL_MS)
   }
   return inTime(connection, new Promise(poll))
 }

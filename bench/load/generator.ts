@@ -3,9 +3,12 @@
  * the suite tells it, one command at a time.
  * @module
  */
+import { present } from '../../protocol/assert.ts'
+import { type Attack, startAttack } from './attack.ts'
+import { type Comeback, startComeback } from './comeback.ts'
 import { forAll, LoadConnection } from './connection.ts'
 import { type LoadDevice, loadDevice, logIn, prepare } from './device.ts'
-import type { Answer, Command, ConnectCommand, Question, WindowResult } from './messages.ts'
+import type { Answer, Command, ConnectCommand, Question, Result } from './messages.ts'
 import { runClosed, runOpen } from './runs.ts'
 
 /** Well within the broker's limit for connections that have not logged in. */
@@ -14,8 +17,11 @@ const LOGINS_AT_ONCE = 64
 const PING_PERIOD_MS = 50_000
 
 let devices: readonly LoadDevice[] = []
+let port = 0
+/** What runs until `calm`. */
+let background: Attack | Comeback | undefined
 
-async function perform(command: Command): Promise<WindowResult | undefined> {
+async function perform(command: Command): Promise<Result> {
   switch (command.do) {
     case 'connect':
       await connect(command)
@@ -27,20 +33,37 @@ async function perform(command: Command): Promise<WindowResult | undefined> {
       return { ...(await runClosed(connections(), command)), downs: downs() }
     case 'open':
       return { ...(await runOpen(connections(), command)), downs: downs() }
-    case 'quit':
-      process.exit(0)
+    case 'comeback':
+      background = startComeback(devices, port, command.messagesPerSecond)
+      return background.status()
+    case 'attack':
+      background = startAttack(devices, port, command.kinds, command.messagesPerSecond)
+      return background.status()
+    case 'status':
+      return running().status()
+    case 'calm':
+      running().stop()
+      return running().status()
   }
 }
 
-async function connect({ port, devices: plans, gateway, listen }: ConnectCommand): Promise<void> {
-  const fresh = plans.map((plan) => ({ plan, device: undefined as LoadDevice | undefined }))
-  await forAll(fresh, LOGINS_AT_ONCE, async (one) => {
-    const connection = new LoadConnection(`${one.plan.fleet}/${one.plan.device}`, port)
-    connection.onLost = ({ name }) => fail(new Error(`${name}: the server closed the connection`))
-    one.device = loadDevice(connection, one.plan, gateway)
-    await logIn(one.device, listen)
+function running(): Attack | Comeback {
+  return present(background, 'something was started before')
+}
+
+async function connect(command: ConnectCommand): Promise<void> {
+  port = command.port
+  devices = command.devices.map((plan) => {
+    const connection = new LoadConnection(`${plan.fleet}/${plan.device}`)
+    return loadDevice(connection, plan, command.gateway)
   })
-  devices = fresh.map(({ device }) => device).filter((device) => device !== undefined)
+  await forAll(devices, LOGINS_AT_ONCE, async (device) => {
+    device.connection.open(port)
+    device.connection.onLost = ({ name }) => {
+      fail(new Error(`${name}: the server closed the connection`))
+    }
+    await logIn(device, command.listen)
+  })
   setInterval(() => {
     for (const { connection } of devices) connection.ping()
   }, PING_PERIOD_MS)

@@ -47,12 +47,52 @@ type Window = {
 export type ClosedCommand = Window & { readonly do: 'closed'; readonly inFlight: number }
 export type OpenCommand = Window & { readonly do: 'open'; readonly messagesPerSecond: number }
 
+/** Ticks steadily, and comes back by itself when the server has gone. */
+export type ComebackCommand = { readonly do: 'comeback'; readonly messagesPerSecond: number }
+
+export type ComebackStatus = {
+  /** Devices whose connection ended and that have not paid since. */
+  readonly away: number
+  /** Devices of which the gateway held less than it had acknowledged. */
+  readonly lost: number
+  /** Connections that ended. */
+  readonly ends: number
+  /** Wall clock when the last device paid again. */
+  readonly lastBackAtMs: number
+  readonly acknowledged: number
+  readonly inFlight: number
+  readonly exhausted: number
+}
+
+/**
+ * jump: the largest jumps that are allowed; wrong: words that do not meet, over the largest jump;
+ * flood: ticks that are stale, as fast as possible.
+ */
+export type AttackKind = 'jump' | 'wrong' | 'flood'
+
+export type AttackCommand = {
+  readonly do: 'attack'
+  readonly kinds: readonly AttackKind[]
+  readonly messagesPerSecond: number
+}
+
+export type AttackStatus = {
+  readonly sent: number
+  /** Connections that the gateway has closed. */
+  readonly closed: number
+  readonly acknowledged: number
+}
+
 export type Command =
+  | ComebackCommand
+  | AttackCommand
+  /** How the attack or the coming back goes, and its end. */
+  | { readonly do: 'status' }
+  | { readonly do: 'calm' }
   | ConnectCommand
   | PrepareCommand
   | ClosedCommand
   | OpenCommand
-  | { readonly do: 'quit' }
 
 export type WindowResult = {
   /** Messages acknowledged within the window. */
@@ -83,9 +123,11 @@ export type Latencies = {
   readonly count: number
 }
 
+export type Result = WindowResult | ComebackStatus | AttackStatus | undefined
+
 export type Question = { readonly id: number; readonly command: Command }
 export type Answer = {
   readonly id: number
-  readonly result?: WindowResult | undefined
+  readonly result?: Result | undefined
   readonly error?: string
 }

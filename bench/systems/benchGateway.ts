@@ -16,7 +16,10 @@ import type { System } from './system.ts'
 
 export type BenchGateway = {
   readonly system: System
-  readonly process: GatewayProcess
+  /** The one that runs now. */
+  readonly process: () => GatewayProcess
+  /** Ends it with `signal` and starts it again on the same store and port. */
+  readonly restart: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>
   /**
    * Compares the gateway's accepted counter with what was acknowledged, kills it, and compares
    * again with what its store holds.
@@ -32,26 +35,29 @@ export async function openBenchGateway(
   { profile }: { readonly profile: string | undefined },
 ): Promise<BenchGateway> {
   const place = await makeGateway(folder, limits, profile)
-  const running = await startGateway(place)
-  const { child, port, calls } = running
-  const { devices, plan } = await enrol(calls, shape.connections, shape.channels)
+  let running = await startGateway(place)
+  const { devices, plan } = await enrol(running.calls, shape.connections, shape.channels)
   const system: System = {
     name: 'gateway',
-    port,
-    pids: [child.pid],
+    port: running.port,
+    pids: [running.child.pid],
     devices,
     gateway: plan,
     messagesOf: async ({ messages }) => messages,
-    stop: () => child.stop('SIGKILL'),
+    stop: () => running.child.stop('SIGKILL'),
+  }
+  const restart = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    await running.child.stop(signal)
+    running = await startGateway(place)
   }
   const verify = async (acknowledged: number) => {
     mustBe(acknowledged, await acceptedNow(running), 'the gateway says it accepted')
-    await calls.close()
+    await running.calls.close()
     // A profile is only written by a process that ends by itself.
-    await child.stop(profile === undefined ? 'SIGKILL' : 'SIGTERM')
+    await running.child.stop(profile === undefined ? 'SIGKILL' : 'SIGTERM')
     mustBe(acknowledged, await acceptedInStore(place), 'its store holds')
   }
-  return { system, process: running, verify }
+  return { system, process: () => running, restart, verify }
 }
 
 function mustBe(acknowledged: number, found: number, what: string): void {

@@ -3,11 +3,12 @@
  * @module
  */
 import { mkdir, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import {
   createAsk,
   firstLine,
+  freePort,
   programPath,
   type RunningChild,
   startProgram,
@@ -81,14 +82,6 @@ async function startMosquitto(
   const child = startProgram('mosquitto', ['-c', file])
   await listens(port)
   return { child, port }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 async function listens(port: number): Promise<void> {

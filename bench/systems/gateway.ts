@@ -10,7 +10,7 @@ import { readGatewayConfig } from '../../cli/io/gatewayCalls.ts'
 import { newKeyFiles } from '../../cli/io/keyFiles.ts'
 import { CONTROL_SOCKET, openOffline } from '../../gateway/io/openGateway.ts'
 import { nodePorts } from '../../ports/io/node.ts'
-import { firstLine, programPath, type RunningChild, startProgram } from '../children.ts'
+import { firstLine, freePort, programPath, type RunningChild, startProgram } from '../children.ts'
 
 /** Limits of the gateway's configuration that a shape of load needs raised. */
 export type RaisedLimits = Readonly<Record<string, number>>
@@ -53,7 +53,7 @@ export async function makeGateway(
     payee: 'bench-operator',
     asset: benchAsset,
     feeBasisPoints: 100,
-    listeners: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+    listeners: [{ kind: 'tcp', host: '127.0.0.1', port: await freePort() }],
     tariffs: [{ unit, unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` }],
     settlement: { periodSeconds: SETTLEMENT_SECONDS },
     limits,

@@ -1,0 +1,104 @@
+/**
+ * Devices that tick steadily and, when their connection ends, come back as agents do: with jittered
+ * backoff, a new login, and on from what the gateway proves to hold.
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { retryDelayMs } from '../../agent/backoff.ts'
+import { LoadConnection } from './connection.ts'
+import { type LoadDevice, logIn } from './device.ts'
+import type { ComebackStatus } from './messages.ts'
+
+const POLL_MS = 5
+const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
+
+type Member = {
+  readonly device: LoadDevice
+  failures: number
+  isOnline: boolean
+  /** Messages acknowledged over all connections: indices, for nothing is skipped. */
+  confirmed: number
+  /** Its connection ended and it has not paid since. */
+  isAway: boolean
+}
+
+export type Comeback = {
+  readonly status: () => ComebackStatus
+  /** Sends nothing more. */
+  readonly stop: () => void
+}
+
+/** Starts ticking, every device in its turn, `messagesPerSecond` in all. */
+export function startComeback(
+  devices: readonly LoadDevice[],
+  port: number,
+  messagesPerSecond: number,
+): Comeback {
+  const members = devices.map((device): Member => {
+    return { device, failures: 0, isOnline: true, confirmed: 0, isAway: false }
+  })
+  const counts = { lost: 0, ends: 0, lastBackAtMs: 0 }
+  for (const member of members) attend(member, port, counts)
+  const startMs = performance.now()
+  let turn = 0
+  const timer = setInterval(() => {
+    const due = ((performance.now() - startMs) * messagesPerSecond) / 1_000
+    for (; turn < due; turn++) {
+      const member = members[turn % members.length]
+      if (member?.isOnline) member.device.connection.sendNext(1)
+    }
+  }, POLL_MS)
+  return {
+    status: () => ({
+      ...counts,
+      away: members.filter(({ isAway }) => isAway).length,
+      acknowledged: members.reduce((sum, { confirmed }) => sum + confirmed, 0),
+      inFlight: members.reduce((sum, { device }) => sum + device.connection.inFlight, 0),
+      exhausted: members.filter(({ device }) => isExhausted(device)).length,
+    }),
+    stop: () => clearInterval(timer),
+  }
+}
+
+type Counts = { lost: number; ends: number; lastBackAtMs: number }
+
+function isExhausted({ connection }: LoadDevice): boolean {
+  return connection.sent >= connection.packets.count
+}
+
+function attend(member: Member, port: number, counts: Counts): void {
+  const { connection } = member.device
+  connection.onAcknowledged = () => {
+    member.confirmed = Math.max(member.confirmed, connection.acknowledged)
+    if (!member.isAway) return
+    member.isAway = false
+    counts.lastBackAtMs = Date.now()
+  }
+  connection.onLost = () => {
+    counts.ends += 1
+    member.isOnline = false
+    member.isAway = true
+    member.failures += 1
+    setTimeout(() => comeBack(member, port, counts), retryDelayMs(member.failures, random))
+  }
+}
+
+function comeBack(member: Member, port: number, counts: Counts): void {
+  const { device } = member
+  const { packets, name } = device.connection
+  device.connection = new LoadConnection(name)
+  device.connection.packets = packets
+  device.connection.open(port)
+  attend(member, port, counts)
+  logIn(device, 'down').then(
+    () => {
+      // Every index below was acknowledged once: the gateway must not hold less.
+      if (device.heldIndex < member.confirmed) counts.lost += 1
+      device.connection.sent = device.heldIndex
+      device.connection.acknowledged = device.heldIndex
+      member.isOnline = true
+      member.failures = 0
+    },
+    () => device.connection.socket.destroy(),
+  )
+}

@@ -3,6 +3,7 @@
  * caller: nothing is queued here and nothing outlives its connection.
  * @module
  */
+import { Socket } from 'node:net'
 import type { MqttClient } from 'mqtt'
 import { connect, ErrorWithSubackPacket } from 'mqtt'
 import type { ConnectOptions, Connector, PublishOptions, Transport } from '../index.ts'
@@ -58,7 +59,11 @@ function openConnection(host: string, port: number, options: ConnectOptions): Pr
     client.on('error', (error) => {
       last = error
     })
-    client.once('connect', () => resolve(transportOver(client)))
+    client.once('connect', () => {
+      // A tick that waits for the acknowledgement of the one before it would wait 40 ms too long.
+      if (client.stream instanceof Socket) client.stream.setNoDelay(true)
+      resolve(transportOver(client))
+    })
     client.once('close', () => {
       client.end(true)
       reject(new Error(reasonOf(host, port, last)))

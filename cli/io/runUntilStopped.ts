@@ -25,9 +25,12 @@ export async function runUntilStopped(
   const running = await Promise.race([start((error) => fail(error)), failed])
   try {
     await Promise.race([stopped, failed])
-  } finally {
-    await closeInTime(running)
+  } catch (error) {
+    // What it could not go on for is what the operator has to know, not what that led to.
+    await closeInTime(running).catch(() => undefined)
+    throw error
   }
+  await closeInTime(running)
   return exitCodes.ok
 }
 

@@ -17,10 +17,9 @@ import { openControlSocket } from '../control/io/controlSocket.ts'
 import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
-import { openLmdb } from '../store/io/lmdb.ts'
 import { startLife } from '../store/meta.ts'
 import { createDoor } from './clientDoor.ts'
-import { inStore, openStoreFolder } from './storeFolder.ts'
+import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
 
 export type OpenGateway = {
   readonly gateway: Gateway
@@ -111,12 +110,12 @@ async function openStore(
     const place = join(settings.data, 'ledger')
     const ledger = await openEmbeddedLedger({
       ...ports,
-      store: openLmdb(place),
+      store: openDatabase(place, onFatal),
       place,
       verify: fastVerify,
       sha256: fastSha256,
     })
-    const store = openLmdb(join(settings.data, 'cold'))
+    const store = openDatabase(join(settings.data, 'cold'), onFatal)
     const gateway = await startGateway({
       ports,
       config: toGatewayConfig(settings),

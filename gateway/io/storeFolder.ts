@@ -4,9 +4,10 @@
  * @module
  */
 import { statfs } from 'node:fs/promises'
-import type { Disk } from '../../ports/index.ts'
+import type { Disk, KeyValue } from '../../ports/index.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
+import { openLmdb } from '../store/io/lmdb.ts'
 import type { StoreLock } from '../store/io/lock.ts'
 import { lockStore } from '../store/io/lock.ts'
 
@@ -43,6 +44,25 @@ async function requireSpace(path: string): Promise<void> {
     `the disk of the store ${path} is full (${Math.floor(free / 1024)} KiB free, ` +
       `${SPACE_BYTES_MIN / 1024} KiB are needed to start): free some space, then start again`,
   )
+}
+
+/**
+ * A database of the store. Once a write has failed, what is in memory is not what is on the disk:
+ * `onFatal` must end the process, and the next start recovers.
+ */
+export function openDatabase(path: string, onFatal: (error: unknown) => void): KeyValue {
+  const database = openLmdb(path)
+  return {
+    ...database,
+    write: async (entries) => {
+      try {
+        await database.write(entries)
+      } catch (error) {
+        onFatal(error)
+        throw error
+      }
+    },
+  }
 }
 
 /** The same error, saying in which folder: the parts of a store know only paths within it. */

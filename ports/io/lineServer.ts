@@ -33,7 +33,9 @@ export async function openLineServer(path: string, options: LineServer): Promise
       `the path of the control socket ${path} is too long: choose a shorter folder`,
     )
   }
-  await rm(path, { force: true })
+  await rm(path, { force: true }).catch((error: unknown) => {
+    throw socketError(path, error)
+  })
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -56,9 +58,7 @@ export async function openLineServer(path: string, options: LineServer): Promise
 function listen(server: Server, path: string): Promise<void> {
   const mask = process.umask(0o177)
   return new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(new OperatorError(`cannot open the control socket ${path}: ${reasonOf(error)}`)),
-    )
+    server.once('error', (error) => reject(socketError(path, error)))
     server.listen(path, resolve)
   }).finally(() => process.umask(mask))
 }
@@ -69,8 +69,10 @@ const advice: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free some space, then start again',
 }
 
-function reasonOf(error: Error): string {
-  return advice['code' in error ? String(error.code) : ''] ?? error.message
+function socketError(path: string, error: unknown): OperatorError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const reason = advice[code] ?? (error instanceof Error ? error.message : String(error))
+  return new OperatorError(`cannot open the control socket ${path}: ${reason}`, { cause: error })
 }
 
 /** Answers leave in the order of the requests. */

@@ -77,6 +77,8 @@ function openDatabase(path: string): Database {
       keyEncoding: 'binary',
       encoding: 'binary',
       separateFlushed: true,
+      // Its own batch around those of a turn would fail with a rejection that nobody can catch.
+      eventTurnBatching: false,
     } as Parameters<typeof open>[0]) as Database
   } catch (error) {
     throw explain(path, error)

@@ -12,6 +12,7 @@ import type {
   Command,
   OpenCommand,
   Result,
+  RotatingCommand,
   WindowResult,
 } from './load/messages.ts'
 
@@ -94,7 +95,9 @@ export async function freePort(): Promise<number> {
 export type Generator = {
   readonly ask: (command: Command) => Promise<Result>
   /** As `ask`, for the commands that measure. */
-  readonly measure: (command: ClosedCommand | OpenCommand) => Promise<WindowResult>
+  readonly measure: (
+    command: ClosedCommand | OpenCommand | RotatingCommand,
+  ) => Promise<WindowResult>
   readonly stop: () => Promise<void>
 }
 

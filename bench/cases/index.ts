@@ -8,6 +8,7 @@ import { connections } from './connections.ts'
 import { hostile } from './hostile.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
+import { scale } from './scale.ts'
 import { settle } from './settle.ts'
 
-export const cases: readonly Case[] = [chain, ingest, latency, connections, settle, hostile]
+export const cases: readonly Case[] = [chain, ingest, latency, scale, connections, settle, hostile]

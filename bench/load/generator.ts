@@ -9,7 +9,7 @@ import { type Comeback, startComeback } from './comeback.ts'
 import { forAll, LoadConnection } from './connection.ts'
 import { type LoadDevice, loadDevice, logIn, prepare } from './device.ts'
 import type { Answer, Command, ConnectCommand, Question, Result } from './messages.ts'
-import { runClosed, runOpen } from './runs.ts'
+import { runClosed, runOpen, runRotating } from './runs.ts'
 
 /** Well within the broker's limit for connections that have not logged in. */
 const LOGINS_AT_ONCE = 64
@@ -31,6 +31,8 @@ async function perform(command: Command): Promise<Result> {
       return undefined
     case 'closed':
       return { ...(await runClosed(connections(), command)), downs: downs() }
+    case 'rotating':
+      return { ...(await runRotating(connections(), command)), downs: downs() }
     case 'open':
       return { ...(await runOpen(connections(), command)), downs: downs() }
     case 'comeback':

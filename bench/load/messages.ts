@@ -45,6 +45,8 @@ type Window = {
 }
 
 export type ClosedCommand = Window & { readonly do: 'closed'; readonly inFlight: number }
+/** `inFlight` messages in all: each acknowledgement lets the next device in turn send one. */
+export type RotatingCommand = Window & { readonly do: 'rotating'; readonly inFlight: number }
 export type OpenCommand = Window & { readonly do: 'open'; readonly messagesPerSecond: number }
 
 /** Ticks steadily, and comes back by itself when the server has gone. */
@@ -92,6 +94,7 @@ export type Command =
   | ConnectCommand
   | PrepareCommand
   | ClosedCommand
+  | RotatingCommand
   | OpenCommand
 
 export type WindowResult = {

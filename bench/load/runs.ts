@@ -5,7 +5,13 @@
 import { cpuMicros } from '../measure.ts'
 import { createHistogram, type Histogram } from '../statistics.ts'
 import type { LoadConnection } from './connection.ts'
-import type { ClosedCommand, Latencies, OpenCommand, WindowResult } from './messages.ts'
+import type {
+  ClosedCommand,
+  Latencies,
+  OpenCommand,
+  RotatingCommand,
+  WindowResult,
+} from './messages.ts'
 
 const DRAIN_TIMEOUT_MS = 30_000
 const POLL_MS = 1
@@ -29,6 +35,33 @@ export async function runClosed(
   for (const connection of connections) connection.sendNext(command.inFlight)
   const window = await countWindow(command, () => total)
   const early = exhausted.size
+  isRunning = false
+  await drain(connections)
+  return { ...window, acknowledged: total, exhausted: early, latencies: undefined }
+}
+
+/** Keeps `inFlight` messages on their way in all, the connections taking turns. */
+export async function runRotating(
+  connections: readonly LoadConnection[],
+  command: RotatingCommand,
+): Promise<Counted> {
+  let isRunning = true
+  let total = 0
+  let turn = 0
+  let exhausted = 0
+  const next = () => {
+    const connection = connections[turn++ % connections.length]
+    if (connection?.sendNext(1) === 0) exhausted += 1
+  }
+  for (const connection of connections) {
+    connection.onAcknowledged = (_, count) => {
+      total += count
+      for (let left = count; left > 0 && isRunning; left--) next()
+    }
+  }
+  for (let left = command.inFlight; left > 0; left--) next()
+  const window = await countWindow(command, () => total)
+  const early = exhausted
   isRunning = false
   await drain(connections)
   return { ...window, acknowledged: total, exhausted: early, latencies: undefined }
@@ -100,7 +133,7 @@ type Sample = {
 }
 
 async function countWindow(
-  { warmMs, windowMs, watch }: ClosedCommand | OpenCommand,
+  { warmMs, windowMs, watch }: ClosedCommand | RotatingCommand | OpenCommand,
   total: () => number,
 ) {
   const sample = (): Sample => {

@@ -20,6 +20,8 @@ export type LinkMode = {
   readonly retain: boolean
   /** Only this session gets it, whoever else may receive the topic. */
   readonly sessionId?: string
+  /** Drives out a message with the same key that still waits for the session. */
+  readonly replaces?: string
 }
 
 /** How the logic reaches clients; the embedded broker or a virtual one stands behind it. */

@@ -1,6 +1,6 @@
 /**
- * Messages waiting for one client. It is bounded, and a newer state replaces an older one that has
- * not left yet, in the older one's place: a slow reader gets fewer messages, not later ones.
+ * Messages waiting for one client. It is bounded, and a newer state drives out an older one that
+ * has not left yet: a slow reader gets fewer messages, and none that contradicts a later one.
  * @module
  */
 import { assert } from '../../protocol/assert.ts'
@@ -20,7 +20,7 @@ export type Outbox = {
 }
 
 export function createOutbox(messagesMax: number): Outbox {
-  // A Map keeps the order of first insertion, also when a value is replaced.
+  // A Map keeps the order of insertion; a key that is deleted first goes to the end.
   const waiting = new Map<string | number, Outgoing>()
   let next = 0
   return {
@@ -28,6 +28,7 @@ export function createOutbox(messagesMax: number): Outbox {
       const key = message.replaces ?? next++
       const replaced = waiting.has(key)
       if (!replaced && waiting.size >= messagesMax) return 'full'
+      waiting.delete(key)
       waiting.set(key, message)
       assert(waiting.size <= messagesMax, 'an outbox is bounded')
       return replaced ? 'replaced' : 'queued'

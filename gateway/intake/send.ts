@@ -21,10 +21,11 @@ export function sendDurable(
   session: Session,
   name: DownName,
   make: () => Uint8Array,
+  replaces?: string,
 ): void {
   // A later acknowledgement must not overtake this message inside an earlier one.
   openAcks.delete(session)
-  schedule(core, session, name, make)
+  schedule(core, session, name, make, () => replaces)
 }
 
 /**
@@ -39,13 +40,29 @@ export function sendAck(core: Core, session: Session, entry: AckEntry): void {
   }
   const entries = new Map([[entry.slot, entry]])
   openAcks.set(session, { batch: core.writer.batch(), entries })
-  schedule(core, session, 'ack', () =>
-    encodeAck({ mark: core.marks.at(core.writer.position()), entries: [...entries.values()] }),
+  schedule(
+    core,
+    session,
+    'ack',
+    () =>
+      encodeAck({ mark: core.marks.at(core.writer.position()), entries: [...entries.values()] }),
+    // A newer acknowledgement says all that one of the same slots did.
+    () => `ack ${[...entries.keys()].sort((a, b) => a - b).join()}`,
   )
 }
 
-function schedule(core: Core, session: Session, name: DownName, make: () => Uint8Array): void {
+function schedule(
+  core: Core,
+  session: Session,
+  name: DownName,
+  make: () => Uint8Array,
+  keyOf: () => string | undefined,
+): void {
   const { fleet, device, id } = session
   const topic = formatTopic({ kind: 'down', fleet, device, name })
-  core.writer.whenDurable(() => core.link.publish(topic, make(), { retain: false, sessionId: id }))
+  core.writer.whenDurable(() => {
+    const replaces = keyOf()
+    const mode = { retain: false, sessionId: id }
+    core.link.publish(topic, make(), replaces === undefined ? mode : { ...mode, replaces })
+  })
 }

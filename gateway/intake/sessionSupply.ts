@@ -73,6 +73,7 @@ export function tellSupply(core: Core, session: Session): void {
     const told = session.supply.get(slot)
     if (told?.level === supply.level && told.reason === supply.reason) continue
     session.supply.set(slot, supply)
-    sendDurable(core, session, 'supply', () => encodeSupply({ slot, supply }))
+    const notice = () => encodeSupply({ slot, supply })
+    sendDurable(core, session, 'supply', notice, `supply ${slot}`)
   }
 }

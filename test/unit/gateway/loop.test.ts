@@ -1,5 +1,5 @@
 /** One device, one gateway, one ledger: from enrolment to a settled unit. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { encodeCommit } from '../../../protocol/messages.ts'
 import {
   commit,
@@ -75,5 +75,25 @@ describe('a device, its gateway and the ledger', () => {
     ])
     expect(world.ledger.sum()).toBe('0')
     expect(world.fatal).toEqual([])
+  })
+
+  test('a newer acknowledgement of the same slots drives out one that waits', async () => {
+    const { world, identity, channelId } = await openedDevice()
+    const publish = vi.spyOn(world.broker.link, 'publish')
+    const { clock } = world.time
+    const connecting = connectDevice(identity, world.broker.connect, clock, new Uint8Array(32))
+    await world.time.advance(100)
+    const device = await connecting
+    void device.send('hello', emptyHello)
+    const start = { channelId, tariff: testTariff(), nowSeconds: START_SECONDS }
+    const committed = commit(identity, start)
+    void device.send('open', encodeCommit({ slot: 0, commitment: committed.commitment }))
+    await world.time.advance(100)
+    for (const index of [1, 2]) {
+      void device.sendTicks(tickOf(committed, index))
+      await world.time.advance(100)
+    }
+    const acks = publish.mock.calls.filter(([topic]) => topic.endsWith('/down/ack'))
+    expect(acks.map(([, , mode]) => mode.replaces)).toEqual(['ack 0', 'ack 0'])
   })
 })

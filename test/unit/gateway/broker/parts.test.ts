@@ -176,14 +176,14 @@ describe('the outbox', () => {
     replaces,
   })
 
-  test('keeps order, and a newer message takes the place of the one it replaces', () => {
+  test('keeps order; a newer message drives out the one it replaces, and comes last', () => {
     const outbox = createOutbox(10)
     outbox.push(message('a'))
     outbox.push(message('ack 1', 'ack'))
     outbox.push(message('b'))
     expect(outbox.push(message('ack 2', 'ack'))).toBe('replaced')
     const order = [outbox.shift(), outbox.shift(), outbox.shift(), outbox.shift()]
-    expect(order.map((one) => one?.topic)).toEqual(['a', 'ack 2', 'b', undefined])
+    expect(order.map((one) => one?.topic)).toEqual(['a', 'b', 'ack 2', undefined])
     expect(outbox.push(message('ack 3', 'ack'))).toBe('queued')
   })
 

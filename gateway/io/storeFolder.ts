@@ -10,6 +10,7 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import { openLmdb } from '../store/io/lmdb.ts'
 import type { StoreLock } from '../store/io/lock.ts'
 import { lockStore } from '../store/io/lock.ts'
+import { checkDatabaseFile } from './databaseFile.ts'
 
 /**
  * The databases map their files into memory, where a page that the disk cannot give ends the
@@ -51,6 +52,7 @@ async function requireSpace(path: string): Promise<void> {
  * `onFatal` must end the process, and the next start recovers.
  */
 export function openDatabase(path: string, onFatal: (error: unknown) => void): KeyValue {
+  checkDatabaseFile(path)
   const database = openLmdb(path)
   return {
     ...database,

@@ -266,6 +266,22 @@ describe('the store of a gateway', () => {
     expect(snapshot).toMatch(/newer version .*: upgrade this program/)
   })
 
+  test.each([
+    ['ledger', 'garbage', 24, 'is no database: restore the store from a backup'],
+    ['cold', 'of a newer format', 28, 'was written by a newer version (format 9): upgrade'],
+  ])('whose %s database is %s', async (name, what, offset, message) => {
+    const data = at(`database ${what}`)
+    const words = wordsFor('gateway', { data })
+    const gateway = program.start(words)
+    await until('it runs', () => gateway.out.length > 0)
+    expect(await gateway.stop()).toBe(0)
+    const path = join(data, name, 'data.mdb')
+    const bytes = readFileSync(path)
+    bytes[offset] = 9
+    writeFileSync(path, bytes)
+    expect(await refusal(words)).toContain(`${path} ${message}`)
+  })
+
   test('where no folder can be', async () => {
     const data = join(at('pass'), 'data')
     const line = await refusal(wordsFor('gateway', { data }))

@@ -5,6 +5,7 @@
  */
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Cancel, Disk, KeyValue, Ports } from '../ports/index.ts'
+import { OperatorError } from '../ports/operatorError.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import { clientIdOf } from '../protocol/connect.ts'
@@ -193,8 +194,16 @@ function positionsAt(desk: LedgerDesk): Core['firstUnpaidPosition'] {
   }
 }
 
-async function loadFunds(core: Core): Promise<void> {
-  for (const { id } of core.state.allocations) await core.funds.load(id)
+/** Claims on a ledger that does not know them would never be paid, and every signature names it. */
+async function loadFunds({ funds, state }: Core): Promise<void> {
+  for (const { id } of state.allocations) {
+    await funds.load(id)
+    if (funds.state(id)) continue
+    throw new OperatorError(
+      'the ledger is not the one that this gateway has accepted payments for: restore both from ' +
+        'the same backup',
+    )
+  }
 }
 
 function sweepSupply(core: Core): void {

@@ -41,6 +41,8 @@ export type ColdStore = {
   readonly device: (fleet: string, device: string) => ColdDevice | undefined
   readonly putDevice: (fleet: string, device: string, record: ColdDevice) => void
   readonly channel: (channel: number) => ColdChannel
+  /** False for one that must be there says that the database is not this store's. */
+  readonly hasChannel: (channel: number) => boolean
   readonly putChannel: (channel: number, record: ColdChannel) => void
   readonly numberOf: (channelId: Uint8Array) => number | undefined
   /** The mandate in force. */
@@ -115,8 +117,11 @@ function devices(get: Get, put: Put): Pick<ColdStore, 'device' | 'putDevice'> {
   }
 }
 
-function channels(get: Get, put: Put): Pick<ColdStore, 'channel' | 'putChannel' | 'numberOf'> {
+type Channels = Pick<ColdStore, 'channel' | 'hasChannel' | 'putChannel' | 'numberOf'>
+
+function channels(get: Get, put: Put): Channels {
   return {
+    hasChannel: (channel) => get(numberKey('c', channel)) !== undefined,
     channel: (channel) => readChannel(present(get(numberKey('c', channel)), 'the channel exists')),
     putChannel: (channel, record) => {
       const { fleet, device, slot, unit, channelId } = record

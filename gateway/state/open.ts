@@ -3,6 +3,7 @@
  * @module
  */
 import type { Disk, KeyValue } from '../../ports/index.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import type { Journal } from '../store/journal.ts'
 import { openJournal } from '../store/journal.ts'
@@ -34,6 +35,12 @@ export async function openState(options: {
   })
   cold.seal()
   await cold.write()
+  const count = state.hot.count()
+  if (count > 0 && !cold.hasChannel(count - 1)) {
+    throw new OperatorError(
+      'the database "cold" lacks what the journal speaks of: restore the store from a backup',
+    )
+  }
   return { state, journal }
 }
 

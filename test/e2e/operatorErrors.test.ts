@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -280,6 +281,30 @@ describe('the store of a gateway', () => {
     bytes[offset] = 9
     writeFileSync(path, bytes)
     expect(await refusal(words)).toContain(`${path} ${message}`)
+  })
+
+  test('whose ledger, or whose database of channels, is not its own', async () => {
+    const data = at('halves')
+    const words = wordsFor('gateway', { data })
+    const config = ['--config', words.at(-1) ?? '']
+    const enrol = async (...rest: string[]) => {
+      const run = await program.finish(['enrol', ...rest, ...config])
+      expect(await run.ended, run.errors.join('\n')).toBe(0)
+    }
+    await enrol('fleet', '--fleet', 'acme', '--signer', at('good.key.pub'))
+    const device = ['--fleet', 'acme', '--device', 'ev-1', '--meter', 'main:Wh']
+    await enrol('device', ...device, '--key', at('good.key.pub'))
+    for (const [half, message] of [
+      ['ledger', 'the ledger is not the one'],
+      ['cold', 'the database "cold" lacks'],
+    ] as const) {
+      renameSync(join(data, half), join(data, 'away'))
+      const line = await refusal(words)
+      expect(line).toContain(`store ${data}: ${message}`)
+      expect(line).toMatch(/restore .* from (the same|a) backup$/)
+      rmSync(join(data, half), { recursive: true })
+      renameSync(join(data, 'away'), join(data, half))
+    }
   })
 
   test('where no folder can be', async () => {

@@ -2,6 +2,7 @@
  * All cases, in the order in which they run.
  * @module
  */
+import { agent } from './agent.ts'
 import type { Case } from './case.ts'
 import { chain } from './chain.ts'
 import { connections } from './connections.ts'
@@ -11,4 +12,13 @@ import { latency } from './latency.ts'
 import { scale } from './scale.ts'
 import { settle } from './settle.ts'
 
-export const cases: readonly Case[] = [chain, ingest, latency, scale, connections, settle, hostile]
+export const cases: readonly Case[] = [
+  chain,
+  ingest,
+  latency,
+  scale,
+  connections,
+  agent,
+  settle,
+  hostile,
+]

@@ -37,33 +37,39 @@ const fleetKey = benchKey('the fleet itself')
 
 /** Enrols `devices` devices with `channels` meters each. */
 export async function enrol(calls: Calls, devices: number, channels: number): Promise<Enrolled> {
-  const signerKey = formatPublicKey(fleetKey.publicKey)
-  await calls.call('enrol_fleet', { fleet: benchFleet, signerKey })
-  await calls.call('ledger_fund', { fleet: benchFleet, amount: `${DEPOSIT}` })
+  await enrolFleet(calls)
   const answers: DeviceAnswer[] = []
   for (let number = 0; number < devices; number++) {
     answers.push(await enrolDevice(calls, deviceId(number), channels))
   }
+  await putMandates(calls, answers)
   const domain = domainOf(present(answers[0], 'a benchmark has a device'))
-  await putMandates(
-    calls,
-    domain,
-    answers.flatMap((answer) => answer.channels.map(({ channelId }) => channelId)),
-  )
   return { devices: answers.map(planOf), plan: planAt(domain) }
 }
 
-async function enrolDevice(calls: Calls, device: string, channels: number): Promise<DeviceAnswer> {
+/** Enrols the fleet of all benchmarks and gives it a deposit. */
+export async function enrolFleet(calls: Calls): Promise<void> {
+  const signerKey = formatPublicKey(fleetKey.publicKey)
+  await calls.call('enrol_fleet', { fleet: benchFleet, signerKey })
+  await calls.call('ledger_fund', { fleet: benchFleet, amount: `${DEPOSIT}` })
+}
+
+function enrolDevice(calls: Calls, device: string, channels: number): Promise<DeviceAnswer> {
   const { publicKey } = benchKey(clientIdOf(benchFleet, device))
   const meters = Array.from({ length: channels }, (_, slot) => {
     return { meter: `m-${slot}`, unit: benchTariff.unit }
   })
-  const answer = await calls.call('enrol_device', {
-    fleet: benchFleet,
-    device,
-    publicKey: formatPublicKey(publicKey),
-    meters,
-  })
+  return enrolKey(calls, device, formatPublicKey(publicKey), meters)
+}
+
+/** Enrols one device under a key of its own. */
+export async function enrolKey(
+  calls: Calls,
+  device: string,
+  publicKey: string,
+  meters: readonly { readonly meter: string; readonly unit: string }[],
+): Promise<DeviceAnswer> {
+  const answer = await calls.call('enrol_device', { fleet: benchFleet, device, publicKey, meters })
   return readAnswer(deviceAnswer, answer)
 }
 
@@ -97,11 +103,10 @@ function planAt(domain: Domain): GatewayPlan {
   return { gateway: benchGateway, domain, tariffHash, unitsPerTick, pricePerTick }
 }
 
-async function putMandates(
-  calls: Calls,
-  domain: Domain,
-  channelIds: readonly string[],
-): Promise<void> {
+/** Signs and hands in a mandate for every channel of these devices. */
+export async function putMandates(calls: Calls, answers: readonly DeviceAnswer[]): Promise<void> {
+  const domain = domainOf(present(answers[0], 'a benchmark has a device'))
+  const channelIds = answers.flatMap(({ channels }) => channels.map(({ channelId }) => channelId))
   for (let from = 0; from < channelIds.length; from += MANDATES_AT_ONCE) {
     const some = channelIds.slice(from, from + MANDATES_AT_ONCE)
     const mandates = some.map((channelId) => mandateHex(domain, channelId))

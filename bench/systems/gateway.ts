@@ -54,7 +54,11 @@ export async function makeGateway(
     asset: benchAsset,
     feeBasisPoints: 100,
     listeners: [{ kind: 'tcp', host: '127.0.0.1', port: await freePort() }],
-    tariffs: [{ unit, unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` }],
+    tariffs: [
+      { unit, unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` },
+      // At two hundred units a second, a credit window that outlasts a few readings of the meter.
+      { unit: 'kB', unitsPerTick: 1, pricePerTick: 1, creditTicks: 1_000 },
+    ],
     settlement: { periodSeconds: SETTLEMENT_SECONDS },
     limits,
     log: 'warn',

@@ -17,7 +17,7 @@ const agentMeter = { pollMs: 2_000 }
 /** Nor does anybody restart a meter here. */
 const stateFile = undefined
 
-test('an hour of three devices, gateway and ledger takes under 2 s, and the books agree', async () => {
+test('an hour of three devices and a gateway takes under 2 s, and the books agree', async () => {
   const site = await virtualSite({
     config: {
       tariffs: [

@@ -25,7 +25,9 @@ export type DevicePlan = {
   readonly device: string
   readonly kind?: MeterSimKind
   readonly unit?: string
-  /** Fields of the simulated meter; a steady load of one unit a second unless they say otherwise. */
+  /**
+   * Fields of the simulated meter; a steady load of one unit a second unless they say otherwise.
+   */
   readonly meter?: Parameters<typeof parseMeterSimConfig>[0]
   /** Fields of the agent's meter. */
   readonly agentMeter?: Readonly<Record<string, unknown>>

@@ -11,6 +11,8 @@ const entries = [
   /^agent\/io\/main\.ts$/,
   /^scripts\//,
   /^bench\/[^/]+\.ts$/,
+  // Programs of their own, started as processes.
+  /^bench\/(load\/generator|systems\/\w+Program)\.ts$/,
   /\.config\.ts$/,
 ]
 const testEntries = [...entries, /\.test\.ts$/]
@@ -53,10 +55,13 @@ export const packagePlaces: Readonly<Record<string, readonly string[]>> = {
   'modbus-serial': ['agent/io/'],
 }
 
+/** Folders that compare or test the product with the packages themselves. */
+const beside = /^(test|scripts|bench)\//
+
 /** Uses of a package outside its place. */
 export function strayPackages(files: readonly SourceFile[]): readonly string[] {
   return files
-    .filter(({ path }) => !path.startsWith('test/') && !path.startsWith('scripts/'))
+    .filter(({ path }) => !beside.test(path))
     .flatMap((file) =>
       importsOf(file).flatMap((one) => {
         const places = one.kind === 'package' ? packagePlaces[one.name] : undefined

@@ -32,8 +32,8 @@ export type DevicePlan = {
   /** Fields of the agent's meter. */
   readonly agentMeter?: Readonly<Record<string, unknown>>
   readonly mandate?: Partial<Mandate>
-  /** Clock of the device. */
-  readonly clock?: Clock
+  /** What is wrong with the device's wall clock. */
+  readonly clockErrorMs?: number
 }
 
 export type SiteDevice = {
@@ -179,7 +179,7 @@ async function agentOf(world: World, plan: DevicePlan, place: number, plug: Plug
   const start = async () => {
     const own = newLife()
     life = own
-    const ports = { ...world.ports, clock: plan.clock ?? world.ports.clock, random }
+    const ports = { ...world.ports, clock: wrongBy(world.ports.clock, plan.clockErrorMs), random }
     const agentWorld: AgentWorld = {
       ports: mortalPorts(ports, own),
       connector: mortalConnector(world.broker.connect, own),
@@ -208,6 +208,10 @@ async function agentOf(world: World, plan: DevicePlan, place: number, plug: Plug
       agent = await start()
     },
   }
+}
+
+function wrongBy(clock: Clock, errorMs = 0): Clock {
+  return { ...clock, nowMs: () => clock.nowMs() + errorMs }
 }
 
 /** The operating system closes what a killed process had open. */

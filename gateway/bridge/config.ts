@@ -52,20 +52,18 @@ const groupValue = v.pipe(
   ),
 )
 
-export const brokerValue = v.union(
-  [
-    v.pipe(
-      urlValue,
-      v.transform((url): BrokerSettings => ({ url, unsigned: [] })),
-    ),
-    groupValue,
-  ],
-  (issue) => messageOf(issue),
+const addressValue = v.pipe(
+  urlValue,
+  v.transform((url): BrokerSettings => ({ url, unsigned: [] })),
+)
+
+/**
+ * Which of the two is meant shows in what is written, so that a mistake is told of the right one.
+ * The options are there for the names of environment variables.
+ */
+export const brokerValue = Object.assign(
+  v.lazy((input) => (typeof input === 'string' ? addressValue : groupValue)),
+  { options: [addressValue, groupValue] },
 )
 
 export type BrokerSettings = v.InferOutput<typeof groupValue>
-
-/** The first complaint of the option that was meant. */
-function messageOf(issue: v.UnionIssue<v.BaseIssue<unknown>>): string {
-  return issue.issues?.[0]?.message ?? urlAllowed
-}

@@ -318,7 +318,6 @@ function finish(talk: Talk, reason: string): void {
   const { running } = talk
   const wasOnline = talk.phase === 'online'
   talk.phase = 'over'
-  talk.acks.clear()
   for (const cancel of talk.timers) cancel()
   talk.wire?.destroy()
   running.talk = undefined

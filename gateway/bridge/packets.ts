@@ -115,7 +115,7 @@ function bodyBytes({ topic, payload, qos }: OutgoingMessage): number {
   return 2 + topic.length + 2 * qos + payload.length
 }
 
-/** Writes a PUBLISH of `publishBytes` bytes to `target` at `start`; at QoS 0 without a packet id. */
+/** Writes a PUBLISH of `publishBytes` bytes at `start`; at QoS 0 it has no packet id. */
 export function writePublish(
   target: Uint8Array,
   start: number,

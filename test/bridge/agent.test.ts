@@ -114,7 +114,7 @@ async function paidMore(): Promise<void> {
   })
 }
 
-test('pays through restarts of the gateway and the broker; no unit is lost or paid twice', async () => {
+test('gateway and broker restart; no unit is lost or paid twice', async () => {
   await start()
   await paidMore()
   await site.restart()

@@ -83,7 +83,7 @@ function balance(account: RegExp, units: bigint) {
   return expect.objectContaining({ account: expect.stringMatching(account), amount: `${units}` })
 }
 
-test('a gateway that comes back asks its devices for hello; nothing is lost or paid twice', async () => {
+test('a gateway that comes back asks for hello; nothing is lost or paid twice', async () => {
   await open()
   const device = await connect()
   const committed = await device.commit()
@@ -199,7 +199,7 @@ test('people see that the gateway has gone', async () => {
   await people.close()
 })
 
-test('mandates come over the broker; unsigned verbs only where the operator allows them', async () => {
+test('mandates come over the broker; unsigned verbs only where allowed', async () => {
   await open()
   const service = await (await loginAt(mosquitto, 'acme/_'))(watcher)
   const ask = asker(service)

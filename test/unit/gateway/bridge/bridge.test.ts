@@ -8,7 +8,7 @@ const device = 'tickpay/1/acme/_/devices/ev-1'
 const accept = 'tickpay/1/acme/ev-1/down/accept'
 const ack = 'tickpay/1/acme/ev-1/down/ack'
 
-test('what was said before there is a connection: retained comes later, the rest is lost', async () => {
+test('before there is a connection: retained comes later, the rest is lost', async () => {
   const scene = await openBridgeScene()
   const { bridge } = scene
   bridge.link.publish(state, Buffer.from('starting'), { retain: true })

@@ -70,7 +70,7 @@ describe('login', () => {
 })
 
 describe('again and again', () => {
-  test('the wait grows to half a minute, with jitter, and is short after a good connection', async () => {
+  test('the wait grows to half a minute, and is short after a good connection', async () => {
     const scene = await openBridgeScene()
     scene.broker.away = 'nothing listens there'
     await scene.time.settle()

@@ -182,7 +182,7 @@ describe('what is not let in', () => {
 describe('requests', () => {
   const ask = (verb: string) => message(`tickpay/1/acme/_/request/${verb}`, '{}')
 
-  test('what is signed is taken as from the fleet, the rest as from somebody who may read', async () => {
+  test('what is signed is from the fleet, the rest from somebody who may read', async () => {
     const { wire, taken } = await onlineScene()
     for (const verb of ['mandate', 'list', 'pause', 'future']) wire.send(ask(verb))
     expect(taken.map(({ who }) => who)).toEqual(['fleet', 'reader', 'reader', 'reader'])

@@ -105,7 +105,9 @@ function takeReject(running: Running, payload: Uint8Array): void {
   account?.takeReject(reject)
   if (!account) {
     const { refused, reason } = reject
-    running.world.ports.log('error', 'the gateway refused a message', { refused, reason })
+    // A gateway that has come back asks for hello in this way; that is no fault of anybody.
+    const level = reason === 'unknown_channel' ? 'info' : 'error'
+    running.world.ports.log(level, 'the gateway refused a message', { refused, reason })
   }
   if (asksAnew.has(reject.reason)) running.session.resync()
 }

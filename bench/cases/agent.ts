@@ -65,7 +65,8 @@ async function measure(site: Site, bundle: string, options: CaseOptions): Promis
       windows.push(window)
       const { ticksPerSecond, cpuMicrosPerTick } = window
       onProgress(
-        `agent, ${meters} meters: ${figure(ticksPerSecond)} ticks/s, ${figure(cpuMicrosPerTick)} us`,
+        `agent, ${meters} meters: ${figure(ticksPerSecond)} ticks/s, ` +
+          `${figure(cpuMicrosPerTick)} us`,
       )
     }
     const commitments = await commitmentsOf(gateway)
@@ -158,8 +159,12 @@ export const agent: Case = {
         },
       ],
       notes: [
-        `The bundle that devices carry, its meters simulated by processes of their own over TCP and read as often as usual; ${TICKS_PER_SECOND} ticks a second in all, or of every meter, one unit a tick. Reading the meters is part of the CPU.`,
-        `A tick is one unit; a message shows the newest, so it may move a channel on by many. Signatures are those from the start on; in the long run an epoch of ${EPOCH_LENGTH_TICKS_MAX} ticks takes one.`,
+        'The bundle that devices carry, its meters simulated by processes of their own over ' +
+          `TCP and read as often as usual; ${TICKS_PER_SECOND} ticks a second in all, or of ` +
+          'every meter, one unit a tick. Reading the meters is part of the CPU.',
+        'A tick is one unit; a message shows the newest, so it may move a channel on by ' +
+          'many. Signatures are those from the start on; in the long run an epoch of ' +
+          `${EPOCH_LENGTH_TICKS_MAX} ticks takes one.`,
       ],
       figures: all,
     }

@@ -167,7 +167,8 @@ export const chain: Case = {
       tables: [tableOf(spreads, blocks)],
       charts: [chartOf(spreads)],
       notes: [
-        `One thread, chains of ${LENGTH} words. The gateway hashes with OpenSSL, the payer's chain with the reference implementation.`,
+        `One thread, chains of ${LENGTH} words. The gateway hashes with OpenSSL, the payer's ` +
+          'chain with the reference implementation.',
       ],
       figures: { nanoseconds: spreads, verifyShare: share, blocksPerWord: blocks },
     }

@@ -151,7 +151,10 @@ export const connections: Case = {
         },
       ],
       notes: [
-        'Every device ticks once in five seconds, logs in with a new signed token after a jittered pause as agents do, and goes on from what the gateway proves to hold. Time begins with the kill (SIGKILL) and ends when the last device has a tick acknowledged.',
+        'Every device ticks once in five seconds, logs in with a new signed token after a ' +
+          'jittered pause as agents do, and goes on from what the gateway proves to hold. Time ' +
+          'begins with the kill (SIGKILL) and ends when the last device has a tick ' +
+          'acknowledged.',
       ],
       figures: measured,
     }

@@ -122,7 +122,8 @@ async function measure(parties: Parties, options: CaseOptions): Promise<Measured
     const flood = await underAttack(parties, ['flood'], 0, () => pause(Math.min(2, seconds)))
     floodMicros.push(flood.cpuMicros / flood.messages)
     onProgress(
-      `hostile: p99 ${figure(peaceful.at(-1) ?? 0)} ms, attacked ${figure(attacked.at(-1) ?? 0)} ms`,
+      `hostile: p99 ${figure(peaceful.at(-1) ?? 0)} ms, attacked ` +
+        `${figure(attacked.at(-1) ?? 0)} ms`,
     )
   }
   return { maximum, peaceful, attacked, hostilePerSecond, closed, floodMicros }
@@ -186,8 +187,13 @@ export const hostile: Case = {
         },
       ],
       notes: [
-        `No limit is raised. ${honestShape.connections} honest devices send a quarter of the ${figure(maximum)} messages a second that the gateway carries in a closed loop; ${hostileShape.connections} others send half of it, in peace honest ticks, else a third of them jumps of ${JUMP_TICKS} ticks, a third the same with wrong words, and a third as much as the connection takes.`,
-        'A device over its limit is not read from: its packets wait in its own TCP connection. A device with three wrong words is closed and logs in again.',
+        `No limit is raised. ${honestShape.connections} honest devices send a quarter of the ` +
+          `${figure(maximum)} messages a second that the gateway carries in a closed loop; ` +
+          `${hostileShape.connections} others send half of it, in peace honest ticks, else a ` +
+          `third of them jumps of ${JUMP_TICKS} ticks, a third the same with wrong words, and ` +
+          'a third as much as the connection takes.',
+        'A device over its limit is not read from: its packets wait in its own TCP ' +
+          'connection. A device with three wrong words is closed and logs in again.',
       ],
       figures: { ...measured, multiple },
     }

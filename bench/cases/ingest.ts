@@ -144,9 +144,12 @@ export const ingest: Case = {
         },
       ],
       notes: [
-        'Devices of the gateway listen to `down/...` as agents do: beside the PUBACK they get and acknowledge the ack of every batch. The brokers send no more than the PUBACK.',
+        'Devices of the gateway listen to `down/...` as agents do: beside the PUBACK they ' +
+          'get and acknowledge the ack of every batch. The brokers send no more than the ' +
+          'PUBACK.',
         'A tick through Mosquitto with a subscriber counts when the subscriber has it.',
-        'After the last round the gateway is killed and its store opened again: it must hold every acknowledged tick, and no other.',
+        'After the last round the gateway is killed and its store opened again: it must hold ' +
+          'every acknowledged tick, and no other.',
       ],
       figures: measured,
     }

@@ -119,8 +119,12 @@ export const latency: Case = {
         },
       ],
       notes: [
-        `Open loop over ${shape.connections} connections: ${figure(messagesPerSecond)} ticks a second are sent whatever comes back, half of the ${figure(maximum)} that the gateway carried in a closed loop just before. The time of a tick begins when it was due.`,
-        'Ticks are due at any time and sent once a millisecond, so up to 1 ms of every figure is the generator.',
+        `Open loop over ${shape.connections} connections: ${figure(messagesPerSecond)} ticks ` +
+          `a second are sent whatever comes back, half of the ${figure(maximum)} that the ` +
+          'gateway carried in a closed loop just before. The time of a tick begins when it was ' +
+          'due.',
+        'Ticks are due at any time and sent once a millisecond, so up to 1 ms of every ' +
+          'figure is the generator.',
       ],
       figures: result,
     }

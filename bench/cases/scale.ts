@@ -182,9 +182,14 @@ export const scale: Case = {
       tables: [tableOf(all)],
       charts: chartsOf(all),
       notes: [
-        `Devices have ${CHANNELS_PER_DEVICE} channels and send one tick of each in a message; ${IN_FLIGHT} messages are on their way at any time, the devices taking turns, so that the load is the same for all sizes. All devices are connected.`,
-        'Channels were opened as devices open them: enrolled through the control socket, with a mandate and a signed commitment each, all of it checked.',
-        'Anonymous memory is that of a gateway that was restarted and has nobody connected. The restart that is timed follows a kill: newest snapshot, then the tail of the journal.',
+        `Devices have ${CHANNELS_PER_DEVICE} channels and send one tick of each in a ` +
+          `message; ${IN_FLIGHT} messages are on their way at any time, the devices taking ` +
+          'turns, so that the load is the same for all sizes. All devices are connected.',
+        'Channels were opened as devices open them: enrolled through the control socket, ' +
+          'with a mandate and a signed commitment each, all of it checked.',
+        'Anonymous memory is that of a gateway that was restarted and has nobody connected. ' +
+          'The restart that is timed follows a kill: newest snapshot, then the tail of the ' +
+          'journal.',
       ],
       figures: all,
     }

@@ -141,7 +141,8 @@ export const settle: Case = {
         },
       ],
       notes: [
-        'Every claim carries its mandate, its commitment and its last word; the ledger checks two signatures and the hashes of each.',
+        'Every claim carries its mandate, its commitment and its last word; the ledger ' +
+          'checks two signatures and the hashes of each.',
       ],
       figures: { alone, normal, busy, during, share },
     }

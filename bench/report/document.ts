@@ -90,8 +90,9 @@ function sectionOf(report: CaseReport): string {
     targetTable,
     report.notes.map((note) => `- ${note}`).join('\n'),
     `${report.at.slice(0, 16).replace('T', ' ')} UTC, ${rounds} rounds of ${seconds} s; ` +
-      `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel} ` +
-      `${machine.architecture}, Node ${machine.node}, OpenSSL ${machine.openssl}; ${disk.fileSystem}, append and ` +
+      `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ` +
+      `Linux ${machine.kernel} ${machine.architecture}, ` +
+      `Node ${machine.node}, OpenSSL ${machine.openssl}; ${disk.fileSystem}, append and ` +
       `fdatasync p50 ${figure(disk.syncP50 / 1_000)} ms, p99 ${figure(disk.syncP99 / 1_000)} ms; ` +
       `load before the start ${machine.loadAtStart}.`,
     ...(raised.length > 0 ? [`Raised limits: ${raised.join(', ')}.`] : []),

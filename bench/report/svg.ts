@@ -75,7 +75,8 @@ function barParts(bar: Bar, y: number, scale: number, unit: string): readonly st
   const high = LABEL_WIDTH + bar.high * scale
   return [
     text(LABEL_WIDTH - 8, middle + 4, bar.label, { anchor: 'end' }),
-    `<rect x="${LABEL_WIDTH}" y="${y}" width="${round(width)}" height="${BAR_HEIGHT}" rx="2" fill="${bar.isOwn ? OWN : OTHER}"/>`,
+    `<rect x="${LABEL_WIDTH}" y="${y}" width="${round(width)}" height="${BAR_HEIGHT}" rx="2" ` +
+      `fill="${bar.isOwn ? OWN : OTHER}"/>`,
     `<path d="M${round(low)} ${middle}H${round(high)}" stroke="${INK}" stroke-width="2"/>`,
     text(high + 8, middle + 4, `${compact(bar.value)} ${unit}`, {}),
   ]
@@ -115,14 +116,16 @@ function linesSvg(chart: Extract<Chart, { kind: 'lines' }>): string {
 }
 
 function svg(height: number, parts: readonly string[]): string {
-  const open = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ${FONT}>`
+  const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${FONT}>`
   return `${[open, ...parts.map((part) => `  ${part}`), '</svg>'].join('\n')}\n`
 }
 
 type TextStyle = { readonly anchor?: 'end' | 'middle'; readonly weight?: number }
 
 function text(x: number, y: number, content: string, { anchor, weight }: TextStyle): string {
-  const style = `${anchor ? ` text-anchor="${anchor}"` : ''}${weight ? ` font-weight="${weight}"` : ''}`
+  const place = anchor ? ` text-anchor="${anchor}"` : ''
+  const style = `${place}${weight ? ` font-weight="${weight}"` : ''}`
   return `<text x="${round(x)}" y="${round(y)}" fill="${INK}"${style}>${escaped(content)}</text>`
 }
 

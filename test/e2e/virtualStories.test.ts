@@ -124,7 +124,7 @@ function heldTerms({ world }: VirtualSite) {
 }
 
 describe('mandates', () => {
-  test('supply ends with the mandate, what flowed is paid, and a new one brings it back', async () => {
+  test('supply ends with the mandate, what flowed is paid, a new one brings it back', async () => {
     const expiry = START_SECONDS + 60
     const { site, device } = await oneDevice({ mandate: { expiry } })
     await site.advanceSeconds(58)
@@ -143,7 +143,7 @@ describe('mandates', () => {
     expect(brokenEquations(await site.close())).toEqual([])
   })
 
-  test('one that is renewed in time never interrupts, and is seen in the next commitment', async () => {
+  test('one renewed in time never interrupts, and is seen in the next commitment', async () => {
     const expiry = START_SECONDS + 120
     const { site, device } = await oneDevice({ mandate: { expiry } })
     await site.advanceSeconds(60)
@@ -175,7 +175,7 @@ describe('(!) supply is taken, words are not', () => {
     expect(brokenEquations(await site.close())).toEqual([])
   })
 
-  test('a day limit: off before it is passed by the credit window, on with the next day', async () => {
+  test('a day limit: off a credit window before it, on with the next day', async () => {
     const limitPerDay = 60n * 300n
     const { site, device } = await oneDevice({ mandate: { limitPerDay } })
     await site.advanceSeconds(90)
@@ -194,7 +194,7 @@ describe('(!) supply is taken, words are not', () => {
   })
 })
 
-test('(!) a gateway restored from a copy: the fence, one checkpoint, and nothing is lost', async () => {
+test('(!) a gateway restored from a copy: fence, one checkpoint, nothing is lost', async () => {
   const { site, device } = await oneDevice()
   await site.advanceSeconds(20)
   const copy = backUp(site.world)

@@ -143,7 +143,9 @@ function answeredBy(client: MqttClient): Answered {
 const connectionEnded = 'the connection to the broker has ended'
 
 function subscriptionError(topics: readonly string[], error: Error): string {
-  const codes = error instanceof ErrorWithSubackPacket ? error.packet.granted : []
+  // Whatever its type says, there is no packet when the connection ended first.
+  const answer: Partial<ErrorWithSubackPacket> = error instanceof ErrorWithSubackPacket ? error : {}
+  const codes = answer.packet?.granted ?? []
   const refused = topics.filter((_, index) => Number(codes[index] ?? 0) >= SUBACK_FAILURE)
   if (refused.length === 0) return error.message
   return `the broker refused the subscription to ${refused.join(', ')}`

@@ -101,6 +101,24 @@ describe('a connection', () => {
     expect(readPublish(await watcher.next(types.publish)).payload).toBe('end')
   })
 
+  test('that is cut while it subscribes rejects, and ends no process', async () => {
+    const server = createServer((socket) => {
+      socket.on('data', (bytes) => {
+        if (bytes[0] === 0x10) socket.write(Uint8Array.of(0x20, 2, 0, 0))
+        else socket.resetAndDestroy()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    const transport = await pi1(typeof address === 'object' && address ? address.port : 0)
+    const reason = await transport.subscribe(['tickpay/1/solar/pi1/down/+']).then(
+      () => 'granted',
+      (error: unknown) => String(error),
+    )
+    expect(reason).toMatch(/^Error: (the connection to the broker has ended|Connection closed)/)
+    server.close()
+  })
+
   test('bounds what is on its way', async () => {
     const { port } = await start({ onMessage: () => {} })
     const transport = await pi1(port)

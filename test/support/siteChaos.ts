@@ -88,6 +88,10 @@ async function keepWatching(watch: Watch, endMs: number): Promise<void> {
 /** Agents first: what they were told, the gateway must hold from then on. */
 async function look(watch: Watch): Promise<void> {
   const { site } = watch
+  for (const place of [...site.agents, ...site.meters, site.gateway]) {
+    const lost = place.lost()
+    if (lost !== undefined && !watch.violations.includes(lost)) watch.violations.push(lost)
+  }
   for (const device of site.devices) {
     const status = await site.agentStatus(device)
     const paid = status?.meters[0]?.unitsPaid ?? undefined

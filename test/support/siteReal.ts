@@ -22,6 +22,7 @@ import type { ChannelReport } from '../../fleet/reports.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { freePort } from './freePort.ts'
+import { hasSocat, openPty } from './pty.ts'
 import type { Books, DeviceBooks } from './siteFigures.ts'
 import { settledBy } from './siteFigures.ts'
 import type { Program, Run } from './siteProgram.ts'
@@ -31,6 +32,8 @@ import { until } from './until.ts'
 export type RealDevice = {
   readonly device: string
   readonly kind: MeterSimKind
+  /** A real serial line where this machine can make one; else the bytes go over TCP. */
+  readonly line: 'pty' | 'tcp'
   readonly unit: string
   readonly unitsPerTick: bigint
   readonly pricePerTick: bigint
@@ -49,6 +52,8 @@ export type Place = {
   /** SIGTERM; resolves with the exit code. */
   readonly stop: () => Promise<number | string>
   readonly isRunning: () => boolean
+  /** How it ended and what it said last, when nobody ended it. */
+  readonly lost: () => string | undefined
   /** Everything that any of its runs said on standard error. */
   readonly said: () => readonly string[]
 }
@@ -93,14 +98,17 @@ export async function realSite(
   const signer = await enrolFleet(calls, folder, passphraseFile)
   const agents: Place[] = []
   const meters: Place[] = []
+  const wires: Wire[] = []
   for (const device of devices) {
     const own = join(folder, device.device)
     mkdirSync(own)
-    const meterPort = await freePort()
-    writeJson(join(own, 'meter.yaml'), meterSettings(folder, device, meterPort))
+    const wire = await openWire(device)
+    wires.push(wire)
+    writeJson(join(own, 'meter.yaml'), meterSettings(folder, device, wire.meterEnd))
     await newKeyFiles(join(own, 'device.key'), 'p256', passphraseFile)
     const answer = await enrolDevice(calls, own, device, signer)
-    writeJson(join(own, 'agent.yaml'), agentSettings(own, device, answer, proxy.port, meterPort))
+    const agent = agentSettings(own, device, answer, proxy.port, wire.agentEnd)
+    writeJson(join(own, 'agent.yaml'), agent)
     const words = (what: string, file: string) => [what, '--config', join(own, file)]
     meters.push(place(program, `meter ${device.device}`, words('meter-sim', 'meter.yaml')))
     agents.push(place(program, `agent ${device.device}`, words('agent', 'agent.yaml')))
@@ -124,10 +132,32 @@ export async function realSite(
     remove: async () => {
       await Promise.all([...agents, ...meters, gateway].map(({ kill }) => kill()))
       await proxy.close()
+      await Promise.all(wires.map(({ remove }) => remove()))
       rmSync(folder, { recursive: true, force: true })
     },
   }
   return site
+}
+
+/** The serial line between one meter and its agent. */
+type Wire = {
+  readonly meterEnd: string
+  readonly agentEnd: string
+  readonly remove: () => Promise<void>
+}
+
+async function openWire({ line }: RealDevice): Promise<Wire> {
+  if (line === 'pty' && hasSocat) {
+    const { meterPath, agentPath, remove } = await openPty()
+    const end = (path: string) => `serial://${path}?baud=9600`
+    return { meterEnd: end(meterPath), agentEnd: end(agentPath), remove }
+  }
+  const port = await freePort()
+  return {
+    meterEnd: `tcp-listen://127.0.0.1:${port}`,
+    agentEnd: `tcp://127.0.0.1:${port}`,
+    remove: async () => {},
+  }
 }
 
 function place(program: Program, name: string, words: readonly string[]): Place {
@@ -160,6 +190,11 @@ function place(program: Program, name: string, words: readonly string[]): Place 
     },
     stop: () => gone('stop'),
     isRunning: () => run !== undefined && run.ending() === undefined,
+    lost: () => {
+      const how = run?.ending()
+      if (how === undefined || how === 'SIGKILL') return undefined
+      return `${name} ended by itself (${how}): ${run?.errors.slice(-3).join(' | ')}`
+    },
     said: () => [...earlier, ...(run?.errors ?? [])],
   }
 }
@@ -194,11 +229,11 @@ function gatewaySettings(folder: string, devices: readonly RealDevice[], port: n
   }
 }
 
-function meterSettings(folder: string, device: RealDevice, port: number) {
+function meterSettings(folder: string, device: RealDevice, line: string) {
   return {
     name: device.device,
     kind: device.kind,
-    line: `tcp-listen://127.0.0.1:${port}`,
+    line,
     profile: 'steady',
     unit: device.unit,
     ratePerHour: device.unitsPerSecond * 3_600,
@@ -212,9 +247,8 @@ function agentSettings(
   { device, kind, unit, pollMs, unitsPerSecond }: RealDevice,
   { gateway, ledger }: DeviceAnswer,
   port: number,
-  meterPort: number,
+  source: string,
 ) {
-  const source = `tcp://127.0.0.1:${meterPort}`
   return {
     fleet,
     device,
@@ -273,7 +307,7 @@ async function channelsOf(folder: string): Promise<readonly ChannelReport[] | un
 }
 
 function registerOf(folder: string, device: RealDevice): bigint {
-  const options = meterSettings(folder, device, 0)
+  const options = meterSettings(folder, device, 'tcp-listen://127.0.0.1:0')
   let text: string
   try {
     text = readFileSync(options.stateFile, 'utf8')

@@ -29,7 +29,9 @@ async function oneWell(site: RealSite, device: RealDevice): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
   }
-  throw new Error(`${device.device} does not recover: ${seen}`)
+  const places = [...site.agents, ...site.meters, site.gateway]
+  const lost = places.map((place) => place.lost()).filter((line) => line !== undefined)
+  throw new Error(`${device.device} does not recover: ${seen} ${lost.join('; ')}`)
 }
 
 /** What `stopAll` answers when every program ended as it should. */

@@ -90,8 +90,8 @@ type Talk = {
   phase: 'opening' | 'login' | 'subscribing' | 'online' | 'ending' | 'over'
   heardMs: number
   onlineMs: number
-  /** Messages that came in and are not acknowledged. */
-  unacknowledged: number
+  /** Messages that came in and are not dealt with. */
+  open: number
   paused: boolean
   batch: Batch | undefined
 }
@@ -179,7 +179,7 @@ function newTalk(running: Running): Talk {
     phase: 'opening',
     heardMs: ports.clock.monotonicMs(),
     onlineMs: Number.POSITIVE_INFINITY,
-    unacknowledged: 0,
+    open: 0,
     paused: false,
     batch: undefined,
   }
@@ -207,6 +207,7 @@ function takeMessage(talk: Talk, message: IncomingMessage): void {
   if (talk.phase !== 'online' && talk.phase !== 'subscribing') return
   const batch = talk.batch ?? openBatch(talk)
   batch.open += 1
+  talk.open += 1
   if (message.packetId !== 0) expectAck(talk, message.packetId)
   talk.running.options.onMessage(message, batch.done)
 }
@@ -214,7 +215,6 @@ function takeMessage(talk: Talk, message: IncomingMessage): void {
 function expectAck(talk: Talk, packetId: number): void {
   const batch = talk.batch ?? openBatch(talk)
   batch.packetIds.push(packetId)
-  talk.unacknowledged += 1
 }
 
 function openBatch(talk: Talk): Batch {
@@ -224,16 +224,17 @@ function openBatch(talk: Talk): Batch {
     open: 1,
     done: () => {
       batch.open -= 1
+      talk.open -= 1
       if (batch.open === 0) release()
+      if (talk.paused) readOn(talk)
     },
   }
   const release = talk.acks.expect(() => {
     if (talk.phase === 'over' || batch.packetIds.length === 0) return
     talk.outgoing?.acknowledge(batch.packetIds)
-    talk.unacknowledged -= batch.packetIds.length
-    readOn(talk)
   })
   talk.batch = batch
+  talk.open += 1
   return batch
 }
 
@@ -247,11 +248,12 @@ function closeBatch(talk: Talk): void {
 
 /** Not reading is enough: the broker then keeps what it has for us, and drops what it cannot. */
 function readOn(talk: Talk): void {
-  const { unacknowledgedMax } = talk.running.options.limits
-  if (!talk.paused && talk.unacknowledged >= unacknowledgedMax) {
+  const { openMessagesMax } = talk.running.options.limits
+  if (talk.phase === 'over') return
+  if (!talk.paused && talk.open >= openMessagesMax) {
     talk.paused = true
     talk.wire?.pause()
-  } else if (talk.paused && talk.unacknowledged <= unacknowledgedMax / 2) {
+  } else if (talk.paused && talk.open <= openMessagesMax / 2) {
     talk.paused = false
     talk.wire?.resume()
   }

@@ -25,7 +25,7 @@ export type BridgeLimits = {
    * Messages taken and not yet durable: reading stops here. Two commits of the fastest intake, and
    * far fewer than the journal lets wait.
    */
-  readonly unacknowledgedMax: number
+  readonly openMessagesMax: number
   /** What the broker has not yet read of us: beyond it, answers are dropped and asked for again. */
   readonly outgoingBytesMax: number
   /** Messages to the broker without its acknowledgement; a packet id has 16 bits. */
@@ -56,7 +56,7 @@ export type BridgeLimits = {
 export const defaultBridgeLimits: Omit<BridgeLimits, 'messagesPerSecond' | 'messagesBurst'> = {
   packetBytesMax: FLEET_PACKET_BYTES_MAX,
   devicePacketBytesMax: PACKET_BYTES_MAX,
-  unacknowledgedMax: 32_768,
+  openMessagesMax: 32_768,
   outgoingBytesMax: 16 * 1_024 * 1_024,
   outgoingMessagesMax: 60_000,
   resendBytesMax: 1_024 * 1_024,

@@ -167,11 +167,13 @@ describe('acknowledging', () => {
     expect(acked(wire)).toEqual([])
   })
 
-  test('too many that wait stop the reading, until half of them are done', async () => {
-    const scene = await onlineScene({ limits: { unacknowledgedMax: 4 } })
+  test.each([0, 1])('too many that wait stop the reading, at QoS %i', async (qos) => {
+    const scene = await onlineScene({ limits: { openMessagesMax: 4 } })
     const { time, wire, taken } = scene
     scene.hold = true
-    for (let id = 1; id <= 4; id++) wire.send(message(tick, 'a', { packetId: id }))
+    for (let id = 1; id <= 4; id++) {
+      wire.send(message(tick, 'a', qos === 1 ? { packetId: id } : {}))
+    }
     expect(wire.paused).toBe(true)
     taken[0]?.done()
     await time.settle()

@@ -7,10 +7,16 @@ import { expect, test } from 'vitest'
 import { type Dice, diceFrom } from '../../firmware-sim/dice.ts'
 import { brokenEquations } from '../support/siteFigures.ts'
 import { type SiteDevice, type VirtualSite, virtualSite } from '../support/siteVirtual.ts'
-import { enrolTestDevice, testKey, testTariff } from '../support/virtualGateway.ts'
+import {
+  enrolTestDevice,
+  START_SECONDS,
+  signedMandate,
+  testKey,
+  testTariff,
+} from '../support/virtualGateway.ts'
 
 const firstSeed = Number(process.env['CRASH_SEED'] ?? 1)
-const seeds = Number(process.env['CRASH_SEEDS'] ?? 6)
+const seeds = Number(process.env['CRASH_SEEDS'] ?? 5)
 const rageSeconds = 120
 
 const tariffs = [
@@ -59,10 +65,12 @@ const events: readonly ((story: Story, device: SiteDevice) => Promise<void>)[] =
   killMeter,
   breakConnection,
   breakConnection,
-  async ({ told }, device) => {
-    told.push(`cut ${device.plan.device}`)
-    device.cutCable()
-  },
+  cutCable,
+  loseMessages,
+  failSync,
+  pauseAndResume,
+  renewMandate,
+  moveClock,
 ]
 
 async function killGateway({ site, dice, told }: Story): Promise<void> {
@@ -98,6 +106,60 @@ async function breakConnection({ site, told }: Story, { plan }: SiteDevice): Pro
   told.push(`connection ${plan.device}`)
   const session = site.world.gateway.core.sessions.get(`acme/${plan.device}`)
   if (session !== undefined) site.world.broker.link.disconnect(session.id, 'broken')
+}
+
+async function cutCable({ told }: Story, device: SiteDevice): Promise<void> {
+  told.push(`cable ${device.plan.device}`)
+  device.cutCable()
+}
+
+/** No broker may lose these, and if one does nothing worse happens than a wait. */
+async function loseMessages({ dice, site, told }: Story, { plan }: SiteDevice): Promise<void> {
+  const names = ['tick', 'commit', 'open', 'ack', 'accept', 'reject', 'supply']
+  const name = names[dice.between(0, names.length - 1)]
+  const forMs = dice.between(0, 7_000)
+  told.push(`every ${name} of ${plan.device} lost for ${forMs}`)
+  site.world.broker.lose = (_, { topic }) =>
+    topic.endsWith(`/${plan.device}/up/${name}`) || topic.endsWith(`/${plan.device}/down/${name}`)
+  await site.world.time.advance(forMs)
+  site.world.broker.lose = () => false
+}
+
+/** The disk fails once: the gateway must not go on, and its successor starts from what is there. */
+async function failSync({ site, told }: Story): Promise<void> {
+  const { world } = site
+  told.push('a sync fails')
+  world.disk.fail({ operation: 'sync', code: 'EIO', path: 'journal' })
+  await site.until('the gateway notices', () => world.fatal.length > 0)
+  world.fatal.length = 0
+  await world.crash()
+  await world.restart()
+}
+
+async function pauseAndResume({ dice, site, told }: Story, { plan }: SiteDevice): Promise<void> {
+  const forMs = dice.between(0, 6_000)
+  told.push(`pause ${plan.device} for ${forMs}`)
+  const { device } = plan
+  await site.world.gateway.call('pause', { fleet: 'acme', device })
+  await site.world.time.advance(forMs)
+  await site.world.gateway.call('resume', { fleet: 'acme', device })
+}
+
+async function renewMandate({ site, told }: Story, device: SiteDevice): Promise<void> {
+  told.push(`mandate ${device.plan.device}`)
+  const { cold } = site.world.gateway.core.state
+  const channel = cold.numberOf(device.channelId) ?? 0
+  const sequence = (cold.mandate(channel)?.value.sequence ?? 0) + 1
+  const notBefore = START_SECONDS - 86_400
+  const mandates = [signedMandate(site.world, device.channelId, { sequence, notBefore })]
+  await site.world.gateway.call('mandate_put', { mandates })
+}
+
+/** As when somebody sets a clock that was a little wrong. */
+async function moveClock({ dice, site, told }: Story): Promise<void> {
+  const byMs = dice.between(0, 60_000) - 30_000
+  told.push(`clock ${byMs}`)
+  site.world.time.jumpWall(byMs)
 }
 
 /** Readings up to which each side says that payment is acknowledged. */

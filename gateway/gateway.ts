@@ -200,8 +200,8 @@ async function loadFunds({ funds, state }: Core): Promise<void> {
     await funds.load(id)
     if (funds.state(id)) continue
     throw new OperatorError(
-      'the ledger is not the one that this gateway has accepted payments for: restore the two ' +
-        'of one and the same backup',
+      'the ledger is not the one that this gateway has accepted payments for: ' +
+        'restore both from the same backup',
     )
   }
 }

@@ -30,7 +30,7 @@ export async function openStoreFolder(path: string): Promise<StoreFolder> {
   const lock = await lockStore(path).catch((error: unknown) => {
     if (error instanceof OperatorError) throw error
     throw new OperatorError(
-      `cannot lock the store ${path} (${codeOf(error)}): let this user read and write it`,
+      `cannot lock the store ${path} (${codeOf(error)}): give this user read and write access`,
       { cause: error },
     )
   })

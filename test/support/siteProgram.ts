@@ -4,8 +4,16 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -98,12 +106,26 @@ export async function bundleProgram(): Promise<Program> {
 
 function spawnProgram(main: string, words: readonly string[], options: StartOptions): ChildProcess {
   const { uid, cwd = root, env = {} } = options
-  return spawn(process.execPath, [main, ...words], {
+  const node = uid === undefined ? process.execPath : nodeForOthers(dirname(main))
+  return spawn(node, [main, ...words], {
     cwd,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
+}
+
+/** Node itself, or a copy in `folder` when it lies where only this user may look. */
+function nodeForOthers(folder: string): string {
+  let place = process.execPath
+  while (place !== dirname(place)) {
+    place = dirname(place)
+    if ((statSync(place).mode & 0o001) === 0) break
+  }
+  if (place === dirname(place)) return process.execPath
+  const copy = join(folder, 'node')
+  if (!existsSync(copy)) copyFileSync(process.execPath, copy)
+  return copy
 }
 
 function watch(child: ChildProcess): Run {

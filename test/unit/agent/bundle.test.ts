@@ -15,7 +15,8 @@ import { publicKeyOf } from '../../../protocol/keys.ts'
 import { gatewayKey } from '../../support/fixtures.ts'
 
 const BYTES_MAX = 1.5 * 1024 * 1024
-const RSS_KB_MAX = 80 * 1024
+/** On Node 20, which small machines run; later ones take more for themselves. */
+const RSS_KB_MAX = (process.version.startsWith('v20.') ? 80 : 96) * 1024
 
 let folder: string
 let bundle: string

@@ -16,7 +16,7 @@ import {
 } from '../support/virtualGateway.ts'
 
 const firstSeed = Number(process.env['CRASH_SEED'] ?? 1)
-const seeds = Number(process.env['CRASH_SEEDS'] ?? 5)
+const seeds = Number(process.env['CRASH_SEEDS'] ?? 4)
 const rageSeconds = 120
 
 const tariffs = [

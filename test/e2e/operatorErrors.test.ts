@@ -131,15 +131,15 @@ async function refusal(
   return run.errors.at(-1) ?? ''
 }
 
-describe.each(allRoles)('configuration of %s', (role) => {
-  test.concurrent('a key that is not known', async () => {
+describe.concurrent.each(allRoles)('configuration of %s', (role) => {
+  test('a key that is not known', async () => {
     const words = wordsFor(role, { pollInterval: 5 })
     const line = await refusal(words)
     expect(line).toContain('pollInterval')
     expect(line).toMatch(/is not (a )?known/)
   })
 
-  test.concurrent('a value of a wrong type', async () => {
+  test('a value of a wrong type', async () => {
     const wrong = { gateway: { data: [5] }, 'meter-sim': { speed: 'fast' } }
     const change = { ...wrong[role as keyof typeof wrong] }
     const words = wordsFor(role, Object.keys(change).length > 0 ? change : { fleet: [5] })
@@ -148,12 +148,12 @@ describe.each(allRoles)('configuration of %s', (role) => {
     expect(line).toMatch(/it must be|expected/)
   })
 
-  test.concurrent('no such file', async () => {
+  test('no such file', async () => {
     const line = await refusal([...roles[role].words, '--config', at('none.yaml')])
     expect(line).toContain(`${at('none.yaml')}: there is no such file; check the path`)
   })
 
-  test.concurrent('no YAML', async () => {
+  test('no YAML', async () => {
     writeFileSync(at('broken.yaml'), 'gateway: [1, {')
     const line = await refusal([...roles[role].words, '--config', at('broken.yaml')])
     expect(line).toContain(at('broken.yaml'))
@@ -161,8 +161,8 @@ describe.each(allRoles)('configuration of %s', (role) => {
   })
 })
 
-describe.each(withKeys)('key of %s', (role) => {
-  test.concurrent('missing, garbage and under another passphrase', async () => {
+describe.concurrent.each(withKeys)('key of %s', (role) => {
+  test('missing, garbage and under another passphrase', async () => {
     const missing = { key: { ...key(), file: at('none.key') } }
     expect(await refusal(wordsFor(role, missing))).toContain(
       `cannot read the key file ${at('none.key')}: there is no such file; check the path`,
@@ -175,13 +175,13 @@ describe.each(withKeys)('key of %s', (role) => {
     )
   })
 
-  test.runIf(isRoot).concurrent('that this user may not read', async () => {
+  test.runIf(isRoot)('that this user may not read', async () => {
     const line = await refusal(wordsFor(role, {}), { uid: otherUser })
     expect(line).toContain(`cannot read the key file ${at('good.key')}: permission denied`)
   })
 })
 
-describe('ports', () => {
+describe.concurrent('ports', () => {
   test('that another program has', async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -237,7 +237,7 @@ describe('ports', () => {
   })
 })
 
-describe('the store of a gateway', () => {
+describe.concurrent('the store of a gateway', () => {
   test('in use, then of a newer version', async () => {
     const data = at('store')
     const words = wordsFor('gateway', { data })

@@ -73,7 +73,7 @@ export async function runOpen(
   command: OpenCommand,
 ): Promise<Counted> {
   const { messagesPerSecond, warmMs, windowMs } = command
-  const startMs = performance.now() + 5
+  const startMs = performance.now()
   const dueMs = (message: number) => startMs + (message * 1_000) / messagesPerSecond
   const histogram = createHistogram()
   const place = new Map(connections.map((connection, index) => [connection, index]))
@@ -91,15 +91,18 @@ export async function runOpen(
       }
     }
   }
-  const stop = everyTurn(() => {
-    const due = Math.ceil(((performance.now() - startMs) * messagesPerSecond) / 1_000)
+  const sendDue = (untilMs: number) => {
+    const due = Math.ceil(((untilMs - startMs) * messagesPerSecond) / 1_000)
     for (; counts.next < due; counts.next++) {
       const connection = connections[counts.next % connections.length]
       if (connection && connection.sendNext(1) === 0) counts.exhausted += 1
     }
-  })
+  }
+  const timer = setInterval(() => sendDue(performance.now()), POLL_MS)
   const window = await countWindow(command, () => counts.total)
-  stop()
+  clearInterval(timer)
+  // Whatever was due within the window counts, however late this process is.
+  sendDue(windowEndMs)
   await drain(connections)
   return { ...window, ...latencyCounts(counts, histogram) }
 }
@@ -117,11 +120,6 @@ function latencyCounts(
     count: histogram.count(),
   }
   return { acknowledged: counts.total, exhausted: counts.exhausted, latencies }
-}
-
-function everyTurn(run: () => void): () => void {
-  const timer = setInterval(run, POLL_MS)
-  return () => clearInterval(timer)
 }
 
 type Sample = {

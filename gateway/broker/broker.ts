@@ -33,6 +33,14 @@ export type ConnectRequest = {
  */
 export type Refusal = 'bad_client_id' | 'unavailable' | 'bad_credential' | (string & {})
 
+/** The short way of one device's ticks, past topics and identities. */
+export type TickLane = {
+  /** `up/tick` of this device. */
+  readonly topic: string
+  /** Takes the ticks in `bytes[start, end)`, which are only valid until it returns. */
+  readonly take: (bytes: Uint8Array, start: number, end: number) => void
+}
+
 export type BrokerHandlers = {
   /**
    * Decides who a client is from its CONNECT alone, before any session is taken over. Runs within
@@ -54,6 +62,15 @@ export type BrokerHandlers = {
     payload: Uint8Array,
     done: () => void,
   ) => void
+  /** Asked once when a session opens; its ticks then go this way. */
+  readonly openLane?: (identity: Identity, sessionId: string) => TickLane | undefined
+  /** Runs `run` when everything taken so far is durable; present when `openLane` is. */
+  readonly whenDurable?: (run: () => void) => void
+  /**
+   * Number of the batch that is forming: all messages taken while it is the same become durable
+   * together.
+   */
+  readonly batch?: () => number
   /** The CONNACK was sent. */
   readonly onConnected: (identity: Identity, sessionId: string) => void
   /** The session ended, or another connection of the same identity has taken its place. */

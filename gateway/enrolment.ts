@@ -71,10 +71,11 @@ export function enrolDevice(
     throw new OperatorError(`${what}: use "tickpay device replace" to give it a new one`)
   }
   if (!known) core.writer.record({ kind: 'device', fleet, device, key: encoded })
+  const open = openMeters(core, fleet, device)
   for (const spec of meters) {
-    if (findMeter(core, fleet, device, spec.meter) === undefined) {
-      openChannel(core, fleet, device, key, spec)
-    }
+    if (open.has(spec.meter)) continue
+    openChannel(core, fleet, device, key, spec)
+    open.add(spec.meter)
   }
   refreshSession(core, fleet, device)
   core.touch(fleet, device)
@@ -171,6 +172,13 @@ function freeSlot(core: Core, fleet: string, device: string): number {
     throw new OperatorError(`${what}: raise limits.channelsPerDevice (64 at most)`)
   }
   return channels.length
+}
+
+/** Read once for all meters of a device: looking each of 64 up again took half of the time. */
+function openMeters(core: Core, fleet: string, device: string): Set<string> {
+  const channels = core.state.cold.device(fleet, device)?.channels ?? []
+  const open = channels.filter((channel) => !isClosed(core.state.hot, channel))
+  return new Set(open.map((channel) => core.state.cold.channel(channel).channel.meter))
 }
 
 /** Channel number of a device's open meter. */

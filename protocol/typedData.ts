@@ -35,8 +35,25 @@ export function encodeType(type: StructureType): string {
   return `${type.name}(${type.fields.map((field) => `${field.type} ${field.name}`).join(',')})`
 }
 
+/** Types and domains never change, and hashing them anew was two thirds of a digest. */
+const typeHashes = new WeakMap<StructureType, Uint8Array>()
+const separators = new WeakMap<Domain, Uint8Array>()
+
+/** Shared by all callers: not to be written to. */
 export function typeHash(type: StructureType): Uint8Array {
-  return keccak_256(utf8ToBytes(encodeType(type)))
+  return remembered(typeHashes, type, () => keccak_256(utf8ToBytes(encodeType(type))))
+}
+
+function remembered<Key extends object, Value>(
+  known: WeakMap<Key, Value>,
+  key: Key,
+  make: () => Value,
+): Value {
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const value = make()
+  known.set(key, value)
+  return value
 }
 
 /** One field as its 32-byte word; a value that does not fit its type throws RangeError. */
@@ -90,9 +107,11 @@ const domainType: StructureType = {
   ],
 }
 
-/** The domain {"Tickpay", "1", chainId, verifyingContract} as its 32-byte separator. */
+/** The domain {"Tickpay", "1", chainId, verifyingContract} as its 32-byte separator; shared too. */
 export function domainSeparator(domain: Domain): Uint8Array {
-  return hashStructure(domainType, { name: 'Tickpay', version: '1', ...domain })
+  return remembered(separators, domain, () =>
+    hashStructure(domainType, { name: 'Tickpay', version: '1', ...domain }),
+  )
 }
 
 /** keccak256(0x19 0x01 | domain separator | structure hash): what every key signs. */

@@ -8,9 +8,11 @@ import {
   idValue,
   integerValue,
   keyFileValue,
+  storeKeyValue,
   textValue,
   uint64Value,
 } from '../ports/configTypes.ts'
+import { isLoopback } from '../ports/loopback.ts'
 import { parseHex, utf8ToBytes } from '../protocol/bytes.ts'
 import {
   ASSET_SCALE_MAX,
@@ -62,15 +64,53 @@ const tariffValue = v.strictObject({
   validUntil: v.optional(dateValue, '2100-01-01'),
 })
 
-const listenerValue = v.strictObject({
-  kind: v.picklist(['tcp'], 'tcp'),
+const placeEntries = {
   host: v.optional(textValue, '127.0.0.1'),
   port: integerValue(0, 65_535),
   roles: v.optional(
     v.array(v.picklist(['device', 'fleet', 'reader'], 'one of device, fleet, reader')),
     ['device', 'fleet', 'reader'],
   ),
+}
+
+/** Nobody writes this without having read it. */
+export const PLAINTEXT_CONSENT = 'i-understand-that-anyone-can-read-and-change-this'
+
+const plainAllowed =
+  'an address of this machine alone such as 127.0.0.1; for a network use kind: tls ' +
+  `(docs/certificates.md), or set plaintextOnNetwork: ${PLAINTEXT_CONSENT}`
+
+const plainValue = v.pipe(
+  v.strictObject({
+    kind: v.literal('tcp'),
+    ...placeEntries,
+    plaintextOnNetwork: v.optional(v.literal(PLAINTEXT_CONSENT, PLAINTEXT_CONSENT)),
+  }),
+  v.forward(
+    v.partialCheck(
+      [['host'], ['plaintextOnNetwork']],
+      ({ host, plaintextOnNetwork }) => isLoopback(host) || plaintextOnNetwork !== undefined,
+      plainAllowed,
+    ),
+    ['host'],
+  ),
+)
+
+/** docs/certificates.md */
+const tlsValue = v.strictObject({
+  kind: v.literal('tls'),
+  ...placeEntries,
+  certificate: textValue,
+  key: textValue,
+  clientAuthority: textValue,
+  clientCertificate: v.optional(
+    v.picklist(['required', 'optional'], 'required or optional'),
+    'required',
+  ),
+  revocationList: v.optional(textValue),
 })
+
+const listenerValue = v.variant('kind', [plainValue, tlsValue], 'tcp or tls')
 
 const limitsValue = v.strictObject({
   messagesPerSecond: v.optional(integerValue(1, 1_000_000), MESSAGES_PER_SECOND),
@@ -105,6 +145,8 @@ const gatewayEntries = v.strictObject({
   /** Folder of the store. */
   data: textValue,
   key: keyFileValue,
+  /** Encrypts the store; docs/storage.md. */
+  storeKey: v.optional(storeKeyValue),
   payee: payeeValue,
   asset: v.strictObject({
     code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9]{0,11}$/, 'a code such as EUR')),

@@ -33,6 +33,7 @@ import type { SettlementSummary } from './settle/settler.ts'
 import { settleDue, settleOutbox } from './settle/settler.ts'
 import { openState, writeState } from './state/open.ts'
 import { createWriter } from './state/writer.ts'
+import type { Seal } from './store/record.ts'
 import { signTariffs } from './tariffs.ts'
 
 export type GatewayOptions = {
@@ -40,6 +41,8 @@ export type GatewayOptions = {
   readonly config: GatewayConfig
   readonly key: PrivateKey
   readonly disk: Disk
+  /** Seals the journal of an encrypted store. */
+  readonly seal?: Seal | undefined
   /** Cold state. */
   readonly store: KeyValue
   readonly ledger: Ledger
@@ -153,6 +156,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     store,
     domain: ledger.domain,
     genesis: sha256(options.storeId),
+    seal: options.seal,
   })
   const writer = createWriter({ state, journal, clock: ports.clock, timers: ports.timers, onFatal })
   const touched = new Map<string, DeviceName>()

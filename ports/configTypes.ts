@@ -81,6 +81,22 @@ export const keyFileValue = v.pipe(
 )
 export type KeyFileConfig = v.InferOutput<typeof keyFileValue>
 
+/** Where the key of an encrypted store comes from: one of the three. */
+export const storeKeyValue = v.pipe(
+  v.strictObject({
+    file: v.optional(textValue),
+    /** The name of a systemd credential. */
+    credential: v.optional(textValue),
+    /** A program and its arguments; it writes the key to standard output. */
+    command: v.optional(v.pipe(v.array(textValue), v.minLength(1, 'a program'))),
+  }),
+  v.check(
+    (key) => [key.file, key.credential, key.command].filter(Boolean).length === 1,
+    'one of file, credential and command',
+  ),
+)
+export type StoreKeyConfig = v.InferOutput<typeof storeKeyValue>
+
 /** User and password at an external broker, which cannot check the tokens that gateways take. */
 export const brokerLoginValue = v.pipe(
   v.strictObject({

@@ -20,6 +20,7 @@ import { startGateway } from '../gateway.ts'
 import { startLife } from '../store/meta.ts'
 import { createDoor } from './clientDoor.ts'
 import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
+import { configuredStoreKey, openSeals } from './storeSeals.ts'
 
 export type OpenGateway = {
   readonly gateway: Gateway
@@ -104,23 +105,28 @@ async function openStore(
   link: ClientLink,
   onFatal: (error: unknown) => void,
 ): Promise<Opened> {
-  const { disk, lock } = await openStoreFolder(settings.data)
+  const { disk: folder, lock } = await openStoreFolder(settings.data)
   try {
-    const { life, storeId } = await startLife(disk, ports.random)
+    const storeKey = await configuredStoreKey(settings, process.env, ports.log)
+    const seals = await openSeals(folder, storeKey, ports.random)
+    const { disk } = seals
+    const { life, storeId } = await startLife(disk, ports.random, seals.newRing)
     const place = join(settings.data, 'ledger')
     const ledger = await openEmbeddedLedger({
       ...ports,
-      store: openDatabase(place, onFatal),
+      store: seals.database('ledger', openDatabase(place, onFatal)),
       place,
       verify: fastVerify,
       sha256: fastSha256,
     })
-    const store = openDatabase(join(settings.data, 'cold'), onFatal)
+    const cold = openDatabase(join(settings.data, 'cold'), onFatal)
+    const store = seals.database('cold', cold)
     const gateway = await startGateway({
       ports,
       config: toGatewayConfig(settings),
       key,
       disk,
+      seal: seals.journal,
       store,
       storeId,
       ledger,

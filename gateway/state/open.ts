@@ -7,6 +7,7 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import type { Journal } from '../store/journal.ts'
 import { openJournal } from '../store/journal.ts'
+import type { Seal } from '../store/record.ts'
 import { readNewestSnapshot, writeSnapshot } from '../store/snapshot.ts'
 import { coldStore } from './cold.ts'
 import { decodeEntry } from './entries.ts'
@@ -23,13 +24,16 @@ export async function openState(options: {
   readonly domain: Domain
   /** 32 bytes that the journal's first record follows. */
   readonly genesis: Uint8Array
+  /** Seals the journal's records. */
+  readonly seal?: Seal | undefined
 }): Promise<OpenedState> {
-  const { disk, domain, genesis } = options
+  const { disk, domain, genesis, seal } = options
   const cold = coldStore(options.store)
   const { snapshot } = await readNewestSnapshot(disk)
   const state = snapshot ? decodeState(domain, cold, snapshot.state) : emptyState(domain, cold)
   const journal = await openJournal(disk, {
     genesis,
+    seal,
     after: snapshot?.position ?? 0n,
     onEntry: ({ position, payload }) => applyEntry(state, decodeEntry(payload), Number(position)),
   })

@@ -141,7 +141,10 @@ function takeRecord(path: string, record: SegmentRecord, expected: bigint, state
 
 function openBody(path: string, record: SegmentRecord, seal: Seal | undefined): Uint8Array {
   const { header, body } = record
-  if (header.keyId === KEY_NONE) return body
+  if (header.keyId === KEY_NONE && !seal) return body
+  if (header.keyId === KEY_NONE) {
+    throw damaged(path, record.offset, 'is not sealed, as every record of this store is')
+  }
   const opened = seal?.open(header.keyId, header.position, body)
   if (opened) return opened
   throw new OperatorError(

@@ -3,8 +3,8 @@
  * repeating what all claims have in common: ten thousand claims are thirty thousand digests.
  * @module
  */
-import { keccak_256 } from '@noble/hashes/sha3.js'
 import { BIND_BYTES, type Sha256 } from '../../protocol/chain.ts'
+import { keccak256 } from '../../protocol/keccak.ts'
 import type { Channel, Commitment, Mandate } from '../../protocol/structures.ts'
 import {
   channelStructure,
@@ -50,8 +50,8 @@ function sealer(domain: Domain): (encoded: Uint8Array) => Uint8Array {
   frame.set([0x19, 0x01])
   frame.set(domainSeparator(domain), 2)
   return (encoded) => {
-    frame.set(keccak_256(encoded), 2 + FIELD_BYTES)
-    return keccak_256(frame)
+    frame.set(keccak256(encoded), 2 + FIELD_BYTES)
+    return keccak256(frame)
   }
 }
 
@@ -62,7 +62,7 @@ function textHasher(): (text: string) => Uint8Array {
     const found = known.get(text)
     if (found) return found
     if (known.size >= TEXT_HASHES_MAX) known.clear()
-    const hash = keccak_256(utf8.encode(text))
+    const hash = keccak256(utf8.encode(text))
     known.set(text, hash)
     return hash
   }
@@ -93,7 +93,7 @@ function writeField(
   if (typeof value === 'bigint') view.setBigUint64(offset + UINT64_OFFSET, value)
   else if (typeof value === 'number') view.setBigUint64(offset + UINT64_OFFSET, BigInt(value))
   else if (typeof value === 'string') bytes.set(hashText(value), offset)
-  else if (field.type === 'bytes') bytes.set(keccak_256(value), offset)
+  else if (field.type === 'bytes') bytes.set(keccak256(value), offset)
   else bytes.set(value, field.type === 'address' ? offset + ADDRESS_OFFSET : offset)
 }
 

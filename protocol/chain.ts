@@ -16,14 +16,48 @@ export const WORD_BYTES = 32
 export const BIND_BYTES = 16
 /** "TP", version, bind, index, word: with SHA-256's padding exactly one 64-byte block. */
 export const STEP_BYTES = 55
-const INDEX_OFFSET = 3 + BIND_BYTES
-const WORD_OFFSET = INDEX_OFFSET + 4
+const BIND_OFFSET = 3
+const INDEX_OFFSET = BIND_OFFSET + BIND_BYTES
+/** Where the word lies in a step's block. */
+export const WORD_OFFSET = INDEX_OFFSET + 4
 
 /** A commitment before its root is known. */
 export type Terms = Omit<Commitment, 'root'>
 
 /** SHA-256 of `STEP_BYTES`; a gateway may pass a faster one than the reference. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array
+
+/**
+ * One step of a chain on a block that `stepBlock` made. Both answers stay within the block and the
+ * caller's arrays: a gateway takes hundreds of thousands of steps a second.
+ */
+export type StepHash = {
+  /** Puts the SHA-256 of the block in the place of its word. */
+  readonly replace: (block: Uint8Array) => void
+  /** True when the SHA-256 of the block is the word at `held[heldAt]`; leaves the block as it is. */
+  readonly meets: (block: Uint8Array, held: Uint8Array, heldAt: number) => boolean
+}
+
+/** A word that lies somewhere in a message or a column, and its index. */
+export type WordPlace = {
+  readonly bytes: Uint8Array
+  /** Where its 32 bytes begin. */
+  readonly at: number
+  readonly index: number
+}
+
+/**
+ * True when the word at `shown` leads to the one at `held[heldAt]` with index `heldIndex`, by the
+ * chain whose bind is at `bind[bindAt]`: what `leadsTo` says, without an object for any step.
+ */
+export type WordCheck = (
+  bind: Uint8Array,
+  bindAt: number,
+  shown: WordPlace,
+  held: Uint8Array,
+  heldAt: number,
+  heldIndex: number,
+) => boolean
 
 /** T: SHA-256 over the typed fields of a commitment except its root. */
 export function termsHash(terms: Terms): Uint8Array {
@@ -48,7 +82,7 @@ export function lastWord(rootSecret: Uint8Array, terms: Terms): Uint8Array {
 export function stepBlock(bind: Uint8Array): Uint8Array {
   const block = new Uint8Array(STEP_BYTES)
   block.set([0x54, 0x50, 1])
-  block.set(exactBytes(bind, BIND_BYTES, 'bind'), 3)
+  block.set(exactBytes(bind, BIND_BYTES, 'bind'), BIND_OFFSET)
   return block
 }
 
@@ -63,10 +97,7 @@ export function stepBack(
   assert(steps >= 0 && steps <= index, 'a chain has no word before its root')
   let current = word
   for (let i = index; i > index - steps; i--) {
-    block[INDEX_OFFSET] = i >>> 24
-    block[INDEX_OFFSET + 1] = i >>> 16
-    block[INDEX_OFFSET + 2] = i >>> 8
-    block[INDEX_OFFSET + 3] = i
+    writeIndex(block, i)
     block.set(current, WORD_OFFSET)
     current = hash(block)
   }
@@ -83,6 +114,39 @@ export function leadsTo(
   hash: Sha256 = sha256,
 ): boolean {
   return equalBytes(stepBack(stepBlock(bind), word, index, index - heldIndex, hash), held)
+}
+
+/** Steps by any SHA-256. */
+export function stepHashOf(hash: Sha256): StepHash {
+  return {
+    replace: (block) => block.set(hash(block), WORD_OFFSET),
+    meets: (block, held, heldAt) =>
+      equalBytes(hash(block), held.subarray(heldAt, heldAt + WORD_BYTES)),
+  }
+}
+
+/** A check with a block of its own, which every call uses again. */
+export function createWordCheck({ replace, meets }: StepHash): WordCheck {
+  const block = stepBlock(new Uint8Array(BIND_BYTES))
+  return (bind, bindAt, shown, held, heldAt, heldIndex) => {
+    const { bytes, at, index } = shown
+    assert(heldIndex < index, 'a word leads to an earlier one')
+    for (let i = 0; i < BIND_BYTES; i++) block[BIND_OFFSET + i] = bind[bindAt + i] ?? 0
+    for (let i = 0; i < WORD_BYTES; i++) block[WORD_OFFSET + i] = bytes[at + i] ?? 0
+    for (let i = index; i > heldIndex + 1; i--) {
+      writeIndex(block, i)
+      replace(block)
+    }
+    writeIndex(block, heldIndex + 1)
+    return meets(block, held, heldAt)
+  }
+}
+
+function writeIndex(block: Uint8Array, index: number): void {
+  block[INDEX_OFFSET] = index >>> 24
+  block[INDEX_OFFSET + 1] = index >>> 16
+  block[INDEX_OFFSET + 2] = index >>> 8
+  block[INDEX_OFFSET + 3] = index
 }
 
 export type Chain = {

@@ -10,29 +10,43 @@ import type { TickReason } from './reasons.ts'
 import type { Commitment } from './structures.ts'
 import type { Tick } from './tick.ts'
 
-/** What the checks read of a channel. Epoch 0 means that none is committed. */
-export type Register = {
+/** What all checks but the last read of a channel. Epoch 0 means that none is committed. */
+export type RegisterState = {
   /** Epoch of the commitment that the held word belongs to. */
   readonly epoch: number
   readonly index: number
   readonly length: number
-  readonly word: Uint8Array
-  readonly bind: Uint8Array
   /** A renewal that is committed and has shown no word of its own; 0 when there is none. */
   readonly pendingEpoch: number
   readonly pendingLength: number
-  readonly pendingRoot: Uint8Array
-  readonly pendingBind: Uint8Array
   /** Seconds since 1970; words count as payment until then. */
   readonly claimUntilSeconds: number
   readonly closed: boolean
 }
 
+/** A channel with the words that the last check hashes towards. */
+export type Register = RegisterState & {
+  readonly word: Uint8Array
+  readonly bind: Uint8Array
+  readonly pendingRoot: Uint8Array
+  readonly pendingBind: Uint8Array
+}
+
+/** What all checks but the last read of a tick. */
+export type TickState = Pick<Tick, 'epoch' | 'index'>
+
+/** The last check: whether the tick's word leads to the held word, or to the renewal's root. */
+export type MeetsWord<R extends RegisterState, T extends TickState> = (
+  register: R,
+  tick: T,
+  renews: boolean,
+) => boolean
+
 /** `accepted` is within the held epoch; `accepted_renewal` moves on to the pending one. */
 export type TickVerdict = TickReason | 'accepted' | 'accepted_renewal'
 
 /** Hashes that checking this tick takes, when all cheaper checks pass. */
-export function stepsOf(register: Register, tick: Tick): number {
+export function stepsOf(register: RegisterState, tick: TickState): number {
   return tick.epoch === register.epoch ? tick.index - register.index : tick.index
 }
 
@@ -47,6 +61,24 @@ export function checkTick(
   hashBudget: number,
   hash?: Sha256,
 ): TickVerdict {
+  return judgeTick(register, tick, nowSeconds, hashBudget, (_register, { index, word }, renews) =>
+    renews
+      ? leadsTo(register.pendingBind, word, index, register.pendingRoot, 0, hash)
+      : leadsTo(register.bind, word, index, register.word, register.index, hash),
+  )
+}
+
+/**
+ * The table of the checks itself. Register and tick may be views that are used again for the next
+ * tick: nothing of them is kept, and nothing is allocated here.
+ */
+export function judgeTick<R extends RegisterState, T extends TickState>(
+  register: R,
+  tick: T,
+  nowSeconds: number,
+  hashBudget: number,
+  meetsWord: MeetsWord<R, T>,
+): TickVerdict {
   if (!isFurther(register, tick)) return 'stale'
   const renews = tick.epoch === register.pendingEpoch && register.pendingEpoch > 0
   if (tick.epoch === 0 || (tick.epoch !== register.epoch && !renews)) return 'unknown_epoch'
@@ -56,15 +88,12 @@ export function checkTick(
   const steps = stepsOf(register, tick)
   if (steps > JUMP_TICKS_MAX) return 'needs_checkpoint'
   if (steps > hashBudget) return 'slow_down'
-  const meets = renews
-    ? leadsTo(register.pendingBind, tick.word, tick.index, register.pendingRoot, 0, hash)
-    : leadsTo(register.bind, tick.word, tick.index, register.word, register.index, hash)
-  if (!meets) return 'bad_word'
+  if (!meetsWord(register, tick, renews)) return 'bad_word'
   return renews ? 'accepted_renewal' : 'accepted'
 }
 
 /** A renewal begins where its predecessor ends, so a later epoch's words are always further. */
-function isFurther(register: Register, tick: Tick): boolean {
+function isFurther(register: RegisterState, tick: TickState): boolean {
   if (register.epoch === 0) return true
   if (tick.epoch !== register.epoch) return tick.epoch > register.epoch && tick.index > 0
   return tick.index > register.index

@@ -16,8 +16,13 @@ export const defaultHashRate: BucketRate = {
 
 /** What may be hashed now. */
 export function hashesAllowed(budget: HashBudget, nowMs: number, rate = defaultHashRate): number {
-  const refill = (Math.max(0, nowMs - budget.atMs) * rate.perSecond) / 1_000
-  return Math.min(rate.burst, budget.tokens + refill)
+  return tokensNow(budget.tokens, budget.atMs, nowMs, rate)
+}
+
+/** The same for a budget that is kept as two numbers. */
+export function tokensNow(tokens: number, atMs: number, nowMs: number, rate: BucketRate): number {
+  const refill = (Math.max(0, nowMs - atMs) * rate.perSecond) / 1_000
+  return Math.min(rate.burst, tokens + refill)
 }
 
 /** The budget after `hashes` of them were spent. */

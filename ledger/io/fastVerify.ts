@@ -1,21 +1,15 @@
 /**
- * Signatures and hashes by OpenSSL where it is faster than the reference and agrees with it.
+ * Signatures by OpenSSL where it is faster than the reference and agrees with it.
  * P-256 verifies about twelve times and Ed25519 about ten times as fast; secp256k1 signs the digest
  * itself, which node:crypto cannot verify, so there the reference answers.
  * @module
  */
 import * as crypto from 'node:crypto'
-import { sha256 } from '@noble/hashes/sha2.js'
-import type { Sha256 } from '../../protocol/chain.ts'
 import type { PublicKey, Verify } from '../../protocol/keys.ts'
 import { isSoundPublicKey, SIGNATURE_BYTES, verifyDigest } from '../../protocol/keys.ts'
 import { KEY_OBJECTS_MAX } from '../limits.ts'
 
-/** SHA-256 in one call without a hash object; Node has it from 20.12 on. */
-export const fastSha256: Sha256 =
-  typeof crypto.hash === 'function'
-    ? (bytes) => crypto.hash('sha256', bytes, 'buffer')
-    : (bytes) => sha256(bytes)
+export { fastSha256 } from './fastSha256.ts'
 
 /** Agrees with `verifyDigest` on every input; shares its key objects with the whole process. */
 export const fastVerify: Verify = createFastVerify(KEY_OBJECTS_MAX)

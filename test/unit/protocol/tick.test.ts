@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { bytesToHex, concatBytes } from '../../../protocol/bytes.ts'
 import { TICK_BYTES, TICKS_PER_MESSAGE_MAX } from '../../../protocol/limits.ts'
 import type { Tick } from '../../../protocol/tick.ts'
-import { countTicks, encodeTicks, tickAt } from '../../../protocol/tick.ts'
+import { countTicks, countTicksIn, encodeTicks, TickView, tickAt } from '../../../protocol/tick.ts'
 import { counting } from '../../support/fixtures.ts'
 import { refusedMessages } from '../../support/vectors/ticks.ts'
 
@@ -68,5 +68,30 @@ describe('the tick', () => {
     expect(() => encodeTicks(Array.from({ length: 65 }, () => one))).toThrow()
     expect(() => encodeTicks([{ ...one, word: counting(0, 33) }, one])).toThrow(RangeError)
     expect(() => encodeTicks([{ ...one, word: counting(0, 31) }])).toThrow(RangeError)
+  })
+})
+
+describe('a tick where it lies in a message', () => {
+  test('is the tick that the reference reads, at any offset', () => {
+    const ticks = [
+      { slot: 0, epoch: 1, index: 1, word: counting(1) },
+      { slot: 63, epoch: 0xffff_ffff, index: 0xffff_fffe, word: counting(2) },
+      { slot: 7, epoch: 0x8000_0001, index: 0x0102_0304, word: counting(3) },
+    ]
+    const message = encodeTicks(ticks)
+    for (const start of [0, 1, 13]) {
+      const bytes = new Uint8Array(start + message.length + 5).fill(0xaa)
+      bytes.set(message, start)
+      expect(countTicksIn(bytes, start, start + message.length)).toBe(3)
+      expect(countTicksIn(bytes, start, start + message.length + 1)).toBeUndefined()
+      expect(countTicksIn(bytes, start + 1, start + message.length + 1)).toBeUndefined()
+      expect(countTicksIn(bytes, start, start)).toBeUndefined()
+      const view = new TickView(bytes)
+      for (const [place, tick] of ticks.entries()) {
+        view.moveTo(start + place * TICK_BYTES)
+        const word = view.bytes.subarray(view.at, view.at + 32)
+        expect({ slot: view.slot, epoch: view.epoch, index: view.index, word }).toEqual(tick)
+      }
+    }
   })
 })

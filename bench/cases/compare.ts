@@ -7,7 +7,7 @@ import { present } from '../../protocol/assert.ts'
 import { type Generator, startGenerator } from '../children.ts'
 import type { Latencies, WindowResult } from '../load/messages.ts'
 import { ratioSpread, type Spread, spread } from '../statistics.ts'
-import type { System, SystemName } from '../systems/system.ts'
+import { pidsOf, type System, type SystemName } from '../systems/system.ts'
 
 /** More of a core than this, and the generator may be what was measured. */
 export const GENERATOR_CORE_SHARE_MAX = 0.85
@@ -19,6 +19,8 @@ const OPEN_MARGIN = 1.2
 const TRIES_MAX = 4
 /** Packet ids are 16 bits and each prepared message has one of its own. */
 const MESSAGES_MAX = 65_535
+/** An epoch lasts for so many windows: longer ones cost hashes, shorter ones signatures. */
+const WINDOWS_AHEAD = 4
 
 export type Shape = {
   readonly name: string
@@ -33,6 +35,8 @@ export type Shape = {
 export type Round = {
   readonly ticksPerSecond: number
   readonly cpuMicrosPerTick: number
+  /** The same for each process of the system. */
+  readonly cpuMicrosEach: readonly number[]
   /** Share of one core that the generator used. */
   readonly generatorShare: number
 }
@@ -88,6 +92,7 @@ export async function runRound(
     return {
       ticksPerSecond: ticks / window.seconds,
       cpuMicrosPerTick: cpu / ticks,
+      cpuMicrosEach: window.cpuMicros.map((micros) => micros / ticks),
       generatorShare: window.ownCpuMicros / 1e6 / window.seconds,
     }
   }
@@ -104,16 +109,17 @@ async function runWindow(
     MESSAGES_MAX,
     Math.ceil(needed / shape.connections) + 2 * shape.inFlight,
   )
-  await generator.ask({ do: 'prepare', messages, jump: 1 })
+  await generator.ask({ do: 'prepare', messages, windows: WINDOWS_AHEAD, jump: 1 })
   const window = await generator.measure({
     do: 'closed',
     inFlight: shape.inFlight,
     warmMs: WARM_MS,
     windowMs: seconds * 1_000,
-    watch: system.pids,
+    watch: pidsOf(system),
   })
   contender.acknowledged += window.acknowledged * shape.channels
   contender.downs = window.downs
+  await system.caughtUp(contender.acknowledged / shape.channels)
   return window
 }
 
@@ -142,6 +148,8 @@ export type Row = {
   readonly system: SystemName
   readonly ticksPerSecond: Spread
   readonly cpuMicrosPerTick: Spread
+  /** The same for each process of the system, by its name. */
+  readonly cpuMicrosEach: Readonly<Record<string, Spread>>
   readonly generatorShare: Spread
   readonly isGeneratorLimited: boolean
 }
@@ -153,6 +161,11 @@ export function rowOf({ system, rounds }: Contender, shape: Shape): Row {
     system: system.name,
     ticksPerSecond: spread(rounds.map((round) => round.ticksPerSecond)),
     cpuMicrosPerTick: spread(rounds.map((round) => round.cpuMicrosPerTick)),
+    cpuMicrosEach: Object.fromEntries(
+      system.processes.map(({ name }, place) => {
+        return [name, spread(rounds.map(({ cpuMicrosEach }) => cpuMicrosEach[place] ?? 0))]
+      }),
+    ),
     generatorShare,
     isGeneratorLimited: generatorShare.median > GENERATOR_CORE_SHARE_MAX,
   }
@@ -176,13 +189,13 @@ export async function openRound(
   const { generator, system } = contender
   const needed = messagesPerSecond * (seconds + WARM_MS / 1_000) * OPEN_MARGIN
   const messages = Math.ceil(needed / shape.connections) + 1
-  await generator.ask({ do: 'prepare', messages, jump: 1 })
+  await generator.ask({ do: 'prepare', messages, windows: WINDOWS_AHEAD, jump: 1 })
   const window = await generator.measure({
     do: 'open',
     messagesPerSecond,
     warmMs: WARM_MS,
     windowMs: seconds * 1_000,
-    watch: system.pids,
+    watch: pidsOf(system),
   })
   contender.acknowledged += window.acknowledged * shape.channels
   contender.downs = window.downs

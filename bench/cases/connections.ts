@@ -49,7 +49,7 @@ async function measure(gateway: BenchGateway, options: CaseOptions): Promise<Mea
   const { generator } = own
   const life = (rounds + 1) * (RETURN_TIMEOUT_SECONDS + seconds)
   const messages = Math.ceil((life * TICKS_PER_SECOND) / DEVICES)
-  await generator.ask({ do: 'prepare', messages, jump: 1 })
+  await generator.ask({ do: 'prepare', messages, windows: 1, jump: 1 })
   const bytesConnected = anonymousBytes(gateway.process().child.pid)
   await generator.ask({ do: 'comeback', messagesPerSecond: TICKS_PER_SECOND })
   const status = async () => (await generator.ask({ do: 'status' })) as ComebackStatus

@@ -48,7 +48,7 @@ async function connectParties(system: System): Promise<Parties> {
   const honestHalf = { ...system, devices: system.devices.slice(0, from) }
   const otherHalf = { ...system, devices: system.devices.slice(from) }
   return {
-    pid: system.pids[0] ?? 0,
+    pid: system.processes[0]?.pid ?? 0,
     honest: await connectTo(honestHalf, honestShape),
     other: await connectTo(otherHalf, hostileShape),
   }
@@ -80,7 +80,7 @@ async function underAttack<T>(
 ): Promise<Attacked<T>> {
   const { generator } = other
   const status = async () => (await generator.ask({ do: 'status' })) as AttackStatus
-  await generator.ask({ do: 'prepare', messages: JUMPS, jump: JUMP_TICKS })
+  await generator.ask({ do: 'prepare', messages: JUMPS, windows: 1, jump: JUMP_TICKS })
   await generator.ask({ do: 'attack', kinds: attack, messagesPerSecond })
   const before = await status()
   const cpuBefore = cpuMicros(pid)

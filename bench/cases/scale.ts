@@ -55,7 +55,7 @@ async function openSize(name: SizeName, options: CaseOptions): Promise<Size> {
   const contender = await connectTo(withDevices(gateway.system, 0, devices), load)
   const total = RATE_MAX * (rounds + 1) * (seconds + 2 * (WARM_MS / 1_000))
   const messages = Math.ceil(total / devices) + 2
-  await contender.generator.ask({ do: 'prepare', messages, jump: 1 })
+  await contender.generator.ask({ do: 'prepare', messages, windows: 1, jump: 1 })
   const connectedBytes = anonymousBytes(pidOf(gateway))
   onProgress(`scale ${name}: ready after ${figure((performance.now() - startMs) / 1_000)} s`)
   const measured = { rates: [], cpuMicrosPerTick: [], bytesPerTick: [] }
@@ -101,7 +101,7 @@ async function restartSeconds({ gateway }: Size): Promise<number> {
   const { port, devices, gateway: plan } = system
   const last = devices.slice(-1)
   await generator.ask({ do: 'connect', port, devices: last, gateway: plan, listen: 'down' })
-  await generator.ask({ do: 'prepare', messages: 1, jump: 1 })
+  await generator.ask({ do: 'prepare', messages: 1, windows: 1, jump: 1 })
   await generator.measure({ do: 'closed', inFlight: 1, warmMs: 0, windowMs: 1, watch: [] })
   const seconds = (performance.now() - startMs) / 1_000
   await generator.stop()

@@ -3,18 +3,23 @@
  * most: the largest jumps that are allowed, words that are wrong, and more than they may.
  * @module
  */
-import { LoadConnection } from './connection.ts'
-import { type LoadDevice, logIn } from './device.ts'
+import { forAll, LoadConnection } from './connection.ts'
+import { heldIndex, type LoadDevice, logIn } from './device.ts'
 import type { AttackKind, AttackStatus } from './messages.ts'
 
 const POLL_MS = 1
 const RETURN_MS = 200
+const LOGINS_AT_ONCE = 64
 /** A flooder always has so many messages on their way: more than a device may have. */
 const FLOOD_IN_FLIGHT = 64
 
 type Attacker = { readonly device: LoadDevice; readonly kind: AttackKind; isOnline: boolean }
 
-export type Attack = { readonly status: () => AttackStatus; readonly stop: () => void }
+export type Attack = {
+  readonly status: () => AttackStatus
+  /** Ends it; every device logs in anew and goes on from what the gateway holds. */
+  readonly stop: () => Promise<void>
+}
 
 /**
  * Starts the attack, the kinds spread over the devices: `messagesPerSecond` in all, and beside them
@@ -31,7 +36,8 @@ export function startAttack(
   })
   const paced = attackers.filter(({ kind }) => kind !== 'flood')
   const flooders = attackers.filter(({ kind }) => kind === 'flood')
-  const counts = { sent: 0, closed: 0, acknowledged: 0 }
+  const counts = { sent: 0, closed: 0, acknowledged: 0, isOver: false }
+  for (const { device } of attackers) device.downs['ack'] = 0
   for (const attacker of attackers) attend(attacker, port, counts)
   const startMs = performance.now()
   let turn = 0
@@ -45,14 +51,30 @@ export function startAttack(
       while (attacker.isOnline && strike(attacker)) counts.sent += 1
     }
   }, POLL_MS)
-  const stop = () => {
+  const stop = async () => {
     clearInterval(timer)
-    for (const { device } of attackers) device.connection.onLost = () => {}
+    counts.isOver = true
+    await forAll(devices, LOGINS_AT_ONCE, (device) => becomeHonest(device, port))
   }
   return { status: () => ({ ...counts }), stop }
 }
 
-type Counts = { sent: number; closed: number; acknowledged: number }
+type Counts = { sent: number; closed: number; acknowledged: number; isOver: boolean }
+
+async function becomeHonest(device: LoadDevice, port: number): Promise<void> {
+  device.connection.onLost = () => {}
+  device.connection.socket.destroy()
+  openAgain(device, port)
+  await logIn(device, 'down')
+  device.position = heldIndex(device)
+}
+
+function openAgain(device: LoadDevice, port: number): void {
+  const { packets, name } = device.connection
+  device.connection = new LoadConnection(name)
+  device.connection.packets = packets
+  device.connection.open(port)
+}
 
 function attend(attacker: Attacker, port: number, counts: Counts): void {
   const { device } = attacker
@@ -68,17 +90,17 @@ function attend(attacker: Attacker, port: number, counts: Counts): void {
 }
 
 function comeBack(attacker: Attacker, port: number, counts: Counts): void {
+  if (counts.isOver) return
   const { device } = attacker
-  const { packets, name } = device.connection
-  device.connection = new LoadConnection(name)
-  device.connection.packets = packets
-  device.connection.open(port)
+  openAgain(device, port)
   attend(attacker, port, counts)
   logIn(device, 'down').then(
     () => {
       attacker.isOnline = true
     },
-    () => device.connection.socket.destroy(),
+    () => {
+      if (!counts.isOver) device.connection.socket.destroy()
+    },
   )
 }
 

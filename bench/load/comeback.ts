@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { retryDelayMs } from '../../agent/backoff.ts'
 import { LoadConnection } from './connection.ts'
-import { type LoadDevice, logIn } from './device.ts'
+import { heldIndex, type LoadDevice, logIn } from './device.ts'
 import type { ComebackStatus } from './messages.ts'
 
 const POLL_MS = 5
@@ -25,7 +25,7 @@ type Member = {
 export type Comeback = {
   readonly status: () => ComebackStatus
   /** Sends nothing more. */
-  readonly stop: () => void
+  readonly stop: () => Promise<void>
 }
 
 /** Starts ticking, every device in its turn, `messagesPerSecond` in all. */
@@ -56,14 +56,14 @@ export function startComeback(
       inFlight: members.reduce((sum, { device }) => sum + device.connection.inFlight, 0),
       exhausted: members.filter(({ device }) => isExhausted(device)).length,
     }),
-    stop: () => clearInterval(timer),
+    stop: async () => clearInterval(timer),
   }
 }
 
 type Counts = { lost: number; ends: number; lastBackAtMs: number }
 
 function isExhausted({ connection }: LoadDevice): boolean {
-  return connection.sent >= connection.packets.count
+  return connection.sent >= connection.packets.sendable
 }
 
 function attend(member: Member, port: number, counts: Counts): void {
@@ -93,9 +93,10 @@ function comeBack(member: Member, port: number, counts: Counts): void {
   logIn(device, 'down').then(
     () => {
       // Every index below was acknowledged once: the gateway must not hold less.
-      if (device.heldIndex < member.confirmed) counts.lost += 1
-      device.connection.sent = device.heldIndex
-      device.connection.acknowledged = device.heldIndex
+      const held = heldIndex(device)
+      if (held < member.confirmed) counts.lost += 1
+      device.connection.sent = held
+      device.connection.acknowledged = held
       member.isOnline = true
       member.failures = 0
     },

@@ -13,12 +13,18 @@ const nothing = Buffer.alloc(0)
 
 export type DownListener = (name: string, payload: Buffer) => void
 
-/** Equal packets side by side; packet ids count from 1. */
-export type Packets = { readonly bytes: Buffer; readonly size: number; readonly count: number }
+/** Packets of equal size side by side; their ids count from 1. */
+export type Packets = {
+  readonly bytes: Buffer
+  readonly size: number
+  readonly count: number
+  /** Messages that may be sent: more than `count` where the same packets go out again. */
+  readonly sendable: number
+}
 
 export class LoadConnection {
   readonly name: string
-  packets: Packets = { bytes: nothing, size: 0, count: 0 }
+  packets: Packets = { bytes: nothing, size: 0, count: 0, sendable: 0 }
   /** Messages of `packets` sent and acknowledged. */
   sent = 0
   acknowledged = 0
@@ -67,12 +73,16 @@ export class LoadConnection {
 
   /** Sends the next `count` prepared messages, fewer when not as many are left. */
   sendNext(count: number): number {
-    const { bytes, size, count: all } = this.packets
-    const until = Math.min(all, this.sent + count)
-    const sent = until - this.sent
-    if (sent > 0) this.socket.write(bytes.subarray(this.sent * size, until * size))
-    this.sent = until
-    return sent
+    const { bytes, size, count: all, sendable } = this.packets
+    const from = this.sent
+    const until = Math.min(sendable, from + count)
+    while (this.sent < until) {
+      const place = this.sent % all
+      const part = Math.min(until - this.sent, all - place)
+      this.socket.write(bytes.subarray(place * size, (place + part) * size))
+      this.sent += part
+    }
+    return until - from
   }
 
   ping(): void {

@@ -4,11 +4,15 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
-import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type { Terms } from '../../protocol/chain.ts'
-import { bindOf, lastWord, stepBack, stepBlock } from '../../protocol/chain.ts'
+import { bindOf, WORD_BYTES } from '../../protocol/chain.ts'
 import { clientIdOf, encodeConnect } from '../../protocol/connect.ts'
-import { KEEPALIVE_SECONDS_MAX, TICK_BYTES, WIRE_VERSION } from '../../protocol/limits.ts'
+import {
+  EPOCH_LENGTH_TICKS_MAX,
+  KEEPALIVE_SECONDS_MAX,
+  TICK_BYTES,
+  WIRE_VERSION,
+} from '../../protocol/limits.ts'
 import { decodeReject, decodeSlot, encodeCommit, encodeHello } from '../../protocol/messages.ts'
 import {
   CHECKPOINT,
@@ -17,21 +21,25 @@ import {
   digestOf,
 } from '../../protocol/structures.ts'
 import { downFilter, formatTopic, type UpName } from '../../protocol/topics.ts'
-import type { LoadConnection } from './connection.ts'
+import type { LoadConnection, Packets } from './connection.ts'
 import { type BenchKey, benchKey } from './keys.ts'
-import type { DevicePlan, GatewayPlan } from './messages.ts'
+import type { DevicePlan, GatewayPlan, PrepareCommand } from './messages.ts'
 import { connectPacket, idOffset, packetTypes, publishPacket, subscribePacket } from './packets.ts'
+import { type SparseChain, sparseChain } from './words.ts'
 
 const EPOCH_SECONDS = 86_400
 const WORD_OFFSET = 10
 const POLL_MS = 1
 const ANSWER_TIMEOUT_MS = 60_000
+/** Packets of a device that nobody checks; more than are ever on their way. */
+const REPEATED_PACKETS = 256
 
 type Channel = {
   readonly channelId: Uint8Array
   epoch: number
   amount: bigint
   reading: bigint
+  chain: SparseChain | undefined
 }
 
 export type LoadDevice = {
@@ -44,8 +52,10 @@ export type LoadDevice = {
   /** Answers on `down/...` by name. */
   readonly downs: Record<string, number>
   jump: number
-  /** What the gateway said at the last login that it holds. */
-  heldIndex: number
+  /** Ticks of the running epoch that were acknowledged in earlier windows. */
+  position: number
+  /** The last `down/slot`: what the gateway said at the last login that it holds. */
+  slotMessage: Buffer | undefined
 }
 
 export function loadDevice(
@@ -54,10 +64,16 @@ export function loadDevice(
   gateway: GatewayPlan | undefined,
 ): LoadDevice {
   const channels = plan.channelIds.map((channelId) => {
-    return { channelId, epoch: 0, amount: 0n, reading: 0n }
+    return { channelId, epoch: 0, amount: 0n, reading: 0n, chain: undefined }
   })
   const key = benchKey(clientIdOf(plan.fleet, plan.device))
-  return { connection, plan, gateway, key, channels, downs: {}, jump: 1, heldIndex: 0 }
+  const counts = { downs: {}, jump: 1, position: 0, slotMessage: undefined }
+  return { connection, plan, gateway, key, channels, ...counts }
+}
+
+/** Index that the gateway said at the last login that it holds. */
+export function heldIndex({ slotMessage }: LoadDevice): number {
+  return (slotMessage && decodeSlot(slotMessage)?.held?.index) ?? 0
 }
 
 /** Logs in; a device of a gateway also subscribes and says hello. */
@@ -65,7 +81,7 @@ export async function logIn(device: LoadDevice, listen: 'down' | 'none'): Promis
   const { connection, plan, gateway, downs } = device
   const name = clientIdOf(plan.fleet, plan.device)
   const connected = packetOf(device, packetTypes.connack)
-  const password = gateway && passwordOf(device, gateway)
+  const password = gateway?.door === 'embedded' ? passwordOf(device, gateway) : undefined
   connection.socket.write(connectPacket(name, password, KEEPALIVE_SECONDS_MAX))
   const code = await connected
   if (code !== 0) throw new Error(`${name}: the server refused the login (${code})`)
@@ -73,10 +89,10 @@ export async function logIn(device: LoadDevice, listen: 'down' | 'none'): Promis
   connection.onDown = (down, payload) => {
     count(downs, down)
     if (down === 'slot') {
-      device.heldIndex = decodeSlot(payload)?.held?.index ?? 0
+      device.slotMessage = Buffer.from(payload)
       slots += 1
     }
-    if (down === 'reject') count(downs, `reject ${decodeReject(payload)?.reason}`)
+    if (down === 'reject') noteReject(downs, payload)
   }
   if (listen === 'down') {
     const subscribed = packetOf(device, packetTypes.suback)
@@ -88,6 +104,12 @@ export async function logIn(device: LoadDevice, listen: 'down' | 'none'): Promis
     send(device, 'hello', encodeHello({ mark: undefined, meters: [] }))
     await until(connection, () => connection.others === 0 && slots >= expected)
   }
+}
+
+function noteReject(downs: Record<string, number>, payload: Buffer): void {
+  const reject = decodeReject(payload)
+  count(downs, `reject ${reject?.reason}`)
+  if (reject?.refused === 'open' || reject?.refused === 'commit') count(downs, 'uncommitted')
 }
 
 function count(counts: Record<string, number>, name: string): void {
@@ -115,11 +137,6 @@ function packetOf({ connection }: LoadDevice, type: number): Promise<number> {
       }
     }),
   )
-}
-
-/** Resolves when everything sent so far was acknowledged. */
-function settled({ connection }: LoadDevice): Promise<void> {
-  return until(connection, () => connection.others === 0)
 }
 
 function until(connection: LoadConnection, isTrue: () => boolean): Promise<void> {
@@ -154,32 +171,64 @@ function topicOf({ plan }: LoadDevice, name: UpName): string {
 }
 
 /**
- * Makes `messages` packets, each with the next tick of every slot, and commits to their chains
- * where there is a gateway to commit to.
+ * Makes the packets of the next window: `messages`, each with the next tick of every slot. Where the
+ * running epoch has not as many left, it commits to one that lasts for `windows` such windows.
  */
-export async function prepare(device: LoadDevice, messages: number, jump: number): Promise<void> {
-  const { connection, channels, gateway } = device
-  const moved = BigInt(connection.acknowledged * device.jump)
+export async function prepare(
+  device: LoadDevice,
+  { messages, windows, jump }: PrepareCommand,
+): Promise<void> {
+  const { connection, gateway } = device
+  if (gateway) {
+    device.position += connection.acknowledged * device.jump
+    const left = (device.channels[0]?.chain?.length ?? 0) - device.position
+    if (messages * jump > left) {
+      await commit(device, gateway, Math.min(EPOCH_LENGTH_TICKS_MAX, messages * jump * windows))
+    }
+    connection.packets = blankPackets(device, messages, messages)
+  } else if (connection.packets.count === 0) {
+    connection.packets = blankPackets(device, REPEATED_PACKETS, Number.POSITIVE_INFINITY)
+  }
   device.jump = jump
-  connection.packets = blankPackets(device, messages)
   connection.sent = 0
   connection.acknowledged = 0
-  for (const [slot, channel] of channels.entries()) {
-    channel.amount += moved * (gateway?.pricePerTick ?? 0n)
-    channel.reading += moved * (gateway?.unitsPerTick ?? 0n)
+  if (gateway) fillTicks(device)
+}
+
+/** Begins a new epoch of every channel where the running one stands. */
+async function commit(device: LoadDevice, gateway: GatewayPlan, length: number): Promise<void> {
+  const moved = BigInt(device.position)
+  device.position = 0
+  device.downs['accept'] = 0
+  for (const [slot, channel] of device.channels.entries()) {
+    channel.amount += moved * gateway.pricePerTick
+    channel.reading += moved * gateway.unitsPerTick
     channel.epoch += 1
-    const terms = termsOf(channel, gateway, messages * jump)
-    const root = fillWords(device, slot, channel.epoch, terms)
-    if (!gateway) continue
-    const value = { ...terms, root }
+    const terms = termsOf(channel, gateway, length)
+    // A payer derives its last word from a secret; to whoever checks it is just 32 bytes.
+    channel.chain = sparseChain(bindOf(terms), randomBytes(WORD_BYTES), length)
+    const value = { ...terms, root: channel.chain.root }
     const signature = device.key.sign(digestOf(gateway.domain, commitmentStructure, value))
     const name = channel.epoch === 1 ? 'open' : 'commit'
     send(device, name, encodeCommit({ slot, commitment: { value, signature } }))
   }
-  await settled(device)
+  await committed(device, gateway)
 }
 
-function termsOf(channel: Channel, gateway: GatewayPlan | undefined, length: number): Terms {
+/** The PUBACK of an embedded broker says that a commitment was dealt with; others say nothing. */
+async function committed(device: LoadDevice, { door }: GatewayPlan): Promise<void> {
+  const { connection, downs, channels } = device
+  const uncommitted = () => downs['uncommitted'] ?? 0
+  const isAnswered = () => (downs['accept'] ?? 0) + uncommitted() >= channels.length
+  await until(connection, () => {
+    return connection.others === 0 && (door === 'embedded' || isAnswered())
+  })
+  if (uncommitted() > 0) {
+    throw new Error(`${connection.name}: the gateway refused a commitment ${JSON.stringify(downs)}`)
+  }
+}
+
+function termsOf(channel: Channel, gateway: GatewayPlan, length: number): Terms {
   const issuedAt = Math.floor(Date.now() / 1_000)
   return {
     kind: CHECKPOINT,
@@ -187,16 +236,16 @@ function termsOf(channel: Channel, gateway: GatewayPlan | undefined, length: num
     epoch: channel.epoch,
     base: channel.amount,
     length,
-    unitsPerTick: gateway?.unitsPerTick ?? 1n,
-    pricePerTick: gateway?.pricePerTick ?? 1n,
+    unitsPerTick: gateway.unitsPerTick,
+    pricePerTick: gateway.pricePerTick,
     startReading: channel.reading,
-    tariffHash: gateway?.tariffHash ?? new Uint8Array(32),
+    tariffHash: gateway.tariffHash,
     issuedAt,
     expiry: issuedAt + EPOCH_SECONDS,
   }
 }
 
-function blankPackets(device: LoadDevice, count: number) {
+function blankPackets(device: LoadDevice, count: number, sendable: number): Packets {
   const payload = new Uint8Array(device.channels.length * TICK_BYTES)
   const one = publishPacket(topicOf(device, 'tick'), 0, payload)
   const bytes = Buffer.allocUnsafeSlow(one.length * count)
@@ -205,25 +254,23 @@ function blankPackets(device: LoadDevice, count: number) {
     bytes.set(one, place * one.length)
     bytes.writeUInt16BE(place + 1, place * one.length + idAt)
   }
-  return { bytes, size: one.length, count }
+  return { bytes, size: one.length, count, sendable }
 }
 
-/** Walks a chain from its last word down to its root, each word into the packet that shows it. */
-function fillWords(device: LoadDevice, slot: number, epoch: number, terms: Terms): Uint8Array {
-  const { packets } = device.connection
-  const payloadBytes = device.channels.length * TICK_BYTES
-  const start = packets.size - payloadBytes + slot * TICK_BYTES
-  const block = stepBlock(bindOf(terms))
-  let word = lastWord(new Uint8Array(randomBytes(32)), terms)
-  for (let message = packets.count - 1; message >= 0; message--) {
-    const at = message * packets.size + start
-    const index = (message + 1) * device.jump
-    packets.bytes[at] = WIRE_VERSION
-    packets.bytes[at + 1] = slot
-    packets.bytes.writeUInt32BE(epoch, at + 2)
-    packets.bytes.writeUInt32BE(index, at + 6)
-    packets.bytes.set(word, at + WORD_OFFSET)
-    word = stepBack(block, word, index, device.jump, fastSha256)
+/** Puts the next ticks of every slot into the packets that show them. */
+function fillTicks(device: LoadDevice): void {
+  const { connection, channels, jump: step, position } = device
+  const { bytes, size, count } = connection.packets
+  const payloadBytes = channels.length * TICK_BYTES
+  for (const [slot, { epoch, chain }] of channels.entries()) {
+    const start = size - payloadBytes + slot * TICK_BYTES
+    for (let message = 0; message < count; message++) {
+      const at = message * size + start
+      bytes[at] = WIRE_VERSION
+      bytes[at + 1] = slot
+      bytes.writeUInt32BE(epoch, at + 2)
+      bytes.writeUInt32BE(position + (message + 1) * step, at + 6)
+    }
+    chain?.write(position, { bytes, offset: start + WORD_OFFSET, stride: size, count, step })
   }
-  return word
 }

@@ -27,7 +27,7 @@ async function perform(command: Command): Promise<Result> {
       await connect(command)
       return undefined
     case 'prepare':
-      await forAll(devices, LOGINS_AT_ONCE, (one) => prepare(one, command.messages, command.jump))
+      await forAll(devices, LOGINS_AT_ONCE, (one) => prepare(one, command))
       return undefined
     case 'closed':
       return { ...(await runClosed(connections(), command)), downs: downs() }
@@ -44,7 +44,7 @@ async function perform(command: Command): Promise<Result> {
     case 'status':
       return running().status()
     case 'calm':
-      running().stop()
+      await running().stop()
       return running().status()
   }
 }

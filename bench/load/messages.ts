@@ -18,6 +18,8 @@ export type GatewayPlan = {
   readonly tariffHash: Uint8Array
   readonly unitsPerTick: bigint
   readonly pricePerTick: bigint
+  /** Behind an external broker a login needs no token, and a PUBACK says nothing of durability. */
+  readonly door: 'embedded' | 'attached'
 }
 
 export type ConnectCommand = {
@@ -31,8 +33,13 @@ export type ConnectCommand = {
 
 export type PrepareCommand = {
   readonly do: 'prepare'
-  /** Messages of each connection; each carries one tick of every slot. */
+  /**
+   * Messages of each connection for the next window; each carries one tick of every slot. Where
+   * nobody checks, a few are sent again and again.
+   */
   readonly messages: number
+  /** Windows that a new epoch is to last for, where one has to begin. */
+  readonly windows: number
   /** Ticks that each message moves a channel on by; 1 when nothing is skipped. */
   readonly jump: number
 }

@@ -3,6 +3,7 @@
  * what it has acknowledged.
  * @module
  */
+import { atPuback } from './brokers.ts'
 import { enrol } from './enrol.ts'
 import {
   acceptedInStore,
@@ -40,10 +41,10 @@ export async function openBenchGateway(
   const system: System = {
     name: 'gateway',
     port: running.port,
-    pids: [running.child.pid],
+    processes: [{ name: 'gateway', pid: running.child.pid }],
     devices,
     gateway: plan,
-    messagesOf: async ({ messages }) => messages,
+    ...atPuback,
     stop: () => running.child.stop('SIGKILL'),
   }
   const restart = async (signal: 'SIGTERM' | 'SIGKILL') => {

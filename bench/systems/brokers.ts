@@ -15,18 +15,27 @@ import {
   startTold,
 } from '../children.ts'
 import type { DevicePlan, WindowResult } from '../load/messages.ts'
-import type { System } from './system.ts'
+import { catchUp, type System } from './system.ts'
 
 const START_TIMEOUT_MS = 10_000
 
-const acknowledged = async ({ messages }: WindowResult) => messages
+/** For what acknowledges a message when it is dealt with. */
+export const atPuback = {
+  messagesOf: async ({ messages }: WindowResult) => messages,
+  caughtUp: async () => {},
+} as const
+
+/** What the suite asks a subscriber. */
+export type SubscriberQuestion =
+  | { readonly ask: 'count' }
+  | { readonly ask: 'between'; readonly fromMs: number; readonly toMs: number }
 
 export async function startAedes(devices: readonly DevicePlan[]): Promise<System> {
   const child = startProgram(process.execPath, [programPath('systems/bareAedesProgram')])
   const port = Number(/:(\d+)$/.exec(await firstLine(child))?.[1])
   const stop = () => child.stop('SIGKILL')
-  const pids = [child.pid]
-  return { name: 'aedes', port, pids, devices, gateway: undefined, messagesOf: acknowledged, stop }
+  const processes = [{ name: 'aedes', pid: child.pid }]
+  return { name: 'aedes', port, processes, devices, gateway: undefined, ...atPuback, stop }
 }
 
 export async function startMosquittoAlone(
@@ -35,8 +44,8 @@ export async function startMosquittoAlone(
 ): Promise<System> {
   const { child, port } = await startMosquitto(folder, 'alone')
   const stop = () => child.stop('SIGKILL')
-  const common = { devices, gateway: undefined, messagesOf: acknowledged, stop }
-  return { name: 'mosquitto', port, pids: [child.pid], ...common }
+  const processes = [{ name: 'mosquitto', pid: child.pid }]
+  return { name: 'mosquitto', port, processes, devices, gateway: undefined, ...atPuback, stop }
 }
 
 /** A message counts when the subscriber has it: what its broker has acknowledged may still wait. */
@@ -47,14 +56,20 @@ export async function startMosquittoSubscriber(
   const { child, port } = await startMosquitto(folder, 'subscriber')
   const subscriber = startTold('systems/subscriberProgram', [`mqtt://127.0.0.1:${port}`])
   await new Promise((resolve) => subscriber.process.once('message', resolve))
-  const ask = createAsk<readonly [number, number], number>(subscriber)
+  const ask = createAsk<SubscriberQuestion, number>(subscriber)
   return {
     name: 'subscriber',
     port,
-    pids: [child.pid, subscriber.pid],
+    processes: [
+      { name: 'mosquitto', pid: child.pid },
+      { name: 'subscriber', pid: subscriber.pid },
+    ],
     devices,
     gateway: undefined,
-    messagesOf: ({ beganAtMs, endedAtMs }) => ask([beganAtMs, endedAtMs]),
+    messagesOf: ({ beganAtMs, endedAtMs }) => {
+      return ask({ ask: 'between', fromMs: beganAtMs, toMs: endedAtMs })
+    },
+    caughtUp: (messages) => catchUp(messages, () => ask({ ask: 'count' })),
     stop: async () => {
       await subscriber.stop('SIGKILL')
       await child.stop('SIGKILL')
@@ -62,7 +77,7 @@ export async function startMosquittoSubscriber(
   }
 }
 
-async function startMosquitto(
+export async function startMosquitto(
   folder: string,
   name: string,
 ): Promise<{ readonly child: RunningChild; readonly port: number }> {

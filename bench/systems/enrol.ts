@@ -20,6 +20,7 @@ import {
   tariffStructure,
 } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { forAll } from '../load/connection.ts'
 import { benchKey } from '../load/keys.ts'
 import type { DevicePlan, GatewayPlan } from '../load/messages.ts'
 import { benchAsset, benchGateway, benchTariff } from './gateway.ts'
@@ -30,6 +31,8 @@ const DEPOSIT = 10n ** 15n
 const LIMIT = 10n ** 14n
 /** A request to the control socket is at most 1 MiB; a mandate takes about 400 characters. */
 const MANDATES_AT_ONCE = 1_000
+/** Requests on their way: while one batch is signed here the gateway checks another. */
+const CALLS_AT_ONCE = 4
 
 export type Enrolled = { readonly devices: readonly DevicePlan[]; readonly plan: GatewayPlan }
 
@@ -39,9 +42,9 @@ const fleetKey = benchKey('the fleet itself')
 export async function enrol(calls: Calls, devices: number, channels: number): Promise<Enrolled> {
   await enrolFleet(calls)
   const answers: DeviceAnswer[] = []
-  for (let number = 0; number < devices; number++) {
-    answers.push(await enrolDevice(calls, deviceId(number), channels))
-  }
+  await forAll([...Array(devices).keys()], CALLS_AT_ONCE, async (number) => {
+    answers[number] = await enrolDevice(calls, deviceId(number), channels)
+  })
   await putMandates(calls, answers)
   const domain = domainOf(present(answers[0], 'a benchmark has a device'))
   return { devices: answers.map(planOf), plan: planAt(domain) }
@@ -100,20 +103,22 @@ function planAt(domain: Domain): GatewayPlan {
     validUntil: Date.UTC(2100, 0, 1) / 1_000,
   }
   const tariffHash = digestOf(domain, tariffStructure, tariff)
-  return { gateway: benchGateway, domain, tariffHash, unitsPerTick, pricePerTick }
+  const door = 'embedded' as const
+  return { gateway: benchGateway, domain, tariffHash, unitsPerTick, pricePerTick, door }
 }
 
 /** Signs and hands in a mandate for every channel of these devices. */
 export async function putMandates(calls: Calls, answers: readonly DeviceAnswer[]): Promise<void> {
   const domain = domainOf(present(answers[0], 'a benchmark has a device'))
   const channelIds = answers.flatMap(({ channels }) => channels.map(({ channelId }) => channelId))
-  for (let from = 0; from < channelIds.length; from += MANDATES_AT_ONCE) {
-    const some = channelIds.slice(from, from + MANDATES_AT_ONCE)
+  const count = Math.ceil(channelIds.length / MANDATES_AT_ONCE)
+  await forAll([...Array(count).keys()], CALLS_AT_ONCE, async (part) => {
+    const some = channelIds.slice(part * MANDATES_AT_ONCE, (part + 1) * MANDATES_AT_ONCE)
     const mandates = some.map((channelId) => mandateHex(domain, channelId))
     const outcomes = readAnswer(mandatesAnswer, await calls.call('mandate_put', { mandates }))
     const refused = outcomes.find(({ status }) => status !== 'accepted')
     if (refused) throw new Error(`the gateway refused a mandate: ${refused.status}`)
-  }
+  })
 }
 
 function mandateHex(domain: Domain, channelId: string): string {

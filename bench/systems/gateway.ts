@@ -34,11 +34,15 @@ export const benchTariff = { unit: 'Wh', unitsPerTick: 10n, pricePerTick: 3n } a
 /** Long enough that no settlement falls into a measurement that does not ask for one. */
 const SETTLEMENT_SECONDS = 86_400
 
+/** Where clients reach the gateway: at its own listener, or at a broker with this address. */
+export type GatewayDoor = { readonly broker: string } | 'embedded'
+
 /** Makes keys and configuration of a new gateway below `folder`. */
 export async function makeGateway(
   folder: string,
   limits: RaisedLimits,
   profile: string | undefined,
+  door: GatewayDoor = 'embedded',
 ): Promise<GatewayFolder> {
   await mkdir(folder, { recursive: true })
   const passphraseFile = join(folder, 'passphrase')
@@ -53,7 +57,9 @@ export async function makeGateway(
     payee: 'bench-operator',
     asset: benchAsset,
     feeBasisPoints: 100,
-    listeners: [{ kind: 'tcp', host: '127.0.0.1', port: await freePort() }],
+    ...(door === 'embedded'
+      ? { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: await freePort() }] }
+      : door),
     tariffs: [
       { unit, unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` },
       // At two hundred units a second, a credit window that outlasts a few readings of the meter.

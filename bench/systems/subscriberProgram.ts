@@ -5,14 +5,13 @@
  */
 import mqtt from 'mqtt'
 import { TOPIC_ROOT } from '../../protocol/topics.ts'
+import type { SubscriberQuestion } from './brokers.ts'
+import { createSamples } from './samples.ts'
 
 const SAMPLE_MS = 10
-const SAMPLES_MAX = 100_000
-
-type Sample = { readonly atMs: number; readonly count: number }
 
 let count = 0
-const samples: Sample[] = []
+const samples = createSamples()
 const [url = ''] = process.argv.slice(2)
 const client = mqtt.connect(url, { clientId: 'subscriber', protocolVersion: 4, clean: true })
 client.on('message', () => {
@@ -24,24 +23,15 @@ client.on('connect', () => {
   })
 })
 
-setInterval(() => {
-  samples.push({ atMs: Date.now(), count })
-  if (samples.length > SAMPLES_MAX) samples.shift()
-}, SAMPLE_MS)
+setInterval(() => samples.add(Date.now(), count), SAMPLE_MS)
 
-/** Messages counted at a moment, between two samples. */
-function countAt(atMs: number): number {
-  const after = samples.findIndex((sample) => sample.atMs >= atMs)
-  const next = samples[after] ?? { atMs: Date.now(), count }
-  const before = samples[after - 1] ?? next
-  if (next.atMs === before.atMs) return next.count
-  const share = (atMs - before.atMs) / (next.atMs - before.atMs)
-  return before.count + share * (next.count - before.count)
+function answerTo(question: SubscriberQuestion): number {
+  if (question.ask === 'count') return count
+  samples.add(Date.now(), count)
+  return samples.between(question.fromMs, question.toMs)
 }
 
-type Question = { readonly id: number; readonly command: readonly [number, number] }
-
-process.on('message', ({ id, command: [fromMs, toMs] }: Question) => {
-  process.send?.({ id, result: countAt(toMs) - countAt(fromMs) })
+process.on('message', ({ id, command }: { id: number; command: SubscriberQuestion }) => {
+  process.send?.({ id, result: answerTo(command) })
 })
 process.on('disconnect', () => process.exit(0))

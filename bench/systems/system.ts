@@ -8,20 +8,43 @@ import type { DevicePlan, GatewayPlan, WindowResult } from '../load/messages.ts'
 export type System = {
   readonly name: SystemName
   readonly port: number
-  readonly pids: readonly number[]
+  readonly processes: readonly { readonly name: string; readonly pid: number }[]
   readonly devices: readonly DevicePlan[]
   readonly gateway: GatewayPlan | undefined
   /** Messages that arrived where they were meant to within a window. */
   readonly messagesOf: (window: WindowResult) => Promise<number>
+  /** Until all of so many messages have arrived there: the next system wants the machine alone. */
+  readonly caughtUp: (messages: number) => Promise<void>
   readonly stop: () => Promise<void>
+}
+
+export function pidsOf({ processes }: System): readonly number[] {
+  return processes.map(({ pid }) => pid)
+}
+
+const CATCH_UP_TIMEOUT_MS = 120_000
+const POLL_MS = 20
+
+/** Waits until `count` says that all of `messages` have arrived. */
+export async function catchUp(messages: number, count: () => Promise<number>): Promise<void> {
+  const deadlineMs = performance.now() + CATCH_UP_TIMEOUT_MS
+  for (;;) {
+    const arrived = await count()
+    if (arrived >= messages) return
+    if (performance.now() > deadlineMs) {
+      throw new Error(`of ${messages} messages only ${arrived} have arrived`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
 }
 
 export const systemNames = {
   gateway: 'Tickpay gateway',
+  attached: 'Tickpay gateway behind Mosquitto',
   quiet: 'Tickpay gateway, nobody listens to `down`',
   aedes: 'bare aedes',
   mosquitto: 'Mosquitto alone',
-  subscriber: 'Mosquitto with one subscriber',
+  subscriber: 'Mosquitto with a bare subscriber',
 } as const
 export type SystemName = keyof typeof systemNames
 

@@ -25,6 +25,7 @@ const gateway: GatewayPlan = {
   tariffHash: new Uint8Array(32).fill(3),
   unitsPerTick: 10n,
   pricePerTick: 3n,
+  door: 'embedded',
 }
 const window = { warmMs: 0, windowMs: 20, watch: [process.pid] }
 
@@ -86,7 +87,7 @@ test('a device logs in with a signed token and says hello', async () => {
 
 test('every word leads to the one before it, and the first to the signed root', async () => {
   const device = await connected('ev-1', 3)
-  await prepare(device, 5, 4)
+  await prepare(device, { do: 'prepare', messages: 5, windows: 1, jump: 4 })
   const result = await runClosed([device.connection], { do: 'closed', inFlight: 2, ...window })
   expect(result).toMatchObject({ acknowledged: 5, exhausted: 1 })
   const commits = messages.filter(({ topic }) => topic.endsWith('/open'))
@@ -111,9 +112,9 @@ test('every word leads to the one before it, and the first to the signed root', 
 
 test('the next epoch begins where the last acknowledged tick ended', async () => {
   const device = await connected('ev-1', 1)
-  await prepare(device, 5, 1)
+  await prepare(device, { do: 'prepare', messages: 5, windows: 1, jump: 1 })
   await runClosed([device.connection], { do: 'closed', inFlight: 9, ...window })
-  await prepare(device, 5, 1)
+  await prepare(device, { do: 'prepare', messages: 5, windows: 1, jump: 1 })
   const last = messages.findLast(({ topic }) => topic.endsWith('/commit'))
   const commitment = decodeCommit(last?.payload ?? new Uint8Array())?.commitment.value
   expect(commitment).toMatchObject({ epoch: 2, base: 15n, startReading: 50n })
@@ -121,7 +122,8 @@ test('the next epoch begins where the last acknowledged tick ended', async () =>
 
 test('an open loop sends at its rate, devices in turn, and times every message', async () => {
   const devices = [await connected('ev-1', 1), await connected('ev-2', 1)]
-  for (const device of devices) await prepare(device, 50, 1)
+  for (const device of devices)
+    await prepare(device, { do: 'prepare', messages: 50, windows: 1, jump: 1 })
   const all = devices.map(({ connection }) => connection)
   const result = await runOpen(all, { do: 'open', messagesPerSecond: 500, ...window })
   expect(result.exhausted).toBe(0)
@@ -133,7 +135,8 @@ test('an open loop sends at its rate, devices in turn, and times every message',
 
 test('a rotating load reaches every device', async () => {
   const devices = [await connected('ev-1', 1), await connected('ev-2', 1)]
-  for (const device of devices) await prepare(device, 3, 1)
+  for (const device of devices)
+    await prepare(device, { do: 'prepare', messages: 3, windows: 1, jump: 1 })
   const all = devices.map(({ connection }) => connection)
   const result = await runRotating(all, { do: 'rotating', inFlight: 1, ...window })
   expect(result.acknowledged).toBe(6)

@@ -17,52 +17,87 @@ export const packetTypes = {
   disconnect: 14,
 } as const
 
-const clientTypes: ReadonlySet<number> = new Set(Object.values(packetTypes))
+/** A bit for each of them. */
+const CLIENT_TYPES = Object.values(packetTypes).reduce((bits, type) => bits | (1 << type), 0)
 const QOS_2_FLAG = 0b100
 const REMAINING_LENGTH_BYTES_MAX = 4
 
-export type Violation = 'packet_too_long' | 'malformed_packet' | 'unknown_packet' | 'qos_2'
+export type Violation =
+  | 'packet_too_long'
+  | 'malformed_packet'
+  | 'unknown_packet'
+  | 'unexpected_packet'
+  | 'qos_2'
+
+/** A complete packet in the bytes it arrived in. One is used for all packets of a framer. */
+export type Packet = {
+  readonly kind: 'packet'
+  bytes: Uint8Array
+  type: number
+  /** Its first byte: type and flags. */
+  first: number
+  start: number
+  /** Where the variable header begins. */
+  body: number
+  end: number
+}
 
 export type Frame =
-  | { readonly kind: 'packet'; readonly type: number; readonly length: number }
+  | Readonly<Packet>
   /** The rest of the packet has not arrived. */
   | { readonly kind: 'partial' }
   | { readonly kind: 'refused'; readonly why: Violation }
 
 export type Framer = {
   readonly push: (chunk: Uint8Array) => void
-  /** The packet after the ones already passed, if it is complete. */
+  /** The first packet that was not passed, if it is complete; valid until the next call. */
   readonly peek: () => Frame
-  /** Lets the packet that `peek` returned through. */
-  readonly pass: (length: number) => void
-  /** The bytes of all packets passed since the last call; undefined when there are none. */
-  readonly take: () => Uint8Array | undefined
+  /** Goes on behind the packet that `peek` returned. */
+  readonly pass: () => void
+  /** Lets go of what was passed: call it when nothing more is looked at for now. */
+  readonly compact: () => void
   /** Raises or lowers the limit for the remaining length of packets not seen yet. */
   readonly setLimit: (packetBytesMax: number) => void
   /** Bytes held back. */
   readonly held: () => number
 }
 
+const EMPTY = new Uint8Array(0)
+const PARTIAL: Frame = { kind: 'partial' }
+
 export function createFramer(packetBytesMax: number): Framer {
   let limit = packetBytesMax
-  let buffer: Uint8Array = new Uint8Array(0)
+  let buffer: Uint8Array = EMPTY
   let passed = 0
+  const packet: Packet = {
+    kind: 'packet',
+    bytes: EMPTY,
+    type: 0,
+    first: 0,
+    start: 0,
+    body: 0,
+    end: 0,
+  }
   return {
     push: (chunk) => {
-      buffer = buffer.length === 0 ? chunk : concatBytes(buffer, chunk)
-    },
-    peek: () => frameAt(buffer, passed, limit),
-    pass: (length) => {
-      passed += length
-    },
-    take: () => {
-      if (passed === 0) return undefined
-      const bytes = buffer.subarray(0, passed)
-      const rest = buffer.subarray(passed)
-      // A few bytes of the next packet must not keep a large read alive.
-      buffer = rest.length <= limit ? new Uint8Array(rest) : rest
+      const rest = buffer.length - passed
+      buffer = rest === 0 ? chunk : concatBytes(buffer.subarray(passed), chunk)
       passed = 0
-      return bytes
+    },
+    peek: () => frameAt(buffer, passed, limit, packet),
+    pass: () => {
+      passed = packet.end
+    },
+    compact: () => {
+      const rest = buffer.length - passed
+      // A few bytes of the next packet must not keep a large read alive.
+      if (rest === 0) buffer = EMPTY
+      else if (passed > 0) {
+        const kept = buffer.subarray(passed)
+        buffer = rest <= limit ? new Uint8Array(kept) : kept
+      }
+      passed = 0
+      packet.bytes = EMPTY
     },
     setLimit: (bytes) => {
       limit = bytes
@@ -71,26 +106,30 @@ export function createFramer(packetBytesMax: number): Framer {
   }
 }
 
-function frameAt(buffer: Uint8Array, start: number, limit: number): Frame {
+function frameAt(buffer: Uint8Array, start: number, limit: number, packet: Packet): Frame {
   const first = buffer[start]
-  if (first === undefined) return { kind: 'partial' }
+  if (first === undefined) return PARTIAL
   const type = first >> 4
-  if (!clientTypes.has(type)) return { kind: 'refused', why: 'unknown_packet' }
+  if (((CLIENT_TYPES >> type) & 1) === 0) return { kind: 'refused', why: 'unknown_packet' }
   if (type === packetTypes.publish && (first & QOS_2_FLAG) !== 0) {
     return { kind: 'refused', why: 'qos_2' }
   }
   let remaining = 0
   for (let place = 0; place < REMAINING_LENGTH_BYTES_MAX; place++) {
     const byte = buffer[start + 1 + place]
-    if (byte === undefined) return { kind: 'partial' }
+    if (byte === undefined) return PARTIAL
     remaining += (byte & 0x7f) << (7 * place)
     if (remaining > limit) return { kind: 'refused', why: 'packet_too_long' }
-    if (byte < 0x80) {
-      const length = 2 + place + remaining
-      return start + length <= buffer.length
-        ? { kind: 'packet', type, length }
-        : { kind: 'partial' }
-    }
+    if (byte >= 0x80) continue
+    const body = start + 2 + place
+    if (body + remaining > buffer.length) return PARTIAL
+    packet.bytes = buffer
+    packet.type = type
+    packet.first = first
+    packet.start = start
+    packet.body = body
+    packet.end = body + remaining
+    return packet
   }
   return { kind: 'refused', why: 'malformed_packet' }
 }

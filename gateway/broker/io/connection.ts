@@ -1,22 +1,30 @@
 /**
- * One connection of a client: what it has shown of itself, what it may still send now, and what is
- * on its way to it.
+ * One connection of a client: what it has shown of itself, what it may still send now, what is on
+ * its way to it, and how it ends.
  * @module
  */
 import type { Client } from 'aedes'
 import type { Cancel, Ports } from '../../../ports/index.ts'
-import { createAcks } from '../acks.ts'
+import { assert } from '../../../protocol/assert.ts'
 import type { Seat, Will } from '../admission.ts'
 import type { BrokerCounters, Identity, Role } from '../broker.ts'
 import { countReason } from '../broker.ts'
-import { packetTypes } from '../framer.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { createOutbox } from '../outbox.ts'
-import { fullBucket, takeTokens } from '../tokenBucket.ts'
+import type { PacketIds } from '../packetIds.ts'
+import { createPacketIds } from '../packetIds.ts'
+import type { Pubacks } from '../pubacks.ts'
+import { createPubacks } from '../pubacks.ts'
+import type { TokenBucket } from '../tokenBucket.ts'
+import { fullBucket } from '../tokenBucket.ts'
 import type { Gate } from './gate.ts'
+import type { Lane } from './lane.ts'
 
-/** A subscription makes the broker look through filters and retained messages. */
-const SUBSCRIBE_COST = 10
+/**
+ * QoS 1 messages that a client has not acknowledged: one that never acknowledges is a broken one.
+ * Well below the 65,535 packet ids.
+ */
+const UNACKNOWLEDGED_MAX = 16_384
 
 /** What all connections of a broker share. */
 export type Shared = {
@@ -30,113 +38,122 @@ export type Phase = 'new' | 'connecting' | 'open' | 'closing' | 'closed'
 
 export type Hello = {
   readonly clientId: string
+  readonly keepaliveSeconds: number
   readonly will: Will | undefined
   readonly refusal: string | undefined
 }
 
-export type Connection = ReturnType<typeof newConnection>
+/** Where a topic goes for one client: worked out once, since most messages are of few topics. */
+export type Route = {
+  /** UTF-8. */
+  readonly topic: Uint8Array
+  /** The best of the filters that match; undefined when the client does not get it. */
+  readonly qos: 0 | 1 | undefined
+}
+
+export type Connection = {
+  readonly shared: Shared
+  /** Unique within the broker. */
+  readonly number: number
+  readonly remote: string
+  readonly roles: readonly Role[]
+  phase: Phase
+  /** The client has said DISCONNECT: nothing after it counts. */
+  parting: boolean
+  gate: Gate | undefined
+  client: Client | undefined
+  hello: Hello | undefined
+  identity: Identity | undefined
+  seat: Seat | undefined
+  lane: Lane | undefined
+  /** The gateway was told of this session and has to be told of its end. */
+  announced: boolean
+  /** Another connection has taken the seat: its last will is not wanted. */
+  superseded: boolean
+  /** Filters with their quality of service. */
+  readonly filters: Map<string, 0 | 1>
+  /** By topic; forgotten when the filters change. */
+  readonly routes: Map<string, Route>
+  /** Changes of the filters that the library has not finished: messages behind them wait. */
+  filtersChanging: number
+  readonly outbox: ReturnType<typeof createOutbox>
+  /** Retained messages that are still to be sent, as topics: one for each SUBSCRIBE. */
+  readonly replays: Iterator<string>[]
+  readonly packetIds: PacketIds
+  readonly pubacks: Pubacks
+  readonly messages: TokenBucket
+  readonly control: TokenBucket
+  /** Monotonic time when the packets that are looked at now arrived. */
+  nowMs: number
+  /** Monotonic time of the last packet. */
+  seenMs: number
+  paused: boolean
+  readonly timers: Set<Cancel>
+  /** Ends a client that does not read. */
+  drainTimer: Cancel | undefined
+}
 
 export function newConnection(
   shared: Shared,
   number: number,
   remote: string,
   roles: readonly Role[],
-) {
+): Connection {
   const { limits } = shared
   const nowMs = shared.ports.clock.monotonicMs()
-  return {
+  const connection: Connection = {
     shared,
-    /** Unique within the broker. */
     number,
     remote,
     roles,
-    phase: 'new' as Phase,
-    gate: undefined as Gate | undefined,
-    client: undefined as Client | undefined,
-    hello: undefined as Hello | undefined,
-    identity: undefined as Identity | undefined,
-    seat: undefined as Seat | undefined,
-    /** The gateway was told of this session and has to be told of its end. */
+    phase: 'new',
+    parting: false,
+    gate: undefined,
+    client: undefined,
+    hello: undefined,
+    identity: undefined,
+    seat: undefined,
+    lane: undefined,
     announced: false,
-    /** Another connection has taken the seat: its last will is not wanted. */
     superseded: false,
-    /** Filters with their quality of service. */
-    filters: new Map<string, 0 | 1>(),
+    filters: new Map(),
+    routes: new Map(),
+    filtersChanging: 0,
     outbox: createOutbox(limits.queueMessagesMax),
-    /** Messages handed to the MQTT library and not written yet. */
-    sending: 0,
-    /** Messages the client has not acknowledged; its acknowledgements of these are free. */
-    unacknowledged: 0,
-    acks: createAcks(),
-    inFlight: 0,
+    replays: [],
+    packetIds: createPacketIds(UNACKNOWLEDGED_MAX),
+    pubacks: createPubacks({
+      send: (packetId) => {
+        // A message of QoS 0 keeps its place among the others and is not acknowledged.
+        if (packetId !== 0) connection.gate?.writer.puback(packetId)
+      },
+      onSent: () => {
+        connection.gate?.admitHeld()
+        endWhenSent(connection)
+      },
+    }),
     messages: fullBucket(limits.messagesPerSecond, limits.messagesBurst, nowMs),
     control: fullBucket(limits.controlPerSecond, limits.controlBurst, nowMs),
+    nowMs,
+    seenMs: nowMs,
     paused: false,
-    timers: new Set<Cancel>(),
+    timers: new Set(),
+    drainTimer: undefined,
   }
-}
-
-/** Is this packet let through now? Called by the gate for each, in order. */
-export function admit(connection: Connection, type: number): 'pass' | 'hold' | 'refuse' {
-  if (connection.phase === 'new') {
-    if (type !== packetTypes.connect) return 'refuse'
-    connection.phase = 'connecting'
-    return 'pass'
-  }
-  if (connection.phase !== 'open') return 'hold'
-  if (type === packetTypes.connect) return 'refuse'
-  if (type === packetTypes.disconnect) return 'pass'
-  return type === packetTypes.publish ? admitMessage(connection) : admitControl(connection, type)
-}
-
-function admitMessage(connection: Connection): 'pass' | 'hold' {
-  const { limits, counters } = connection.shared
-  if (connection.inFlight >= limits.inFlightMax) return 'hold'
-  if (!withinRate(connection, connection.messages, 1)) return 'hold'
-  connection.inFlight += 1
-  counters.messagesIn += 1
-  return 'pass'
-}
-
-function admitControl(connection: Connection, type: number): 'pass' | 'hold' {
-  if (type === packetTypes.puback && connection.unacknowledged > 0) {
-    connection.unacknowledged -= 1
-    return 'pass'
-  }
-  const costly = type === packetTypes.subscribe || type === packetTypes.unsubscribe
-  return withinRate(connection, connection.control, costly ? SUBSCRIBE_COST : 1) ? 'pass' : 'hold'
-}
-
-/** Not reading is enough: the peer's own TCP stack then holds the rest, and it is not cut off. */
-function withinRate(connection: Connection, bucket: Connection['messages'], cost: number): boolean {
-  const { ports, counters } = connection.shared
-  const waitMs = takeTokens(bucket, cost, ports.clock.monotonicMs())
-  if (waitMs === 0) return true
-  if (connection.paused) return false
-  connection.paused = true
-  counters.pauses += 1
-  ports.log('debug', 'a client sends too fast', { session: connection.seat?.id ?? '', waitMs })
-  after(connection, waitMs, () => {
-    connection.paused = false
-    connection.gate?.admitHeld()
-  })
-  return false
-}
-
-/** The message was dealt with: there is room for another. */
-export function settleMessage(connection: Connection): void {
-  connection.inFlight -= 1
-  connection.gate?.admitHeld()
-  endWhenSent(connection)
+  return connection
 }
 
 /** A timer that ends with the connection. */
-export function after(connection: Connection, delayMs: number, run: () => void): void {
+export function after(connection: Connection, delayMs: number, run: () => void): Cancel {
   const cancel = connection.shared.ports.timers.after(delayMs, () => {
     connection.timers.delete(cancel)
     run()
   })
   connection.timers.add(cancel)
+  return () => {
+    connection.timers.delete(cancel)
+    cancel()
+  }
 }
 
 /** Ends a connection that broke a rule or got stuck, at once. */
@@ -168,7 +185,39 @@ export function closeGently(connection: Connection, reason: string): void {
 
 /** In a closing connection: the last message and the last acknowledgement have left. */
 export function endWhenSent(connection: Connection): void {
-  const { phase, outbox, sending, acks, gate } = connection
-  if (phase !== 'closing' || outbox.length() > 0 || sending > 0 || acks.waiting() > 0) return
+  const { phase, outbox, pubacks, gate } = connection
+  if (phase !== 'closing' || outbox.length() > 0 || pubacks.waiting() > 0) return
   gate?.end()
+}
+
+/** Closes a session that says nothing for one and a half times its keepalive (section 3.1.2.10). */
+export function watchKeepalive(connection: Connection): void {
+  const { limits, ports } = connection.shared
+  const asked = connection.hello?.keepaliveSeconds ?? 0
+  const silenceMs = Math.max(asked, limits.keepaliveSecondsMin) * 1_500
+  assert(silenceMs > 0, 'every session has a keepalive')
+  const watch = (delayMs: number) => {
+    // One timer for many packets: it looks how long ago the last one was.
+    after(connection, delayMs, () => {
+      const leftMs = connection.seenMs + silenceMs - ports.clock.monotonicMs()
+      if (leftMs <= 0) cut(connection, 'keepalive')
+      else watch(Math.ceil(leftMs))
+    })
+  }
+  watch(silenceMs)
+}
+
+/** The client does not read: it has so long to begin again. */
+export function watchDrain(connection: Connection): void {
+  if (connection.drainTimer || connection.phase === 'closed') return
+  connection.drainTimer = after(connection, connection.shared.limits.drainTimeoutMs, () => {
+    connection.drainTimer = undefined
+    cut(connection, 'drain_timeout')
+  })
+}
+
+/** The client reads again. */
+export function endWatchDrain(connection: Connection): void {
+  connection.drainTimer?.()
+  connection.drainTimer = undefined
 }

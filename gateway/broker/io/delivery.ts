@@ -4,102 +4,131 @@
  * when nothing can be replaced the subscriber is closed.
  * @module
  */
-import type { AedesPublishPacket } from 'aedes'
+import { utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { BrokerHandlers, PublishMode } from '../broker.ts'
 import type { FilterIndex } from '../filterIndex.ts'
-import { createFilterIndex } from '../filterIndex.ts'
+import { createFilterIndex, matchesFilter } from '../filterIndex.ts'
 import type { Retained } from '../retained.ts'
 import { createRetained } from '../retained.ts'
-import type { Connection, Shared } from './connection.ts'
+import type { Seats } from '../seats.ts'
+import type { Connection, Route, Shared } from './connection.ts'
 import type { Sender } from './sender.ts'
 import { createSender } from './sender.ts'
 
+/** Topics whose route a connection remembers: a device has eight, and most messages are of one. */
+const ROUTES_MAX = 8
+
 export type Delivery = {
   readonly publish: (topic: string, payload: Uint8Array, mode: PublishMode) => void
-  /** The library's hook before each delivery: the packet to send, or null. */
-  readonly forward: (
-    connection: Connection,
-    packet: AedesPublishPacket,
-  ) => AedesPublishPacket | null
   readonly subscribe: (connection: Connection, filter: string, qos: 0 | 1) => void
   readonly unsubscribe: (connection: Connection, filter: string) => void
   readonly unsubscribeAll: (connection: Connection) => void
-  readonly retained: Retained
+  /** Sends the retained messages that match, as they are when their turn comes. */
+  readonly replay: (connection: Connection, filters: readonly string[]) => void
+  /** Goes on with what waits for a client. */
+  readonly pump: (connection: Connection) => void
   readonly sizes: () => { readonly filters: number; readonly retained: number }
 }
 
 type State = {
   readonly shared: Shared
   readonly mayAccess: BrokerHandlers['mayAccess']
+  readonly seats: Seats<Connection>
   readonly index: FilterIndex<Connection>
   readonly retained: Retained
   readonly sender: Sender
 }
 
-export function createDelivery(shared: Shared, mayAccess: BrokerHandlers['mayAccess']): Delivery {
+export function createDelivery(
+  shared: Shared,
+  mayAccess: BrokerHandlers['mayAccess'],
+  seats: Seats<Connection>,
+): Delivery {
   const index = createFilterIndex<Connection>()
   const retained = createRetained(shared.limits.retainedTopicsMax)
-  const state: State = { shared, mayAccess, index, retained, sender: createSender(shared) }
+  const routeOf = (connection: Connection, topic: string) => routeFor(mayAccess, connection, topic)
+  const sender = createSender({ shared, retained, routeOf })
+  const state: State = { shared, mayAccess, seats, index, retained, sender }
   return {
     publish: (topic, payload, mode) => publish(state, topic, payload, mode),
-    forward: (connection, packet) => forward(state, connection, packet),
     subscribe: (connection, filter, qos) => {
       connection.filters.set(filter, qos)
+      connection.routes.clear()
       index.add(filter, connection)
     },
     unsubscribe: (connection, filter) => {
       connection.filters.delete(filter)
+      connection.routes.clear()
       index.remove(filter, connection)
     },
     unsubscribeAll: (connection) => {
       for (const filter of connection.filters.keys()) index.remove(filter, connection)
       connection.filters.clear()
+      connection.routes.clear()
     },
-    retained,
+    replay: (connection, filters) => {
+      sender.replay(connection, retained.match(filters)[Symbol.iterator]())
+    },
+    pump: sender.pump,
     sizes: () => ({ filters: index.size(), retained: retained.size() }),
   }
 }
 
 function publish(state: State, topic: string, payload: Uint8Array, mode: PublishMode): void {
-  if (mode.retain && !state.retained.set(topic, payload)) {
-    state.shared.ports.log('warn', 'too many retained topics, one is not kept', { topic })
+  const { shared, retained, seats, sender, mayAccess } = state
+  if (mode.retain && !retained.set(topic, payload)) {
+    shared.ports.log('warn', 'too many retained topics, one is not kept', { topic })
   }
   const replaces = mode.replaces ?? (mode.retain ? topic : undefined)
-  const copy = Buffer.from(payload)
-  for (const [connection, qos] of subscribers(state, topic)) {
-    if (mode.sessionId !== undefined && connection.seat?.id !== mode.sessionId) continue
-    state.sender.send(connection, { topic, payload: copy, qos, replaces })
+  const message = { topic, payload, replaces }
+  if (mode.sessionId === undefined) {
+    publishToAll(state, message)
+    return
   }
+  const connection = seats.get(mode.sessionId)
+  if (connection) sender.send(connection, routeFor(mayAccess, connection, topic), message)
 }
 
-/** Who may receive `topic` and wants to, with the best quality of service of its filters. */
-function subscribers(state: State, topic: string): ReadonlyMap<Connection, 0 | 1> {
+function publishToAll(
+  { index, mayAccess, sender }: State,
+  message: Parameters<Sender['send']>[2],
+): void {
+  const { topic } = message
   const found = new Map<Connection, 0 | 1>()
-  state.index.match(topic, (connection, filter) => {
+  index.match(topic, (connection, filter) => {
     const { identity } = connection
-    if (!identity || !state.mayAccess(identity, 'receive', topic)) return
+    if (!identity || !mayAccess(identity, 'receive', topic)) return
     const qos = connection.filters.get(filter) ?? 0
     if (qos === 1 || !found.has(connection)) found.set(connection, qos)
   })
-  return found
+  if (found.size === 0) return
+  const bytes = utf8ToBytes(topic)
+  for (const [connection, qos] of found) sender.send(connection, { topic: bytes, qos }, message)
 }
 
-/**
- * Passes our own messages, and replays retained ones as they are now, which may be newer than when
- * the replay began.
- */
-function forward(
-  state: State,
+/** Whether a client has subscribed to a topic and may receive it, and how. */
+function routeFor(
+  mayAccess: BrokerHandlers['mayAccess'],
   connection: Connection,
-  packet: AedesPublishPacket,
-): AedesPublishPacket | null {
-  if (state.sender.isSending(connection)) return packet
-  const payload = state.retained.get(packet.topic)
-  const qos = subscribers(state, packet.topic).get(connection)
-  if (!payload || qos === undefined) return null
-  connection.unacknowledged += qos
-  state.shared.counters.messagesOut += 1
-  packet.payload = Buffer.from(payload)
-  packet.qos = qos
-  return packet
+  topic: string,
+): Route {
+  const known = connection.routes.get(topic)
+  if (known) return known
+  const route: Route = { topic: utf8ToBytes(topic), qos: qosOf(mayAccess, connection, topic) }
+  if (connection.routes.size >= ROUTES_MAX) connection.routes.clear()
+  connection.routes.set(topic, route)
+  return route
+}
+
+function qosOf(
+  mayAccess: BrokerHandlers['mayAccess'],
+  { identity, filters }: Connection,
+  topic: string,
+): 0 | 1 | undefined {
+  if (!identity) return undefined
+  let best: 0 | 1 | undefined
+  for (const [filter, qos] of filters) {
+    if (best !== 1 && matchesFilter(filter, topic)) best = qos
+  }
+  return best !== undefined && mayAccess(identity, 'receive', topic) ? best : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * The embedded MQTT broker: the library for the protocol, and around it what decides, delivers and
- * limits.
+ * The embedded MQTT broker: the library for sessions and subscriptions, beside it the messages, and
+ * around both what decides and limits.
  * @module
  */
 import type { Duplex } from 'node:stream'
@@ -12,15 +12,32 @@ import { countReason, newCounters } from '../broker.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { defaultBrokerLimits } from '../limits.ts'
 import { createSeats } from '../seats.ts'
+import type { Arrivals } from './arrival.ts'
+import { createArrivals } from './arrival.ts'
 import type { Connection, Shared } from './connection.ts'
-import { admit, after, closeGently, cut, newConnection, noteClosed } from './connection.ts'
+import {
+  after,
+  closeGently,
+  cut,
+  endWatchDrain,
+  newConnection,
+  noteClosed,
+  watchDrain,
+  watchKeepalive,
+} from './connection.ts'
 import { createDelivery } from './delivery.ts'
 import { Gate } from './gate.ts'
 import type { HookContext } from './hooks.ts'
 import { announceEnd, createHooks } from './hooks.ts'
-import { retainedOnly, silentBus } from './libraryParts.ts'
+import { openLane } from './lane.ts'
+import { emptyStore, silentBus } from './libraryParts.ts'
+import type { TurnEnd } from './lineWriter.ts'
+import { createTurnEnd } from './lineWriter.ts'
 import type { OpenListener } from './tcpListener.ts'
 import { listenTcp } from './tcpListener.ts'
+
+/** Return code of a SUBACK (MQTT 3.1.1 section 3.9.3). */
+const SUBSCRIPTION_REFUSED = 128
 
 export type BrokerOptions = {
   readonly ports: Shared['ports']
@@ -30,6 +47,8 @@ export type BrokerOptions = {
 
 type State = HookContext & {
   readonly aedes: Aedes
+  readonly arrivals: Arrivals
+  readonly turnEnd: TurnEnd
   readonly connections: Set<Connection>
   readonly byClient: WeakMap<Client, Connection>
   listeners: OpenListener[]
@@ -59,29 +78,30 @@ async function start(options: BrokerOptions): Promise<State> {
   const limits = { ...defaultBrokerLimits, ...options.limits }
   const { ports, handlers } = options
   const shared: Shared = { ports, limits, counters: newCounters() }
-  const delivery = createDelivery(shared, handlers.mayAccess)
+  const seats = createSeats<Connection>()
+  const delivery = createDelivery(shared, handlers.mayAccess, seats)
   const byClient = new WeakMap<Client, Connection>()
   const context: HookContext = {
     shared,
     handlers,
     delivery,
-    seats: createSeats<Connection>(),
+    seats,
     connectionOf: (client) => present(byClient.get(client), 'every client has a connection'),
     isClosing: () => state.closing,
   }
   const aedes = await Aedes.createBroker({
     ...createHooks(context),
     mq: silentBus(),
-    persistence: retainedOnly(delivery.retained),
+    persistence: emptyStore(),
     // Ours ends with the session, theirs with the CONNECT: it must not come first.
     connectTimeout: 2 * limits.connectDeadlineMs,
-    drainTimeout: limits.drainTimeoutMs,
     maxTopicLevels: limits.topicLevelsMax,
-    maxInflightInbound: 1,
   })
   const state: State = {
     ...context,
     aedes,
+    arrivals: createArrivals(handlers, delivery),
+    turnEnd: createTurnEnd(),
     connections: new Set(),
     byClient,
     listeners: [],
@@ -99,22 +119,32 @@ function watchLibrary(state: State): void {
     const connection = byClient.get(client)
     if (connection) open(state, connection)
   })
+  aedes.on('subscribe', (subscriptions, client) => {
+    const connection = byClient.get(client)
+    if (!connection) return
+    const granted = subscriptions.filter(({ qos }) => Number(qos) !== SUBSCRIPTION_REFUSED)
+    const filters = granted.map(({ topic }) => topic)
+    if (filters.length > 0) delivery.replay(connection, filters)
+    noteFiltersChanged(connection)
+  })
   aedes.on('unsubscribe', (filters, client) => {
     const connection = byClient.get(client)
-    for (const filter of filters) if (connection) delivery.unsubscribe(connection, filter)
+    if (!connection) return
+    for (const filter of filters) delivery.unsubscribe(connection, filter)
+    noteFiltersChanged(connection)
   })
   for (const event of ['clientError', 'connectionError'] as const) {
-    aedes.on(event, (client, error) => {
+    aedes.on(event, (client) => {
       const connection = byClient.get(client)
-      if (connection) noteClosed(connection, libraryReasons[error.message] ?? 'protocol_error')
+      if (connection) noteClosed(connection, 'protocol_error')
     })
   }
 }
 
-/** Why the library closes a connection by itself. */
-const libraryReasons: Readonly<Record<string, string>> = {
-  'keep alive timeout': 'keepalive',
-  'drain timeout': 'drain_timeout',
+/** Also told when a client leaves and its filters with it. */
+function noteFiltersChanged(connection: Connection): void {
+  connection.filtersChanging = Math.max(0, connection.filtersChanging - 1)
+  connection.gate?.admitHeld()
 }
 
 async function listen(state: State, listeners: readonly Listener[]): Promise<readonly number[]> {
@@ -137,7 +167,7 @@ async function listen(state: State, listeners: readonly Listener[]): Promise<rea
 
 /** Takes a new line of any kind: the gate and the deadline are the same for all of them. */
 function accept(state: State, line: Duplex, remote: string, roles: readonly Role[]): void {
-  const { shared, aedes, connections, byClient } = state
+  const { shared, aedes, arrivals, connections, byClient } = state
   const { limits, counters } = shared
   const room =
     connections.size < limits.connectionsMax && state.pending.size < limits.pendingConnectionsMax
@@ -150,8 +180,17 @@ function accept(state: State, line: Duplex, remote: string, roles: readonly Role
   const connection = newConnection(shared, ++state.numbers, remote, roles)
   const gate = new Gate(line, {
     packetBytesMax: limits.packetBytesMax,
-    admit: (type) => admit(connection, type),
+    turnEnd: state.turnEnd,
+    onArrival: () => {
+      connection.nowMs = shared.ports.clock.monotonicMs()
+    },
+    admit: (packet) => arrivals.admit(connection, packet),
     onViolation: (why) => noteClosed(connection, why),
+    onBlocked: () => watchDrain(connection),
+    onDrain: () => {
+      endWatchDrain(connection)
+      state.delivery.pump(connection)
+    },
   })
   connection.gate = gate
   connections.add(connection)
@@ -174,7 +213,9 @@ function open(state: State, connection: Connection): void {
   connection.announced = true
   state.pending.delete(connection)
   state.shared.counters.connectsAccepted += 1
+  watchKeepalive(connection)
   state.handlers.onConnected(identity, seat.id)
+  connection.lane = openLane(state.handlers, identity, seat.id, connection.pubacks)
   gate.admitHeld()
 }
 
@@ -183,7 +224,7 @@ function ended(state: State, connection: Connection): void {
   connection.phase = 'closed'
   for (const cancel of connection.timers) cancel()
   connection.timers.clear()
-  connection.acks.clear()
+  connection.pubacks.clear()
   state.connections.delete(connection)
   state.shared.counters.connections = state.connections.size
   if (connection.seat) state.seats.leave(connection.seat, connection)
@@ -192,13 +233,13 @@ function ended(state: State, connection: Connection): void {
 }
 
 function describe(connection: Connection): SessionInfo {
-  const { seat, identity, remote, inFlight, outbox, sending } = connection
+  const { seat, identity, remote, pubacks, outbox } = connection
   return {
     id: present(seat, 'an open session has a seat').id,
     identity: present(identity, 'an open session has an identity'),
     remote,
-    inFlight,
-    queued: outbox.length() + sending,
+    inFlight: pubacks.waiting(),
+    queued: outbox.length(),
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * The MQTT library's hooks: who may come in, who gives way, and what becomes of a message.
+ * The MQTT library's hooks: who may come in, who gives way, and who may subscribe to what. It sees
+ * no messages but last wills.
  * @module
  */
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
@@ -9,7 +10,7 @@ import type { BrokerHandlers, Identity } from '../broker.ts'
 import { connackCode, countReason, roleOf } from '../broker.ts'
 import type { Seats } from '../seats.ts'
 import type { Connection, Shared } from './connection.ts'
-import { after, closeGently, cut, noteClosed, settleMessage } from './connection.ts'
+import { after, closeGently, cut, noteClosed } from './connection.ts'
 import type { Delivery } from './delivery.ts'
 
 export type HookContext = {
@@ -46,10 +47,10 @@ export function createHooks(context: HookContext): Hooks {
       })
     },
     authorizePublish: (client, packet, done) => {
-      if (!client) return done(null)
-      const connection = connectionOf(client)
-      if (packet === connection.hello?.will) return takeWill(context, connection, packet, done)
-      takeMessage(context, connection, packet, done)
+      const connection = client && connectionOf(client)
+      const isWill = packet === connection?.hello?.will
+      if (connection && isWill) takeWill(context, connection, packet)
+      done(new Error('messages do not pass here'))
     },
     authorizeSubscribe: (client, subscription, done) => {
       const connection = connectionOf(client)
@@ -58,7 +59,7 @@ export function createHooks(context: HookContext): Hooks {
       if (granted) delivery.subscribe(connection, topic, qos === 0 ? 0 : 1)
       done(null, granted ? subscription : null)
     },
-    authorizeForward: (client, packet) => delivery.forward(connectionOf(client), packet),
+    authorizeForward: () => null,
   }
 }
 
@@ -67,12 +68,14 @@ function readHello(connection: Connection, packet: ConnectPacket): void {
   const keepalive = packet.keepalive ?? 0
   connection.hello = {
     clientId: packet.clientId,
+    keepaliveSeconds: keepalive,
     will: packet.will as Will | undefined,
     refusal: refuseHello(limits, packet.protocolVersion, keepalive),
   }
   // Nothing is kept for a client that is away: it resumes from the gateway's own proof.
   packet.clean = true
-  packet.keepalive = Math.max(keepalive, limits.keepaliveSecondsMin)
+  // The library does not see most packets, so it cannot tell who is silent.
+  packet.keepalive = 0
 }
 
 /** Undefined when the client is in, otherwise why not. */
@@ -154,65 +157,14 @@ function maySubscribe(context: HookContext, connection: Connection, filter: stri
   return context.handlers.mayAccess(identity, 'subscribe', filter)
 }
 
-type Done = (error?: Error | null) => void
-
-function takeMessage(
-  context: HookContext,
-  connection: Connection,
-  packet: PublishPacket,
-  done: Done,
-): void {
-  const { identity, seat } = connection
-  // Packets of one read arrive here together; after a violation the rest of them is void.
-  if (!identity || !seat || connection.gate?.destroyed !== false) return
-  const { topic } = packet
-  const relayed = topic === relayedTopic(identity)
-  const violation = violationOf(context, identity, packet, relayed)
-  if (violation) {
-    cut(connection, violation)
-    return
-  }
-  const settle = connection.acks.expect(() => {
-    done(null)
-    settleMessage(connection)
-  })
-  const payload = bytesOf(packet)
-  if (relayed) {
-    context.delivery.publish(topic, payload, { retain: packet.retain, replaces: topic })
-    packet.retain = false
-    settle()
-  } else {
-    context.handlers.onMessage(identity, seat.id, topic, payload, settle)
-  }
-}
-
-function violationOf(
-  context: HookContext,
-  identity: Identity,
-  packet: PublishPacket,
-  relayed: boolean,
-): string | undefined {
-  const { topic, retain } = packet
-  if (topic.startsWith('$') || !context.handlers.mayAccess(identity, 'publish', topic)) {
-    return 'foreign_topic'
-  }
-  return retain && !relayed ? 'retained_message' : undefined
-}
-
-/** A last will was checked at CONNECT. The library is told that it was refused: it is sent here. */
-function takeWill(
-  context: HookContext,
-  connection: Connection,
-  packet: PublishPacket,
-  done: Done,
-): void {
+/** A last will was checked at CONNECT. */
+function takeWill(context: HookContext, connection: Connection, packet: PublishPacket): void {
   const { identity, superseded } = connection
   const { topic } = packet
   const wanted = identity !== undefined && topic === relayedTopic(identity)
   if (wanted && !superseded && !context.isClosing()) {
     context.delivery.publish(topic, bytesOf(packet), { retain: packet.retain, replaces: topic })
   }
-  done(new Error('sent by the gateway'))
 }
 
 function bytesOf(packet: PublishPacket): Uint8Array {

@@ -1,10 +1,9 @@
 /**
  * What the MQTT library gets in place of its own message bus and session store: every session is a
- * clean one and messages are delivered by `delivery.ts`, so nothing of a client outlives it.
+ * clean one and messages pass beside the library, so nothing of a client outlives it.
  * @module
  */
 import { Readable } from 'node:stream'
-import type { Retained } from '../retained.ts'
 
 /** A bus that carries nothing. */
 export function silentBus() {
@@ -22,15 +21,14 @@ export function silentBus() {
   }
 }
 
-/** A session store without sessions; only retained messages are found in it. */
-export function retainedOnly(retained: Retained) {
+/** A session store without sessions and without retained messages: those are sent beside it. */
+export function emptyStore() {
   const nothing = async () => undefined
   const nobody = async () => []
   return {
     setup: async () => {},
     storeRetained: nothing,
-    createRetainedStreamCombi: (filters: readonly string[]) =>
-      Readable.from(replay(retained, filters)),
+    createRetainedStreamCombi: () => Readable.from([]),
     addSubscriptions: nothing,
     removeSubscriptions: nothing,
     cleanSubscriptions: nothing,
@@ -46,12 +44,5 @@ export function retainedOnly(retained: Retained) {
     delWill: nothing,
     streamWill: () => Readable.from([]),
     destroy: nothing,
-  }
-}
-
-function* replay(retained: Retained, filters: readonly string[]) {
-  for (const topic of retained.match(filters)) {
-    const payload = Buffer.from(retained.get(topic) ?? [])
-    yield { cmd: 'publish', topic, payload, qos: 1, retain: true }
   }
 }

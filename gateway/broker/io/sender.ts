@@ -1,58 +1,104 @@
 /**
- * Hands messages of a client's outbox to the MQTT library, a few at a time: what has not been
- * handed over can still be replaced by something newer.
+ * Sends messages to one client: at once while its line takes bytes, and otherwise from its outbox,
+ * where what has not left can still be replaced by something newer.
  * @module
  */
+import { utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { Outgoing } from '../outbox.ts'
-import type { Connection, Shared } from './connection.ts'
+import type { Retained } from '../retained.ts'
+import type { Connection, Route, Shared } from './connection.ts'
 import { cut, endWhenSent } from './connection.ts'
 
-/** Messages of one client that the library holds at a time. */
-const SENDING_MAX = 8
+/** SUBSCRIBEs whose retained messages are still to be sent; more of them are an attack. */
+const REPLAYS_MAX = 64
+
+export type Message = Omit<Outgoing, 'qos'>
 
 export type Sender = {
-  readonly send: (connection: Connection, message: Outgoing) => void
-  /** True while one of our own messages passes through the library's forwarding hook. */
-  readonly isSending: (connection: Connection) => boolean
+  /** `payload` is copied if it has to wait. */
+  readonly send: (connection: Connection, route: Route, message: Message) => void
+  /** Sends the retained messages of `topics` as they are when their turn comes. */
+  readonly replay: (connection: Connection, topics: Iterator<string>) => void
+  /** Goes on with what waits, as far as there is room. */
+  readonly pump: (connection: Connection) => void
 }
 
-export function createSender(shared: Shared): Sender {
-  let passing: Connection | undefined
+export type SenderOptions = {
+  readonly shared: Shared
+  readonly retained: Retained
+  readonly routeOf: (connection: Connection, topic: string) => Route
+}
 
-  const hand = (connection: Connection, { topic, payload, qos }: Outgoing) => {
-    connection.sending += 1
-    connection.unacknowledged += qos
+export function createSender({ shared, retained, routeOf }: SenderOptions): Sender {
+  const write = (
+    { gate, packetIds }: Connection,
+    topic: Uint8Array,
+    payload: Uint8Array,
+    qos: 0 | 1,
+    retain: boolean,
+  ) => {
     shared.counters.messagesOut += 1
-    passing = connection
-    connection.client?.publish(
-      { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain: false, dup: false },
-      () => {
-        connection.sending -= 1
-        pump(connection)
-      },
-    )
-    passing = undefined
+    const packetId = qos === 0 ? 0 : packetIds.take()
+    gate?.writer.publish({ qos, retain, topic, packetId }, payload)
+  }
+
+  const pumpOutbox = (connection: Connection) => {
+    while (hasRoom(connection)) {
+      const message = connection.outbox.shift()
+      if (!message) return
+      write(connection, utf8ToBytes(message.topic), message.payload, message.qos, false)
+    }
+  }
+
+  const pumpReplays = (connection: Connection) => {
+    const { replays, outbox } = connection
+    while (outbox.length() === 0 && hasRoom(connection)) {
+      const next = replays[0]?.next()
+      if (!next) return
+      if (next.done) {
+        replays.shift()
+        continue
+      }
+      const payload = retained.get(next.value)
+      const { topic, qos } = routeOf(connection, next.value)
+      if (payload && qos !== undefined) write(connection, topic, payload, qos, true)
+    }
   }
 
   const pump = (connection: Connection) => {
-    while (connection.sending < SENDING_MAX) {
-      const message = connection.outbox.shift()
-      if (!message) break
-      hand(connection, message)
-    }
-    endWhenSent(connection)
+    if (connection.outbox.length() > 0) pumpOutbox(connection)
+    if (connection.replays.length > 0) pumpReplays(connection)
+    if (connection.phase === 'closing') endWhenSent(connection)
   }
 
-  const send = (connection: Connection, message: Outgoing) => {
-    if (connection.phase === 'closed') return
-    const outcome = connection.outbox.push(message)
-    if (outcome === 'full') {
-      cut(connection, 'queue_full')
+  const send = (connection: Connection, { topic, qos }: Route, message: Message) => {
+    if (qos === undefined || connection.phase === 'closed' || isGone(connection)) return
+    const { payload, replaces } = message
+    if (connection.outbox.length() === 0 && hasRoom(connection)) {
+      write(connection, topic, payload, qos, false)
       return
     }
-    if (outcome === 'replaced') shared.counters.messagesReplaced += 1
-    pump(connection)
+    const waiting = { topic: message.topic, payload: new Uint8Array(payload), qos, replaces }
+    const outcome = connection.outbox.push(waiting)
+    if (outcome === 'full') cut(connection, 'queue_full')
+    else if (outcome === 'replaced') shared.counters.messagesReplaced += 1
   }
 
-  return { send, isSending: (connection) => passing === connection }
+  const replay = (connection: Connection, topics: Iterator<string>) => {
+    if (isGone(connection)) return
+    connection.replays.push(topics)
+    if (connection.replays.length > REPLAYS_MAX) cut(connection, 'queue_full')
+    else pump(connection)
+  }
+
+  return { send, replay, pump }
+}
+
+function isGone({ gate }: Connection): boolean {
+  return gate?.destroyed !== false
+}
+
+/** The client reads, and acknowledges what it has read. */
+function hasRoom({ gate, packetIds }: Connection): boolean {
+  return gate !== undefined && !gate.writer.blocked && packetIds.hasRoom()
 }

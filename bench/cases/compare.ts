@@ -6,6 +6,7 @@
 import { present } from '../../protocol/assert.ts'
 import { type Generator, startGenerator } from '../children.ts'
 import type { Latencies, WindowResult } from '../load/messages.ts'
+import { figure } from '../report/tables.ts'
 import { ratioSpread, type Spread, spread } from '../statistics.ts'
 import { pidsOf, type System, type SystemName } from '../systems/system.ts'
 
@@ -169,6 +170,12 @@ export function rowOf({ system, rounds }: Contender, shape: Shape): Row {
     generatorShare,
     isGeneratorLimited: generatorShare.median > GENERATOR_CORE_SHARE_MAX,
   }
+}
+
+/** How busy the generator was, and whether it may be what was measured. */
+export function generatorCell({ generatorShare, isGeneratorLimited }: Row): string {
+  const text = figure(generatorShare.median)
+  return isGeneratorLimited ? `${text}, generator-limited` : text
 }
 
 /** Rates of one contender as shares of another's, round by round. */

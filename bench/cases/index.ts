@@ -3,6 +3,7 @@
  * @module
  */
 import { agent } from './agent.ts'
+import { attached } from './attached.ts'
 import type { Case } from './case.ts'
 import { chain } from './chain.ts'
 import { connections } from './connections.ts'
@@ -15,6 +16,7 @@ import { settle } from './settle.ts'
 export const cases: readonly Case[] = [
   chain,
   ingest,
+  attached,
   latency,
   scale,
   connections,

@@ -14,6 +14,7 @@ import {
   alternate,
   type Contender,
   contend,
+  generatorCell,
   type Row,
   rowOf,
   type Shape,
@@ -156,7 +157,7 @@ export const ingest: Case = {
   },
 }
 
-function barOf(row: Row) {
+export function barOf(row: Row) {
   const { median, min, max } = row.ticksPerSecond
   const label = systemNames[row.system]
   return { label, value: median, low: min, high: max, isOwn: row.system === 'gateway' }
@@ -171,7 +172,7 @@ function tableOf(rows: readonly Row[]): Table {
       systemNames[row.system],
       spreadText(row.ticksPerSecond),
       spreadText(row.cpuMicrosPerTick),
-      `${figure(row.generatorShare.median)}${row.isGeneratorLimited ? ' (generator-limited)' : ''}`,
+      generatorCell(row),
     ]),
   }
 }

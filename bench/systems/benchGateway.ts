@@ -8,6 +8,7 @@ import { enrol } from './enrol.ts'
 import {
   acceptedInStore,
   acceptedNow,
+  type GatewayDoor,
   type GatewayProcess,
   makeGateway,
   type RaisedLimits,
@@ -34,8 +35,9 @@ export async function openBenchGateway(
   shape: { readonly connections: number; readonly channels: number },
   limits: RaisedLimits,
   { profile }: { readonly profile: string | undefined },
+  door: GatewayDoor = 'embedded',
 ): Promise<BenchGateway> {
-  const place = await makeGateway(folder, limits, profile)
+  const place = await makeGateway(folder, limits, profile, door)
   let running = await startGateway(place)
   const { devices, plan } = await enrol(running.calls, shape.connections, shape.channels)
   const system: System = {
@@ -43,7 +45,7 @@ export async function openBenchGateway(
     port: running.port,
     processes: [{ name: 'gateway', pid: running.child.pid }],
     devices,
-    gateway: plan,
+    gateway: { ...plan, door: door === 'embedded' ? door : 'attached' },
     ...atPuback,
     stop: () => running.child.stop('SIGKILL'),
   }

@@ -1,0 +1,20 @@
+/**
+ * All targets.
+ * @module
+ */
+import type { Target } from '../target.ts'
+import { cborTarget } from './cbor.ts'
+import { linkTarget } from './link.ts'
+import { messagesTarget } from './messages.ts'
+import { signaturesTarget } from './signatures.ts'
+import { ticksTarget } from './ticks.ts'
+import { topicsTarget } from './topics.ts'
+
+export const targets: readonly Target[] = [
+  cborTarget,
+  ticksTarget,
+  messagesTarget,
+  topicsTarget,
+  signaturesTarget,
+  linkTarget,
+]

@@ -5,10 +5,12 @@
 
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Ports } from '../ports/index.ts'
+import type { AckEncoder } from '../protocol/ackBytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Session } from './intake/session.ts'
+import type { MeetsHeldWord } from './intake/ticks.ts'
 import type { Marks } from './marks.ts'
 import type { FundsView } from './settle/funds.ts'
 import type { GatewayState } from './state/state.ts'
@@ -51,6 +53,9 @@ export type Core = {
   readonly key: PrivateKey
   readonly verify: Verify
   readonly sha256: Sha256
+  /** The last check on a tick. */
+  readonly meetsHeldWord: MeetsHeldWord
+  readonly encodeAck: AckEncoder
   readonly ledger: Ledger
   readonly funds: FundsView
   readonly state: GatewayState

@@ -6,8 +6,10 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Cancel, Disk, KeyValue, Ports } from '../ports/index.ts'
 import { OperatorError } from '../ports/operatorError.ts'
+import { createAckEncoder } from '../protocol/ackBytes.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
-import type { Sha256 } from '../protocol/chain.ts'
+import type { Sha256, StepHash } from '../protocol/chain.ts'
+import { stepHashOf } from '../protocol/chain.ts'
 import { clientIdOf } from '../protocol/connect.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
 import type { BrokerHandlers } from './broker/broker.ts'
@@ -22,8 +24,10 @@ import { takeFleetRequest } from './fleetRequests.ts'
 import { retellLengths } from './intake/answers.ts'
 import { sendTime } from './intake/hello.ts'
 import { takeDeviceMessage } from './intake/intake.ts'
+import { laneOf } from './intake/lane.ts'
 import { openSession } from './intake/session.ts'
 import { tellSupply } from './intake/sessionSupply.ts'
+import { createMeetsHeldWord } from './intake/ticks.ts'
 import { createLogin } from './login.ts'
 import { createMarks } from './marks.ts'
 import type { Publisher } from './publisher.ts'
@@ -50,6 +54,8 @@ export type GatewayOptions = {
   readonly desk: LedgerDesk
   readonly verify: Verify
   readonly sha256: Sha256
+  /** Steps of a chain faster than by `sha256`. */
+  readonly stepHash?: StepHash
   readonly link: ClientLink
   readonly derive: Derive
   /** Made with the store, so that the journal of another one is refused. */
@@ -112,13 +118,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const { fleet, device } = identity
       const identified = core.link.unsigned ? 'by_topic' : 'by_login'
       const session = openSession(sessionId, fleet, device, identified)
-      core.sessions.set(clientIdOf(fleet, device), session)
+      const name = clientIdOf(fleet, device)
+      const replaced = core.sessions.get(name)
+      if (replaced) replaced.ended = true
+      core.sessions.set(name, session)
       core.touch(fleet, device)
     },
     onDisconnected: (identity, sessionId) => {
       if (identity.kind !== 'device') return
       const name = clientIdOf(identity.fleet, identity.device)
-      if (core.sessions.get(name)?.id !== sessionId) return
+      const session = core.sessions.get(name)
+      if (session?.id !== sessionId) return
+      session.ended = true
       core.sessions.delete(name)
       core.touch(identity.fleet, identity.device)
     },
@@ -141,6 +152,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
       core.writer.whenDurable(done)
     },
+    openLane: (identity, sessionId) => {
+      if (identity.kind !== 'device') return undefined
+      const session = core.sessions.get(clientIdOf(identity.fleet, identity.device))
+      return session?.id === sessionId ? laneOf(core, session) : undefined
+    },
+    whenDurable: core.writer.whenDurable,
+    batch: core.writer.batch,
     call: verbs,
     settle: settlement.run,
     quiesce: core.writer.drained,
@@ -166,6 +184,8 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     key,
     verify,
     sha256,
+    meetsHeldWord: createMeetsHeldWord(state.hot.columns, options.stepHash ?? stepHashOf(sha256)),
+    encodeAck: createAckEncoder(),
     ledger,
     state,
     journal,

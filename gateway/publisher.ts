@@ -11,7 +11,7 @@ import { signedToWire, tariffStructure } from '../protocol/structures.ts'
 import type { GatewayName } from '../protocol/topics.ts'
 import { formatTopic } from '../protocol/topics.ts'
 import type { Core } from './core.ts'
-import { reportDevice, reportStatus } from './reports.ts'
+import { reportDevice, reportStatus, sessionOf } from './reports.ts'
 
 export type Publisher = {
   readonly start: () => void
@@ -34,7 +34,11 @@ export function createPublisher(core: Core): Publisher {
     for (; unseen < end; unseen++) touchChannel(core, unseen)
     const round = [...core.touched.values()]
     core.touched.clear()
-    for (const { fleet, device } of round) publishDevice(core, fleet, device)
+    for (const { fleet, device } of round) {
+      const session = sessionOf(core, fleet, device)
+      if (session) session.touched = false
+      publishDevice(core, fleet, device)
+    }
   }
   return {
     start: () => {

@@ -12,8 +12,9 @@ import { consequenceOf } from '../../protocol/reasons.ts'
 import type { Commitment, Signed } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
 import { isClosed } from '../state/hotChannels.ts'
+import { sendAck } from './acks.ts'
 import { lengthCeiling, lengthNow } from './fairShare.ts'
-import { sendAck, sendDurable } from './send.ts'
+import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
 import { strike } from './session.ts'
 import { supplyOf } from './sessionSupply.ts'
@@ -38,10 +39,10 @@ export function pendingOf(core: Core, channel: number): Signed<Commitment> | und
 
 /** Acknowledges what a slot holds now, once that is durable. */
 export function acknowledge(core: Core, session: Session, slot: number, channel: number): void {
-  const { epoch, index } = core.state.hot.register(channel)
+  const { epoch, index } = core.state.hot.columns
   const supply = supplyOf(core, session, slot, channel)
   session.supply.set(slot, supply)
-  sendAck(core, session, { slot, epoch, index, supply })
+  sendAck(core, session, slot, epoch[channel] ?? 0, index[channel] ?? 0, supply)
 }
 
 /** Refuses a message: counted, answered with the held proof, and a strike where it is a fault. */

@@ -26,7 +26,7 @@ export function takeDeviceMessage(
   if (topic?.kind !== 'up' || session.condemned) return
   switch (topic.name) {
     case 'tick':
-      takeTicks(core, session, payload)
+      takeTicks(core, session, payload, 0, payload.length)
       return
     case 'hello':
       takeHello(core, session, payload)

@@ -8,7 +8,9 @@ import {
   STRIKES_MAX,
 } from '../../protocol/limits.ts'
 import type { SupplyState } from '../../protocol/messages.ts'
+import { formatTopic } from '../../protocol/topics.ts'
 import type { ColdDevice } from '../state/cold.ts'
+import type { SessionAcks } from './acks.ts'
 
 /** By a login of its own, or by nothing but the topic that its messages come on. */
 export type Identified = 'by_login' | 'by_topic'
@@ -37,6 +39,12 @@ export type Session = {
   condemned: boolean
   /** Its faults are counted and no longer answered before this monotonic time. */
   mutedUntilMs: number
+  /** Another session has taken its place, or the device has gone: nothing is taken any more. */
+  ended: boolean
+  /** It is among the devices of the next round of reports. */
+  touched: boolean
+  /** Acknowledgements that wait for their batch. */
+  readonly acks: SessionAcks
 }
 
 export function openSession(
@@ -60,6 +68,9 @@ export function openSession(
     strikesMs: [],
     condemned: false,
     mutedUntilMs: Number.NEGATIVE_INFINITY,
+    ended: false,
+    touched: false,
+    acks: { topic: formatTopic({ kind: 'down', fleet, device, name: 'ack' }) },
   }
 }
 

@@ -7,7 +7,10 @@ import type { SupplyState } from '../../protocol/messages.ts'
 import { encodeSupply } from '../../protocol/messages.ts'
 import type { Core } from '../core.ts'
 import { FLAG_PAUSED, heldAmount, heldReading, isClosed } from '../state/hotChannels.ts'
+import type { SupplyFacts } from '../supply.ts'
 import { decideSupply } from '../supply.ts'
+import type { Witness } from './plainSupply.ts'
+import { isPlainlyOn, plainlyOn } from './plainSupply.ts'
 import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
 
@@ -24,12 +27,24 @@ export function supplyOf(
   channel: number,
 ): SupplyState {
   const witness = session?.identified === 'by_login' ? session : undefined
+  const nowSeconds = core.writer.seconds()
+  if (isPlainlyOn(core, witness, slot, channel, nowSeconds)) return plainlyOn
+  return decideSupply(supplyFacts(core, witness, slot, channel, nowSeconds))
+}
+
+/** All that supply depends on. */
+export function supplyFacts(
+  core: Pick<Core, 'state' | 'spaceLow'>,
+  witness: Witness | undefined,
+  slot: number,
+  channel: number,
+  nowSeconds: number,
+): SupplyFacts {
   const { hot, fencePosition } = core.state
   const { columns } = hot
-  const nowSeconds = core.writer.seconds()
   const price = columns.pricePerTick[channel] ?? 0n
   const committed = (columns.epoch[channel] ?? 0) !== 0
-  return decideSupply({
+  return {
     nowSeconds,
     closed: isClosed(hot, channel),
     paused: ((columns.flags[channel] ?? 0) & FLAG_PAUSED) !== 0,
@@ -45,21 +60,21 @@ export function supplyOf(
     unpaidUnits: committed ? unpaidUnits(core, witness, slot, channel) : 0n,
     creditUnits: BigInt(columns.creditTicks[channel] ?? 0) * (columns.unitsPerTick[channel] ?? 0n),
     spaceLow: core.spaceLow(),
-  })
+  }
 }
 
 /** A device that says what it used and does not pay for it shall not go on. */
 function unpaidUnits(
-  core: Core,
-  session: Session | undefined,
+  core: Pick<Core, 'state'>,
+  witness: Witness | undefined,
   slot: number,
   channel: number,
 ): bigint {
-  const register = session?.registers.get(slot)
+  const register = witness?.registers.get(slot)
   return register === undefined ? 0n : register - heldReading(core.state.hot, channel)
 }
 
-function spentToday(core: Core, channel: number, nowSeconds: number): bigint {
+function spentToday(core: Pick<Core, 'state'>, channel: number, nowSeconds: number): bigint {
   const { hot } = core.state
   if (hot.columns.day[channel] !== Math.floor(nowSeconds / DAY_SECONDS)) return 0n
   return heldAmount(hot, channel) - (hot.columns.dayStart[channel] ?? 0n)

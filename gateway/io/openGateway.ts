@@ -5,7 +5,8 @@
 import { join } from 'node:path'
 import type { EmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
-import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import { fastSha256, fastStepHash } from '../../ledger/io/fastSha256.ts'
+import { fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
@@ -133,6 +134,7 @@ async function openStore(
       desk: ledger,
       verify: fastVerify,
       sha256: fastSha256,
+      stepHash: fastStepHash,
       link,
       derive: createDerive(),
       life,

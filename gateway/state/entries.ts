@@ -27,21 +27,48 @@ export type Entry =
   | { readonly kind: 'moves'; readonly seconds: number; readonly moves: readonly Move[] }
   | { readonly kind: 'event'; readonly seconds: number; readonly event: GatewayEvent }
 
-/** Room for `count` moves; fill it with `writeMove`. */
-export function makeMoves(seconds: number, count: number): Uint8Array {
-  const entry = new Uint8Array(HEADER_BYTES + count * MOVE_BYTES)
-  entry[0] = TICKS
-  new DataView(entry.buffer).setFloat64(1, seconds)
-  return entry
+/** What an entry of moves copies from. */
+export type MovedColumns = {
+  readonly epoch: Uint32Array
+  readonly index: Uint32Array
+  /** 32 bytes a channel. */
+  readonly word: Uint8Array
 }
 
-export function writeMove(entry: Uint8Array, place: number, move: Move): void {
-  const offset = HEADER_BYTES + place * MOVE_BYTES
-  const view = new DataView(entry.buffer, entry.byteOffset + offset, MOVE_BYTES)
-  view.setUint32(0, move.channel)
-  view.setUint32(4, move.epoch)
-  view.setUint32(8, move.index)
-  entry.set(move.word, offset + 12)
+/**
+ * Makes entries of moves: the newest state of `channels[from, to)`. What one call returns is only
+ * valid until the next.
+ */
+export type MovesEncoder = (
+  seconds: number,
+  columns: MovedColumns,
+  channels: Uint32Array,
+  from: number,
+  to: number,
+) => Uint8Array
+
+export function createMovesEncoder(): MovesEncoder {
+  let entry = new Uint8Array(0)
+  let view = new DataView(entry.buffer)
+  return (seconds, columns, channels, from, to) => {
+    const length = HEADER_BYTES + (to - from) * MOVE_BYTES
+    if (length > entry.length) {
+      entry = new Uint8Array(2 * length)
+      view = new DataView(entry.buffer)
+    }
+    entry[0] = TICKS
+    view.setFloat64(1, seconds)
+    let offset = HEADER_BYTES
+    for (let place = from; place < to; place++, offset += MOVE_BYTES) {
+      const channel = channels[place] ?? 0
+      view.setUint32(offset, channel)
+      view.setUint32(offset + 4, columns.epoch[channel] ?? 0)
+      view.setUint32(offset + 8, columns.index[channel] ?? 0)
+      const word = channel * WORD_BYTES
+      for (let i = 0; i < WORD_BYTES; i++) entry[offset + 12 + i] = columns.word[word + i] ?? 0
+    }
+    return entry.subarray(0, length)
+  }
 }
 
 export function encodeEvent(seconds: number, event: GatewayEvent): Uint8Array {

@@ -5,6 +5,7 @@
  */
 import { assert, present } from '../../protocol/assert.ts'
 import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
+import type { WordPlace } from '../../protocol/chain.ts'
 import { BIND_BYTES, bindOf, WORD_BYTES } from '../../protocol/chain.ts'
 import type { Commitment, Mandate } from '../../protocol/structures.ts'
 import { CHECKPOINT, channelStructure, digestOf } from '../../protocol/structures.ts'
@@ -19,6 +20,8 @@ import {
   FLAG_PAUSED,
   heldAmount,
   heldReading,
+  isClosed,
+  isLapsed,
   reservedAmount,
   toSeconds32,
 } from './hotChannels.ts'
@@ -80,25 +83,50 @@ export function applyEntry(state: GatewayState, entry: Entry, position: number):
   }
 }
 
-/** A channel's register moves up; a pending renewal whose word it shows becomes the running one. */
+/** Where a channel's register moves to: an epoch and one of its words, wherever that lies. */
+export type Step = WordPlace & { readonly epoch: number }
+
 export function applyMove(state: GatewayState, move: Move, seconds: number): void {
-  const { channel, epoch, index } = move
-  const { columns } = state.hot
-  const before = reservedAmount(state.hot, channel)
-  rollDay(state.hot, channel, seconds)
-  state.acceptedTicks += ticksMoved(state.hot, move)
-  if (columns.epoch[channel] !== epoch) promotePending(state.hot, channel, epoch)
-  assert(index >= (columns.index[channel] ?? 0), 'a register never falls')
-  columns.index[channel] = index
-  columns.word.set(move.word, channel * WORD_BYTES)
-  state.quarantine.delete(channel)
-  adjustReserved(state, channel, before)
+  const { channel, epoch, index, word } = move
+  applyStep(state, channel, { epoch, index, bytes: word, at: 0 }, seconds)
 }
 
-function ticksMoved({ columns }: HotChannels, move: Move): number {
-  const index = columns.index[move.channel] ?? 0
-  if (columns.epoch[move.channel] === move.epoch) return move.index - index
-  return (columns.length[move.channel] ?? 0) - index + move.index
+/**
+ * A channel's register moves up; a pending renewal whose word it shows becomes the running one.
+ *
+ * Within a live epoch this leaves the reservation as it is: that is the worst case less what is
+ * paid, and the worst case (base, length and price of the running and the pending commitment) has
+ * no index in it. Only where no more than what is held is reserved does the index count.
+ */
+export function applyStep(state: GatewayState, channel: number, step: Step, seconds: number): void {
+  const { hot } = state
+  const { columns } = hot
+  const renews = columns.epoch[channel] !== step.epoch
+  rollDay(hot, channel, seconds)
+  state.acceptedTicks += ticksMoved(hot, channel, step)
+  if (renews || isClosed(hot, channel) || isLapsed(hot, channel)) {
+    const before = reservedAmount(hot, channel)
+    if (renews) promotePending(hot, channel, step.epoch)
+    moveRegister(hot, channel, step)
+    adjustReserved(state, channel, before)
+  } else {
+    moveRegister(hot, channel, step)
+  }
+  if (state.quarantine.size > 0) state.quarantine.delete(channel)
+}
+
+function moveRegister({ columns }: HotChannels, channel: number, step: Step): void {
+  const { bytes, at, index } = step
+  assert(index >= (columns.index[channel] ?? 0), 'a register never falls')
+  columns.index[channel] = index
+  const start = channel * WORD_BYTES
+  for (let i = 0; i < WORD_BYTES; i++) columns.word[start + i] = bytes[at + i] ?? 0
+}
+
+function ticksMoved({ columns }: HotChannels, channel: number, step: Step): number {
+  const index = columns.index[channel] ?? 0
+  if (columns.epoch[channel] === step.epoch) return step.index - index
+  return (columns.length[channel] ?? 0) - index + step.index
 }
 
 function promotePending(hot: HotChannels, channel: number, epoch: number): void {

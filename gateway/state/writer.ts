@@ -4,23 +4,28 @@
  * @module
  */
 import type { Clock, Timers } from '../../ports/index.ts'
-import { WORD_BYTES } from '../../protocol/chain.ts'
 import { createGroupCommit } from '../store/groupCommit.ts'
 import type { Journal } from '../store/journal.ts'
-import type { Move } from './entries.ts'
-import { encodeEvent, makeMoves, writeMove } from './entries.ts'
+import { createDirtyList } from './dirtyList.ts'
+import { createMovesEncoder, encodeEvent } from './entries.ts'
 import type { GatewayEvent } from './events.ts'
 import { encodeState } from './snapshot.ts'
-import type { GatewayState } from './state.ts'
-import { applyEntry, applyMove } from './state.ts'
+import type { GatewayState, Step } from './state.ts'
+import { applyEntry, applyStep } from './state.ts'
+
+/** One entry for so many moves: the journal bounds its records. */
+const MOVES_PER_ENTRY_MAX = 65_536
 
 export type Writer = {
   /** Gateway time in seconds; from the first change of a batch on, all of the batch share it. */
   readonly seconds: () => number
   /** Applies and journals an event; returns its journal position. */
   readonly record: (event: GatewayEvent) => number
-  /** Moves a register up; of all moves of a channel in a batch only the newest is written. */
-  readonly move: (move: Move) => void
+  /**
+   * Moves a channel's register up; of all moves of a channel in a batch only the newest is written.
+   * Nothing of `step` is kept.
+   */
+  readonly move: (channel: number, step: Step) => void
   /** Runs when all changes made so far are durable. */
   readonly whenDurable: (run: () => void) => void
   /** Resolves when all changes made so far are durable and acknowledged. */
@@ -44,7 +49,8 @@ export type WriterOptions = {
 
 export function createWriter(options: WriterOptions): Writer {
   const { state, journal, clock, timers, onFatal } = options
-  const dirty = new Set<number>()
+  const dirty = createDirtyList()
+  const encodeMoves = createMovesEncoder()
   let batchSeconds: number | undefined
   let batch = 0
   let appended = Number(journal.head().position)
@@ -59,7 +65,13 @@ export function createWriter(options: WriterOptions): Writer {
     return appended
   }
   const appendMoves = () => {
-    for (const entry of takeDirty(state, dirty, seconds())) append(entry)
+    const { columns } = state.hot
+    const channels = dirty.channels()
+    for (let from = 0; from < dirty.count(); from += MOVES_PER_ENTRY_MAX) {
+      const to = Math.min(from + MOVES_PER_ENTRY_MAX, dirty.count())
+      append(encodeMoves(seconds(), columns, channels, from, to))
+    }
+    dirty.clear()
   }
   const commit = createGroupCommit({
     timers,
@@ -91,9 +103,9 @@ export function createWriter(options: WriterOptions): Writer {
       applyEntry(state, { kind: 'event', seconds: at, event }, position)
       return position
     },
-    move: (move) => {
-      applyMove(state, move, beginChange())
-      dirty.add(move.channel)
+    move: (channel, step) => {
+      applyStep(state, channel, step, beginChange())
+      dirty.add(channel)
     },
     whenDurable: commit.add,
     drained: commit.drained,
@@ -104,30 +116,4 @@ export function createWriter(options: WriterOptions): Writer {
     batch: () => batch,
     position: () => durable,
   }
-}
-
-/** One entry for so many moves: the journal bounds its records. */
-const MOVES_PER_ENTRY_MAX = 65_536
-
-/** The newest state of each channel that moved, as entries of the journal. */
-function takeDirty(
-  { hot }: GatewayState,
-  dirty: Set<number>,
-  seconds: number,
-): readonly Uint8Array[] {
-  const { columns } = hot
-  const channels = [...dirty]
-  dirty.clear()
-  const entries: Uint8Array[] = []
-  for (let from = 0; from < channels.length; from += MOVES_PER_ENTRY_MAX) {
-    const some = channels.slice(from, from + MOVES_PER_ENTRY_MAX)
-    const entry = makeMoves(seconds, some.length)
-    for (const [place, channel] of some.entries()) {
-      const word = columns.word.subarray(channel * WORD_BYTES, (channel + 1) * WORD_BYTES)
-      const epoch = columns.epoch[channel] ?? 0
-      writeMove(entry, place, { channel, epoch, index: columns.index[channel] ?? 0, word })
-    }
-    entries.push(entry)
-  }
-  return entries
 }

@@ -9,6 +9,7 @@ import { FLEET_ITSELF } from '../protocol/ids.ts'
 import { parsePublicKey } from '../protocol/keys.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../protocol/limits.ts'
 import type { ConnectRequest } from './broker/broker.ts'
+import { refuseCertificate } from './broker/tls/certificateRule.ts'
 import type { Core } from './core.ts'
 
 export type Login = {
@@ -40,6 +41,8 @@ export function createLogin(core: Core, checkCredential: CheckCredential): Login
   const authenticate: Login['authenticate'] = async (request) => {
     const username = request.username ?? ''
     const password = request.password ?? new Uint8Array()
+    const refusal = refuseCertificate(username, request.certificate)
+    if (refusal !== undefined) return { refused: refusal }
     if (username.includes('@')) return checkCredential(username, password)
     const verdict = checkConnect(
       {

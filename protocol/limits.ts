@@ -38,6 +38,8 @@ export const TOPIC_LEVELS_MAX = 8
 export const WILL_BYTES_MAX = 256
 /** From accept to a complete CONNECT. */
 export const CONNECT_DEADLINE_MS = 5_000
+/** From accept to the end of the TLS handshake; the CONNECT has its own time after it. */
+export const HANDSHAKE_DEADLINE_MS = 5_000
 export const KEEPALIVE_SECONDS_MIN = 15
 export const KEEPALIVE_SECONDS_MAX = 120
 /** Unacknowledged QoS 1 messages of one client. */

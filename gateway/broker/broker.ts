@@ -10,12 +10,33 @@ export type { Identity }
 /** Who may log in at a listener; a device with a wrong clock is a device. */
 export type Role = 'device' | 'fleet' | 'reader'
 
-export type Listener = {
-  readonly kind: 'tcp'
+export type Place = {
   readonly host: string
   /** 0 takes a free port; `listen` returns which. */
   readonly port: number
   readonly roles: readonly Role[]
+}
+
+/** TLS 1.3 with certificates on both sides. Paths of PEM files, read again when they change. */
+export type TlsListener = Place & {
+  readonly kind: 'tls'
+  /** The gateway's own, with what leads to its authority, and its key. */
+  readonly certificate: string
+  readonly key: string
+  /** Who may sign the certificates of clients; several at once while one replaces another. */
+  readonly clientAuthority: string
+  /** optional: people's tools may come without one, devices and fleets may not. */
+  readonly clientCertificate: 'required' | 'optional'
+  /** Certificates that their authority has taken back (CRL, RFC 5280). */
+  readonly revocationList?: string | undefined
+}
+
+export type Listener = (Place & { readonly kind: 'tcp' }) | TlsListener
+
+/** What a client has shown before its CONNECT, where it had to show a certificate. */
+export type PeerCertificate = {
+  /** The common name; undefined when the client came without a certificate. */
+  readonly name: string | undefined
 }
 
 /** What a client shows of itself in its CONNECT. */
@@ -25,6 +46,8 @@ export type ConnectRequest = {
   readonly password: Uint8Array | undefined
   /** `address:port` of the peer. */
   readonly remote: string
+  /** Undefined at a listener that asks for no certificates. */
+  readonly certificate?: PeerCertificate | undefined
 }
 
 /**

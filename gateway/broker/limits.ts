@@ -7,6 +7,7 @@ import {
   CONNECT_DEADLINE_MS,
   DRAIN_TIMEOUT_MS,
   FLEET_PACKET_BYTES_MAX,
+  HANDSHAKE_DEADLINE_MS,
   IN_FLIGHT_MAX,
   KEEPALIVE_SECONDS_MAX,
   KEEPALIVE_SECONDS_MIN,
@@ -24,6 +25,12 @@ export type BrokerLimits = {
   readonly topicLevelsMax: number
   readonly willBytesMax: number
   readonly connectDeadlineMs: number
+  /** From the first byte to the end of the TLS handshake. */
+  readonly handshakeDeadlineMs: number
+  /** TLS handshakes that are not over, over all listeners of one kind. */
+  readonly handshakesMax: number
+  /** In a crowd a handshake that has taken longer gives way to a new one. */
+  readonly handshakeGraceMs: number
   readonly keepaliveSecondsMin: number
   readonly keepaliveSecondsMax: number
   readonly inFlightMax: number
@@ -55,6 +62,9 @@ export const defaultBrokerLimits: BrokerLimits = {
   topicLevelsMax: TOPIC_LEVELS_MAX,
   willBytesMax: WILL_BYTES_MAX,
   connectDeadlineMs: CONNECT_DEADLINE_MS,
+  handshakeDeadlineMs: HANDSHAKE_DEADLINE_MS,
+  handshakesMax: 1_000,
+  handshakeGraceMs: 1_000,
   keepaliveSecondsMin: KEEPALIVE_SECONDS_MIN,
   keepaliveSecondsMax: KEEPALIVE_SECONDS_MAX,
   inFlightMax: IN_FLIGHT_MAX,

@@ -7,7 +7,7 @@ import type { Client } from 'aedes'
 import type { Cancel, Ports } from '../../../ports/index.ts'
 import { assert } from '../../../protocol/assert.ts'
 import type { Seat, Will } from '../admission.ts'
-import type { BrokerCounters, Identity, Role } from '../broker.ts'
+import type { BrokerCounters, Identity, PeerCertificate, Role } from '../broker.ts'
 import { countReason } from '../broker.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { createOutbox } from '../outbox.ts'
@@ -57,6 +57,8 @@ export type Connection = {
   readonly number: number
   readonly remote: string
   readonly roles: readonly Role[]
+  /** Undefined at a listener that asks for no certificates. */
+  readonly certificate: PeerCertificate | undefined
   phase: Phase
   /** The client has said DISCONNECT: nothing after it counts. */
   parting: boolean
@@ -98,6 +100,7 @@ export function newConnection(
   number: number,
   remote: string,
   roles: readonly Role[],
+  certificate: PeerCertificate | undefined,
 ): Connection {
   const { limits } = shared
   const nowMs = shared.ports.clock.monotonicMs()
@@ -106,6 +109,7 @@ export function newConnection(
     number,
     remote,
     roles,
+    certificate,
     phase: 'new',
     parting: false,
     gate: undefined,

@@ -7,7 +7,14 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
 import { Aedes } from 'aedes'
 import { present } from '../../../protocol/assert.ts'
-import type { Broker, BrokerHandlers, Listener, Role, SessionInfo } from '../broker.ts'
+import type {
+  Broker,
+  BrokerHandlers,
+  Listener,
+  PeerCertificate,
+  Role,
+  SessionInfo,
+} from '../broker.ts'
 import { countReason, newCounters } from '../broker.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { defaultBrokerLimits } from '../limits.ts'
@@ -35,6 +42,7 @@ import type { TurnEnd } from './lineWriter.ts'
 import { createTurnEnd } from './lineWriter.ts'
 import type { OpenListener } from './tcpListener.ts'
 import { listenTcp } from './tcpListener.ts'
+import { listenTls } from './tlsListener.ts'
 
 /** Return code of a SUBACK (MQTT 3.1.1 section 3.9.3). */
 const SUBSCRIPTION_REFUSED = 128
@@ -151,11 +159,7 @@ async function listen(state: State, listeners: readonly Listener[]): Promise<rea
   const opened: OpenListener[] = []
   try {
     for (const listener of listeners) {
-      opened.push(
-        await listenTcp(listener, (socket, remote) =>
-          accept(state, socket, remote, listener.roles),
-        ),
-      )
+      opened.push(await openListener(state, listener))
     }
   } catch (error) {
     for (const { close } of opened) await close()
@@ -165,8 +169,25 @@ async function listen(state: State, listeners: readonly Listener[]): Promise<rea
   return opened.map(({ port }) => port)
 }
 
+function openListener(state: State, listener: Listener): Promise<OpenListener> {
+  const { roles } = listener
+  if (listener.kind === 'tcp') {
+    return listenTcp(listener, (line, remote) => accept(state, line, remote, roles, undefined))
+  }
+  return listenTls(listener, {
+    ...state.shared,
+    onConnection: (line, remote, shown) => accept(state, line, remote, roles, shown),
+  })
+}
+
 /** Takes a new line of any kind: the gate and the deadline are the same for all of them. */
-function accept(state: State, line: Duplex, remote: string, roles: readonly Role[]): void {
+function accept(
+  state: State,
+  line: Duplex,
+  remote: string,
+  roles: readonly Role[],
+  certificate: PeerCertificate | undefined,
+): void {
   const { shared, aedes, arrivals, connections, byClient } = state
   const { limits, counters } = shared
   const room =
@@ -177,7 +198,7 @@ function accept(state: State, line: Duplex, remote: string, roles: readonly Role
     line.destroy()
     return
   }
-  const connection = newConnection(shared, ++state.numbers, remote, roles)
+  const connection = newConnection(shared, ++state.numbers, remote, roles, certificate)
   const gate = new Gate(line, {
     packetBytesMax: limits.packetBytesMax,
     turnEnd: state.turnEnd,

@@ -85,10 +85,11 @@ async function login(
   username: string | undefined,
   password: Uint8Array | undefined,
 ): Promise<string | undefined> {
-  const { hello, remote } = connection
+  const { hello, remote, certificate } = connection
   if (!hello || hello.refusal !== undefined) return hello?.refusal ?? 'malformed'
   const { clientId } = hello
-  const verdict = await authenticate(context, { clientId, username, password, remote })
+  const request = { clientId, username, password, remote, certificate }
+  const verdict = await authenticate(context, request)
   if ('refused' in verdict) return verdict.refused
   if (connection.phase !== 'connecting' || context.isClosing()) return 'unavailable'
   if (!connection.roles.includes(roleOf(verdict))) return 'wrong_listener'

@@ -5,13 +5,13 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { OperatorError } from '../../../ports/operatorError.ts'
-import type { Listener } from '../broker.ts'
+import type { Place } from '../broker.ts'
 
 export type OpenListener = { readonly port: number; readonly close: () => Promise<void> }
 
 /** @throws OperatorError naming the address and what to do */
 export async function listenTcp(
-  listener: Listener,
+  listener: Place,
   onConnection: (socket: Socket, remote: string) => void,
 ): Promise<OpenListener> {
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
@@ -38,7 +38,7 @@ const advice: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is unknown: correct the host',
 }
 
-function explain(listener: Listener, error: Error): OperatorError {
+function explain(listener: Place, error: Error): OperatorError {
   const code = 'code' in error ? String(error.code) : ''
   const why = advice[code] ?? `${error.message}: correct the listener`
   return new OperatorError(`cannot listen on ${listener.host} port ${listener.port}: ${why}`, {

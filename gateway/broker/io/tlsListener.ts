@@ -1,0 +1,211 @@
+/**
+ * Listens for MQTT over TLS 1.3 and asks clients for their certificate. A line is handed on when
+ * its handshake is over; until then it counts against a limit and a deadline of its own.
+ * @module
+ */
+import type { Socket } from 'node:net'
+import type { TLSSocket, TlsOptions } from 'node:tls'
+import { createServer } from 'node:tls'
+import type { Cancel, Ports } from '../../../ports/index.ts'
+import { present } from '../../../protocol/assert.ts'
+import type { PeerCertificate, TlsListener } from '../broker.ts'
+import type { BrokerLimits } from '../limits.ts'
+import type { CertificateFacts } from '../tls/certificates.ts'
+import { readCertificate } from '../tls/certificates.ts'
+import type { OpenListener } from './tcpListener.ts'
+import { listenTcp } from './tcpListener.ts'
+import type { TlsMaterial } from './tlsFiles.ts'
+import { readTlsFiles } from './tlsFiles.ts'
+
+export type TlsContext = {
+  readonly ports: Pick<Ports, 'clock' | 'timers' | 'log'>
+  readonly limits: BrokerLimits
+  readonly onConnection: (line: TLSSocket, remote: string, certificate: PeerCertificate) => void
+}
+
+/** Well within the time in which a revoked device has to be gone. */
+const RELOAD_PERIOD_MS = 2_000
+const REMIND_PERIOD_MS = 86_400_000
+
+type HalfOpen = { readonly line: Socket; readonly sinceMs: number; readonly cancel: Cancel }
+
+type State = TlsContext & {
+  readonly listener: TlsListener
+  readonly server: ReturnType<typeof createServer>
+  /** By the peer's address, oldest first. */
+  readonly halfOpen: Map<string, HalfOpen>
+  /** Connections that have shown a certificate. */
+  readonly live: Map<TLSSocket, CertificateFacts>
+  material: TlsMaterial
+  /** A reload that failed is told once. */
+  lastFailure: string
+}
+
+/** @throws OperatorError naming the file or the address, and what to do */
+export async function listenTls(listener: TlsListener, context: TlsContext): Promise<OpenListener> {
+  const { timers } = context.ports
+  const material = present(await readTlsFiles(listener, undefined), 'files are new at first')
+  const state: State = {
+    ...context,
+    listener,
+    server: createServer(serverOptions(listener, material)),
+    halfOpen: new Map(),
+    live: new Map(),
+    material,
+    lastFailure: '',
+  }
+  state.server.on('secureConnection', (line) => secured(state, line))
+  state.server.on('tlsClientError', (error, line) => {
+    state.ports.log('debug', 'no TLS connection', { reason: error.message })
+    line.destroy()
+  })
+  const open = await listenTcp(listener, (line, remote) => begin(state, line, remote))
+  remind(state)
+  const cancels = [
+    timers.every(
+      RELOAD_PERIOD_MS,
+      oneAtATime(() => reload(state)),
+    ),
+    timers.every(REMIND_PERIOD_MS, () => remind(state)),
+  ]
+  return {
+    port: open.port,
+    close: async () => {
+      for (const cancel of cancels) cancel()
+      for (const { line } of state.halfOpen.values()) line.destroy()
+      await open.close()
+    },
+  }
+}
+
+function serverOptions(listener: TlsListener, { cert, key, ca }: TlsMaterial): TlsOptions {
+  return {
+    cert: Buffer.from(cert),
+    key: Buffer.from(key),
+    ca: Buffer.from(ca),
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: listener.clientCertificate === 'required',
+  }
+}
+
+/** A new line, of which nothing is known. */
+function begin(state: State, line: Socket, remote: string): void {
+  const { limits, ports, halfOpen } = state
+  if (halfOpen.size >= limits.handshakesMax && !dropSlowest(state)) {
+    line.destroy()
+    return
+  }
+  const cancel = ports.timers.after(limits.handshakeDeadlineMs, () => {
+    ports.log('debug', 'no TLS connection', { reason: 'handshake_deadline', remote })
+    line.destroy()
+  })
+  halfOpen.set(remote, { line, sinceMs: ports.clock.monotonicMs(), cancel })
+  line.once('close', () => endHandshake(state, remote))
+  state.server.emit('connection', line)
+}
+
+/** Whoever opens lines and leaves them so must not keep others out; a crowd must not be undone. */
+function dropSlowest({ halfOpen, limits, ports }: State): boolean {
+  const [oldest] = halfOpen.values()
+  if (!oldest) return false
+  if (ports.clock.monotonicMs() - oldest.sinceMs < limits.handshakeGraceMs) return false
+  oldest.line.destroy()
+  return true
+}
+
+function endHandshake({ halfOpen }: State, remote: string): void {
+  halfOpen.get(remote)?.cancel()
+  halfOpen.delete(remote)
+}
+
+/** The handshake is over: whom does the certificate name? */
+function secured(state: State, line: TLSSocket): void {
+  const remote = `${line.remoteAddress}:${line.remotePort}`
+  endHandshake(state, remote)
+  line.on('error', () => {})
+  const shown = line.getPeerX509Certificate()
+  if (!shown && state.listener.clientCertificate === 'optional') {
+    state.onConnection(line, remote, { name: undefined })
+    return
+  }
+  // A resumed session is not verified again: what may have changed since is looked at here.
+  const facts = shown && line.authorized ? readCertificate(shown.raw) : undefined
+  const refusal = facts ? refusalOf(state, facts) : 'bad_certificate'
+  if (!facts || refusal !== undefined) {
+    const reason = refusal ?? 'bad_certificate'
+    state.ports.log('info', 'certificate refused', {
+      reason,
+      remote,
+      name: facts?.commonName ?? '',
+    })
+    line.destroy()
+    return
+  }
+  state.live.set(line, facts)
+  line.once('close', () => state.live.delete(line))
+  state.onConnection(line, remote, { name: facts.commonName })
+}
+
+function refusalOf({ material, ports }: State, facts: CertificateFacts): string | undefined {
+  if (facts.commonName === undefined) return 'certificate_without_name'
+  if (material.revoked.has(facts.id)) return 'certificate_revoked'
+  const isOver = facts.notAfterSeconds * 1_000 < ports.clock.nowMs()
+  return isOver ? 'certificate_expired' : undefined
+}
+
+/** Takes in what changed in the files, and cuts off whose certificate no longer counts. */
+async function reload(state: State): Promise<void> {
+  const { listener, server, ports } = state
+  try {
+    const fresh = await readTlsFiles(listener, state.material.version)
+    if (fresh) {
+      const { authorities } = state.material
+      // Tickets of the old context resume no session in the new one.
+      server.setSecureContext(serverOptions(listener, fresh))
+      state.material = fresh
+      ports.log('info', 'certificates read again', { file: listener.certificate })
+      remind(state)
+      const isOneGone = [...authorities].some((one) => !fresh.authorities.has(one))
+      if (isOneGone) cutOff(state, () => 'authority_removed')
+    }
+    state.lastFailure = ''
+  } catch (error) {
+    tellFailure(state, error)
+  }
+  cutOff(state, (facts) => refusalOf(state, facts))
+}
+
+/** Old files stay in use. While one of two is written, the pair does not fit for a moment. */
+function tellFailure(state: State, error: unknown): void {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (reason !== state.lastFailure) {
+    state.ports.log('error', 'cannot use the new certificates, the old ones stay', { reason })
+  }
+  state.lastFailure = reason
+}
+
+function cutOff(state: State, refusal: (facts: CertificateFacts) => string | undefined): void {
+  for (const [line, facts] of state.live) {
+    const reason = refusal(facts)
+    if (reason === undefined) continue
+    state.ports.log('info', 'connection closed', { reason, name: facts.commonName ?? '' })
+    state.live.delete(line)
+    line.destroy()
+  }
+}
+
+function remind({ material, ports }: State): void {
+  for (const warning of material.warningsAt(ports.clock.nowMs())) ports.log('warn', warning)
+}
+
+function oneAtATime(run: () => Promise<void>): () => void {
+  let isRunning = false
+  return () => {
+    if (isRunning) return
+    isRunning = true
+    run().finally(() => {
+      isRunning = false
+    })
+  }
+}

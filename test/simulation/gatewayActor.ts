@@ -1,0 +1,226 @@
+/**
+ * One gateway of the simulated world: the product's own, on a virtual disk, database and wire. It
+ * can die at any moment, also within one operation of its disk, and starts again from what is
+ * there.
+ * @module
+ */
+import { type Dice, diceFrom } from '../../firmware-sim/dice.ts'
+import type { GatewayConfig } from '../../gateway/config.ts'
+import { type Gateway, startGateway } from '../../gateway/gateway.ts'
+import { startLife } from '../../gateway/store/meta.ts'
+import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import type { Ports } from '../../ports/index.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import { concatBytes } from '../../protocol/bytes.ts'
+import type { PrivateKey } from '../../protocol/keys.ts'
+import { type MemoryDisk, memoryDisk } from '../support/memoryDisk.ts'
+import { seededRandom } from '../support/virtualGateway.ts'
+import type { LedgerActor } from './ledgerActor.ts'
+import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
+import { type SimNetwork, simNetwork, type Tap, type Weather } from './network.ts'
+import type { GatewayName } from './plan.ts'
+import type { WorldRecord } from './record.ts'
+import { lifeDisk, type SimStore, type Slowness, simStore } from './stores.ts'
+
+export type GatewayActor = {
+  readonly name: GatewayName
+  readonly key: PrivateKey
+  readonly config: GatewayConfig
+  readonly clock: SkewedClock
+  readonly disk: MemoryDisk
+  readonly cold: SimStore
+  readonly network: SimNetwork
+  readonly running: () => Gateway | undefined
+  /** A verb of the control socket; rejects when nothing runs. Never resolves when it dies. */
+  readonly call: (verb: string, args: unknown) => Promise<unknown>
+  /** Kills it; it starts again after `downMs`. */
+  readonly crash: (downMs: number, dice: Dice) => void
+  /** Kills it at one of its next operations on the disk. */
+  readonly crashInWrite: (afterOperations: number, downMs: number, dice: Dice) => void
+  /** Kills it, puts `restore` into effect and starts it again. */
+  readonly replaceStore: (restore: () => Promise<void>) => Promise<void>
+  /** While true, a start or a write that fails is what was asked for. */
+  mayFail: boolean
+  /** Told of each start. */
+  onStarted: (gateway: Gateway, why: 'first' | 'again' | 'restored') => void
+}
+
+export type GatewayWorld = {
+  readonly ports: Ports
+  readonly slow: Slowness
+  readonly ledger: LedgerActor
+  readonly record: WorldRecord
+  readonly weather: Weather
+  readonly tapOf: (actor: () => GatewayActor) => Tap
+  readonly wrapLink: (actor: () => GatewayActor, link: SimNetwork['link']) => SimNetwork['link']
+}
+
+type State = {
+  readonly world: GatewayWorld
+  readonly actor: GatewayActor
+  life: Life
+  gateway: Gateway | undefined
+  trap: { operations: number; readonly downMs: number; readonly dice: Dice } | undefined
+  starts: number
+}
+
+export function gatewayActor(
+  world: GatewayWorld,
+  name: GatewayName,
+  key: PrivateKey,
+  config: GatewayConfig,
+): { readonly actor: GatewayActor; readonly start: () => Promise<void> } {
+  const { ports, weather, tapOf } = world
+  const actorOf = () => actor
+  const actor: GatewayActor = {
+    name,
+    key,
+    config,
+    clock: skewedClock(ports.clock),
+    disk: memoryDisk(),
+    cold: simStore(world.slow),
+    network: simNetwork(ports.timers, weather, tapOf(actorOf)),
+    running: () => state.gateway,
+    call: async (verb, args) => {
+      if (!state.gateway) throw new OperatorError(`${name} does not run`)
+      return state.gateway.call(verb, args)
+    },
+    crash: (downMs, dice) => crash(state, downMs, dice),
+    crashInWrite: (operations, downMs, dice) => {
+      state.trap = { operations, downMs, dice }
+    },
+    replaceStore: async (restore) => {
+      kill(state)
+      await restore()
+      await start(state, 'restored')
+    },
+    mayFail: false,
+    onStarted: () => undefined,
+  }
+  const life = newLife()
+  const state: State = { world, actor, life, gateway: undefined, trap: undefined, starts: 0 }
+  return { actor, start: () => start(state, 'first') }
+}
+
+function kill(state: State): void {
+  endLife(state.life)
+  state.gateway = undefined
+  state.trap = undefined
+  state.actor.network.stop()
+}
+
+function crash(state: State, downMs: number, dice: Dice): void {
+  const { actor, world } = state
+  kill(state)
+  actor.disk.crash(dice.chance(0.5) ? dice.between(0, 400) : 0)
+  const coldIsBack = actor.cold.crash()
+  const { life } = state
+  world.record.note(`${actor.name} died, down for ${downMs}`)
+  world.ports.timers.after(downMs, () => {
+    if (state.life === life) void coldIsBack.then(() => start(state, 'again'))
+  })
+}
+
+/** Retried each second for as long as the disk fails, as a supervisor does. */
+async function start(state: State, why: 'first' | 'again' | 'restored'): Promise<void> {
+  const { actor, world } = state
+  const life = newLife()
+  state.life = life
+  try {
+    const gateway = await startIn(state, life)
+    if (life.isOver) return
+    state.gateway = gateway
+    actor.network.serve(gateway)
+    world.record.note(`${actor.name} runs`)
+    actor.onStarted(gateway, why)
+  } catch (error) {
+    if (life.isOver) return
+    const reason = String(error)
+    world.record.note(`${actor.name} does not start: ${reason}`)
+    if (!actor.mayFail) {
+      world.record.violate('nothing fails by itself', `${actor.name} does not start: ${reason}`)
+    }
+    kill(state)
+    const dead = state.life
+    world.ports.timers.after(1_000, () => {
+      if (state.life === dead) void start(state, why)
+    })
+  }
+}
+
+async function startIn(state: State, life: Life): Promise<Gateway> {
+  const { actor, world } = state
+  state.starts += 1
+  const own = mortalPorts(world.ports, life, actor.clock)
+  const seed = state.starts * 131 + (actor.name === 'gw-1' ? 17 : 23)
+  const ports = { ...own, random: seededRandom(seed) }
+  const disk = lifeDisk(actor.disk, life, world.slow, (moment) => {
+    if (moment === 'fails') mustStop(state, life)
+    else spring(state)
+  })
+  const { life: name, storeId } = await startLife(disk, ports.random)
+  const { ledger, desk } = world.ledger.viewOf(life)
+  return startGateway({
+    ports,
+    config: actor.config,
+    key: actor.key,
+    disk,
+    store: actor.cold.openFor(life),
+    storeId,
+    ledger,
+    desk,
+    verify: fastVerify,
+    sha256: fastSha256,
+    link: guarded(
+      world.wrapLink(() => actor, actor.network.link),
+      life,
+    ),
+    derive: async (password, salt) => fastSha256(concatBytes(salt, password)),
+    life: name,
+    onFatal: (error) => fail(state, life, error),
+  })
+}
+
+/** What a dead program still wants to say is not heard. */
+function guarded(link: SimNetwork['link'], life: Life): SimNetwork['link'] {
+  return {
+    publish: (topic, payload, mode) => {
+      if (!life.isOver) link.publish(topic, payload, mode)
+    },
+    disconnect: (sessionId, reason) => {
+      if (!life.isOver) link.disconnect(sessionId, reason)
+    },
+    disconnectReader: () => undefined,
+  }
+}
+
+/** An operation on the disk begins or ends: perhaps the one to die at. */
+function spring(state: State): void {
+  const { trap } = state
+  if (!trap) return
+  trap.operations -= 1
+  if (trap.operations <= 0) crash(state, trap.downMs, trap.dice)
+}
+
+/** What a disk refuses may never be pretended: the program has to end. */
+function mustStop(state: State, life: Life): void {
+  const { actor, world } = state
+  world.ports.timers.after(1_000, () => {
+    if (life.isOver || state.gateway === undefined) return
+    world.record.violate('acknowledged is durable', `${actor.name} goes on after a failed write`)
+  })
+}
+
+/** The program ends at once, as the real one does, and a supervisor starts it again. */
+function fail(state: State, life: Life, error: unknown): void {
+  if (life.isOver) return
+  const { actor, world } = state
+  world.record.note(`${actor.name} stops: ${String(error)}`)
+  if (!actor.mayFail) {
+    world.record.violate('nothing fails by itself', `${actor.name} stops: ${String(error)}`)
+  }
+  // What would leave in its last moments is looked at like everything else.
+  world.ports.timers.after(20, () => {
+    if (!life.isOver) crash(state, 1_000, diceFrom(state.starts))
+  })
+}

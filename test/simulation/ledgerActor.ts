@@ -1,0 +1,178 @@
+/**
+ * The ledger of both gateways: the product's own, on a store of its own. Gateways reach it as if it
+ * were far away: it may be down, and a question or an answer may get lost.
+ * @module
+ */
+import type { Dice } from '../../firmware-sim/dice.ts'
+import type { LedgerDesk } from '../../gateway/control/ledgerDesk.ts'
+import { type EmbeddedLedger, openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
+import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import type { Claim, ClaimResult, Ledger, LedgerEvent } from '../../ledger/ledger.ts'
+import type { Ports } from '../../ports/index.ts'
+import { bytesToHex } from '../../protocol/bytes.ts'
+import { seededRandom } from '../support/virtualGateway.ts'
+import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
+import { type Slowness, simStore } from './stores.ts'
+
+export type LedgerActor = {
+  readonly clock: SkewedClock
+  readonly running: () => EmbeddedLedger
+  /** The ledger as one run of a gateway reaches it. */
+  readonly viewOf: (life: Life) => { readonly ledger: Ledger; readonly desk: LedgerDesk }
+  /** Power cut and start; resolves when it is back. */
+  readonly restart: () => Promise<void>
+  /** Share of submissions that fail: half of them before, half after they were carried out. */
+  lossShare: number
+  /** Cumulative amounts that the ledger has answered, by channel id in hex. */
+  readonly answered: ReadonlyMap<string, bigint>
+}
+
+type State = {
+  readonly slow: Slowness
+  readonly ports: Ports
+  readonly clock: SkewedClock
+  readonly store: ReturnType<typeof simStore>
+  readonly answered: Map<string, bigint>
+  /** Those who wait for an answer of the present run. */
+  readonly waiting: Set<(error: Error) => void>
+  readonly followers: Set<(event: LedgerEvent) => void>
+  life: Life
+  ledger: EmbeddedLedger
+  lossShare: number
+}
+
+export async function startLedger(ports: Ports, slow: Slowness): Promise<LedgerActor> {
+  const clock = skewedClock(ports.clock)
+  const store = simStore(slow)
+  const life = newLife()
+  const state: State = {
+    slow,
+    ports,
+    clock,
+    store,
+    answered: new Map(),
+    waiting: new Set(),
+    followers: new Set(),
+    life,
+    ledger: await openIn(life, { ports, clock, store }),
+    lossShare: 0,
+  }
+  follow(state)
+  const actor: LedgerActor = {
+    clock,
+    running: () => state.ledger,
+    viewOf: (gateway) => ({ ledger: viewOf(state, gateway), desk: deskOf(state) }),
+    restart: () => restart(state),
+    get lossShare() {
+      return state.lossShare
+    },
+    set lossShare(share) {
+      state.lossShare = share
+    },
+    answered: state.answered,
+  }
+  return actor
+}
+
+function openIn(
+  life: Life,
+  { ports, clock, store }: Pick<State, 'ports' | 'clock' | 'store'>,
+): Promise<EmbeddedLedger> {
+  return openEmbeddedLedger({
+    ...mortalPorts(ports, life, clock),
+    // The same ledger in every run, so that signatures are computed once.
+    random: seededRandom(7),
+    store: store.openFor(life),
+    place: 'the simulated ledger',
+    verify: fastVerify,
+    sha256: fastSha256,
+  })
+}
+
+function follow(state: State): void {
+  const cancel = state.ledger.follow((event) => {
+    for (const follower of state.followers) follower(event)
+  })
+  state.life.atEnd.push(cancel)
+}
+
+async function restart(state: State): Promise<void> {
+  endLife(state.life)
+  for (const reject of state.waiting) reject(new Error('the ledger is away'))
+  state.waiting.clear()
+  await state.store.crash()
+  state.life = newLife()
+  state.ledger = await openIn(state.life, state)
+  follow(state)
+  // Whoever follows a ledger that comes back asks for what it missed.
+  for (const allocation of await state.ledger.allocations()) {
+    for (const follower of state.followers) follower({ kind: 'funded', allocation })
+  }
+}
+
+/** Rejects when the ledger goes away before it has answered. */
+function ask<T>(state: State, question: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    state.waiting.add(reject)
+    const forget = () => state.waiting.delete(reject)
+    question().then(
+      (answer) => {
+        if (forget()) resolve(answer)
+      },
+      (error: unknown) => {
+        if (forget()) reject(error)
+      },
+    )
+  })
+}
+
+function viewOf(state: State, gateway: Life): Ledger {
+  return {
+    domain: state.ledger.domain,
+    maxTail: state.ledger.maxTail,
+    allocation: (id) => ask(state, () => state.ledger.allocation(id)),
+    submit: (claims, key) => submit(state, claims, key, state.slow.dice),
+    follow: (onEvent) => {
+      const guarded = (event: LedgerEvent) => {
+        if (!gateway.isOver) onEvent(event)
+      }
+      state.followers.add(guarded)
+      const cancel = () => void state.followers.delete(guarded)
+      gateway.atEnd.push(cancel)
+      return cancel
+    },
+  }
+}
+
+async function submit(
+  state: State,
+  claims: readonly Claim[],
+  key: string,
+  dice: Dice,
+): Promise<readonly ClaimResult[]> {
+  const isLost = dice.chance(state.lossShare)
+  if (isLost && dice.chance(0.5)) throw new Error('the ledger cannot be reached')
+  const results = await ask(state, () => state.ledger.submit(claims, key))
+  for (const { channelId, cumulative } of results) {
+    const id = bytesToHex(channelId)
+    if (cumulative > (state.answered.get(id) ?? 0n)) state.answered.set(id, cumulative)
+  }
+  if (isLost) throw new Error('the answer of the ledger got lost')
+  return results
+}
+
+function deskOf(state: State): LedgerDesk {
+  return {
+    openAllocation: (wanted) => ask(state, () => state.ledger.openAllocation(wanted)),
+    allocations: () => ask(state, () => state.ledger.allocations()),
+    fund: (id, amount, reference) => ask(state, () => state.ledger.fund(id, amount, reference)),
+    requestWithdrawal: (id, amount, reference) =>
+      ask(state, () => state.ledger.requestWithdrawal(id, amount, reference)),
+    completeWithdrawal: (id, reference) =>
+      ask(state, () => state.ledger.completeWithdrawal(id, reference)),
+    balance: (account) => state.ledger.balance(account),
+    entries: (query) => state.ledger.entries(query),
+    sum: () => state.ledger.sum(),
+    channelsPaid: (id) => state.ledger.channelsPaid(id),
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The program behind `npm run simulate`; docs/simulation.md explains its options.
+ * @module
+ */
+import { readOptions, type SimulateOptions, usage } from './options.ts'
+import { regressions } from './regressions.ts'
+import { type Outcome, runSeed } from './run.ts'
+
+/** What `--json` says of a seed. */
+export type SeedLine = Pick<Outcome, 'history' | 'virtualMs' | 'violations'> & {
+  readonly seed: number
+}
+
+const progressMs = 5_000
+const failuresMax = 5
+const linesShown = 60
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function* seedsOf(options: SimulateOptions): Iterable<number> {
+  if (options.isRegression) {
+    for (const { seed } of regressions) yield seed
+    return
+  }
+  for (let count = 0; count < options.seeds; count++) yield options.first + count
+}
+
+function report(outcome: Outcome, lines: readonly string[]): void {
+  const { plan, violations } = outcome
+  say(`seed ${plan.seed} failed`)
+  for (const { invariant, detail } of violations) say(`  ${invariant}: ${detail}`)
+  for (const line of lines.slice(-linesShown)) say(`  ${line}`)
+  say(`  again: npm run simulate -- --seed ${plan.seed} --tell`)
+}
+
+async function simulate(options: SimulateOptions): Promise<number> {
+  const beganMs = performance.now()
+  const cpu = process.cpuUsage()
+  let toldMs = beganMs
+  let done = 0
+  let failures = 0
+  let virtualMs = 0
+  const summary = () => {
+    const { user, system } = process.cpuUsage(cpu)
+    const seconds = (performance.now() - beganMs) / 1_000
+    const perSeed = (user + system) / 1_000 / Math.max(1, done)
+    return (
+      `${done} seeds, ${failures} failed, ${Math.round(virtualMs / 60_000)} virtual minutes, ` +
+      `${(done / seconds).toFixed(1)} seeds/s, ${perSeed.toFixed(0)} ms CPU a seed`
+    )
+  }
+  for (const seed of seedsOf(options)) {
+    const now = performance.now()
+    if (options.minutes !== undefined && now - beganMs > options.minutes * 60_000) break
+    const lines: string[] = []
+    const outcome = await runSeed(seed, { tell: (line) => lines.push(line) })
+    done += 1
+    virtualMs += outcome.virtualMs
+    if (options.isTold) for (const line of lines) say(line)
+    if (options.isJson) {
+      const { history, violations } = outcome
+      say(JSON.stringify({ seed, history, virtualMs: outcome.virtualMs, violations }))
+    } else if (now - toldMs > progressMs) {
+      toldMs = now
+      process.stderr.write(`${summary()}\n`)
+    }
+    if (outcome.violations.length === 0) continue
+    failures += 1
+    if (!options.isJson) report(outcome, lines)
+    if (failures >= failuresMax) break
+  }
+  if (!options.isJson) say(summary())
+  return failures === 0 ? 0 : 1
+}
+
+const options = readOptions(process.argv.slice(2))
+if (options) process.exitCode = await simulate(options)
+else {
+  process.stderr.write(`${usage}\n`)
+  process.exitCode = 2
+}

@@ -1,0 +1,113 @@
+/**
+ * What the world itself knows, beside all programs: what every device has signed and shown, what
+ * every gateway has acknowledged, and what was found to be wrong.
+ * @module
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { bytesToHex } from '../../protocol/bytes.ts'
+import { amountAt, readingAt } from '../../protocol/channel.ts'
+import { decodeCommit } from '../../protocol/messages.ts'
+import { CHECKPOINT, type Commitment } from '../../protocol/structures.ts'
+import { countTicks, tickAt } from '../../protocol/tick.ts'
+import { parseTopic } from '../../protocol/topics.ts'
+
+export const invariants = [
+  'money is conserved',
+  'amounts never fall',
+  'accepted is within allocation and mandate',
+  'acknowledged is durable',
+  'settled once and never above its proof',
+  'supplied within the credit window',
+  'a refusal changes nothing',
+  'memory per client is bounded',
+  'state is the fold of the journal',
+  'honest channels progress',
+  'the fence comes up, and only then',
+  'supply follows the rules',
+  'nothing fails by itself',
+] as const
+export type Invariant = (typeof invariants)[number]
+
+export type Violation = { readonly invariant: Invariant; readonly detail: string }
+
+/** Cumulative: up to here a device has committed itself. */
+export type Shown = { amount: bigint; reading: bigint }
+
+export type WorldRecord = {
+  readonly violations: Violation[]
+  readonly violate: (invariant: Invariant, detail: string) => void
+  /** By channel id in hex. */
+  readonly shown: Map<string, Shown>
+  /** Notes what a device hands to its connection. */
+  readonly deviceSent: (topic: string, payload: Uint8Array) => void
+  /** The commitment that a device's slot made for an epoch, newest last. */
+  readonly commitment: (device: string, slot: number, epoch: number) => Commitment | undefined
+  /** One line for whoever wants to read along, and a part of the history's hash. */
+  readonly note: (text: string) => void
+  readonly noteMessage: (direction: string, topic: string, payload: Uint8Array) => void
+  readonly history: () => string
+}
+
+export function worldRecord(nowMs: () => number, tell: (line: string) => void): WorldRecord {
+  const violations: Violation[] = []
+  const shown = new Map<string, Shown>()
+  const commitments = new Map<string, Commitment>()
+  const hash = createHash('sha256')
+  const show = (commitment: Commitment, index: number) => raise(shown, commitment, index)
+  const note = (text: string) => {
+    const line = `${nowMs().toString().padStart(6)} ${text}`
+    hash.update(line)
+    tell(line)
+  }
+  return {
+    violations,
+    violate: (invariant, detail) => {
+      if (violations.length < 20) violations.push({ invariant, detail })
+      note(`VIOLATED: ${invariant}: ${detail}`)
+    },
+    shown,
+    deviceSent: (text, payload) => {
+      const topic = parseTopic(text)
+      if (topic?.kind !== 'up') return
+      if (topic.name === 'open' || topic.name === 'commit') {
+        const commit = decodeCommit(payload)
+        if (!commit) return
+        const { value } = commit.commitment
+        commitments.set(`${topic.device} ${commit.slot} ${value.epoch}`, value)
+        if (value.kind === CHECKPOINT) show(value, 0)
+      } else if (topic.name === 'tick') {
+        for (let place = 0; place < (countTicks(payload) ?? 0); place++) {
+          const tick = tickAt(payload, place)
+          const known = commitments.get(`${topic.device} ${tick.slot} ${tick.epoch}`)
+          if (known && tick.index > 0) show(known, Math.min(tick.index, known.length))
+        }
+      }
+    },
+    commitment: (device, slot, epoch) => commitments.get(`${device} ${slot} ${epoch}`),
+    note,
+    noteMessage: (direction, topic, payload) =>
+      hashMessage(hash, nowMs(), direction, topic, payload),
+    history: () => hash.copy().digest('hex').slice(0, 16),
+  }
+}
+
+function raise(shown: Map<string, Shown>, commitment: Commitment, index: number): void {
+  const id = bytesToHex(commitment.channelId)
+  const amount = amountAt(commitment, index)
+  const reading = readingAt(commitment, index)
+  const known = shown.get(id) ?? { amount: 0n, reading: 0n }
+  if (amount > known.amount) known.amount = amount
+  if (reading > known.reading) known.reading = reading
+  shown.set(id, known)
+}
+
+function hashMessage(
+  hash: Hash,
+  ms: number,
+  direction: string,
+  topic: string,
+  payload: Uint8Array,
+) {
+  hash.update(`${ms} ${direction} ${topic} `)
+  hash.update(payload)
+}

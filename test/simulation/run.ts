@@ -1,0 +1,119 @@
+/**
+ * One run: a plan is carried out, its faults end, and all that is honest has to go on.
+ * @module
+ */
+import type { DeviceActor } from './deviceActor.ts'
+import { freeDisk, openChannels, strike } from './faults.ts'
+import { fleetName } from './fleet.ts'
+import { checkFold } from './fold.ts'
+import { type Plan, planOf } from './plan.ts'
+import type { Violation } from './record.ts'
+import { buildWorld, type SimWorld } from './world.ts'
+
+export type Outcome = {
+  readonly plan: Plan
+  readonly violations: readonly Violation[]
+  /** The same for the same plan: everything that was said and done, in its order. */
+  readonly history: string
+  readonly virtualMs: number
+}
+
+export type RunOptions = { readonly tell?: (line: string) => void }
+
+export function runSeed(seed: number, options: RunOptions = {}): Promise<Outcome> {
+  return runPlan(planOf(seed), options)
+}
+
+const startMs = 2_000
+const recoveryMs = 180_000
+
+export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Outcome> {
+  const world = await buildWorld(plan, options.tell ?? (() => undefined))
+  try {
+    await carryOut(world)
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    world.record.violate('nothing fails by itself', text)
+  }
+  return {
+    plan,
+    violations: world.record.violations,
+    history: world.record.history(),
+    virtualMs: world.time.clock.monotonicMs(),
+  }
+}
+
+async function carryOut(world: SimWorld): Promise<void> {
+  const { plan, time } = world
+  const beganMs = time.clock.monotonicMs()
+  for (const fault of plan.faults) {
+    const delayMs = beganMs + fault.atMs - time.clock.monotonicMs()
+    time.timers.after(delayMs, () => void strike(world, fault))
+  }
+  await world.until(() => false, startMs)
+  const middleMs = (plan.faultsEndMs - startMs) / 2
+  await world.until(() => false, middleMs)
+  await world.until(() => false, middleMs)
+  await heal(world)
+  await mustProgress(world)
+  if (world.record.violations.length === 0) await checkFold(world)
+}
+
+/** No more faults; people put right what only people can. */
+async function heal(world: SimWorld): Promise<void> {
+  const { devices, fleet, gateways, ledger, record, sky } = world
+  record.note('no more faults')
+  sky.clear()
+  ledger.lossShare = 0
+  ledger.clock.offsetMs = 0
+  for (const gateway of gateways) {
+    freeDisk(gateway)
+    gateway.clock.offsetMs = 0
+  }
+  for (const device of devices) device.clock.offsetMs = 0
+  const isUp = () => gateways.every((gateway) => gateway.running() !== undefined)
+  if (!(await world.until(isUp, 30_000))) {
+    record.violate('honest channels progress', 'a gateway does not come back')
+    return
+  }
+  for (const gateway of gateways) void ignore(fleet.fund(gateway, 60_000n))
+  for (const device of devices) {
+    const name = { fleet: fleetName, device: device.plan.device }
+    void ignore(device.gateway.call('resume', name))
+    void ignore(fleet.allow(device.gateway, openChannels(device)))
+  }
+}
+
+async function ignore(work: Promise<unknown>): Promise<void> {
+  await work.catch(() => undefined)
+}
+
+type Progress = { readonly name: string; readonly isMade: () => boolean }
+
+async function mustProgress(world: SimWorld): Promise<void> {
+  const { record } = world
+  const all = world.devices.flatMap((device) => progressOf(world, device))
+  const isMade = () => all.every((one) => one.isMade())
+  if (await world.until(isMade, recoveryMs)) return
+  if (record.violations.length > 0) return
+  const late = all.filter((one) => !one.isMade()).map(({ name }) => name)
+  const states = world.devices.map(({ running }) => JSON.stringify(running()?.status()))
+  record.violate('honest channels progress', `${late.join(', ')} stand still: ${states.join(' ')}`)
+}
+
+/** Each meter has to be supplied, to pay for it, and to have all of that settled. */
+function progressOf(world: SimWorld, device: DeviceActor): readonly Progress[] {
+  return [...device.meters].map(([meter, truth]) => {
+    const name = `${device.plan.device}/${meter}`
+    const before = truth.delivered()
+    let goal: bigint | undefined
+    return {
+      name,
+      isMade: () => {
+        if (truth.delivered() < before + 60n) return false
+        goal ??= world.invariants.owed(device, meter)
+        return world.invariants.settled(device, meter) >= goal
+      },
+    }
+  })
+}

@@ -1,0 +1,185 @@
+/**
+ * The whole simulated world: ledger, gateways, devices and fleet manager on one virtual time.
+ * @module
+ */
+
+import { diceFrom } from '../../firmware-sim/dice.ts'
+import type { GatewayConfig } from '../../gateway/config.ts'
+import type { Log, Ports } from '../../ports/index.ts'
+import { present } from '../../protocol/assert.ts'
+import type { PrivateKey } from '../../protocol/keys.ts'
+import {
+  START_MS,
+  seededRandom,
+  testConfig,
+  testKey,
+  testTariff,
+} from '../support/virtualGateway.ts'
+import { type VirtualTime, virtualTime } from '../support/virtualTime.ts'
+import { type DeviceActor, deviceActor } from './deviceActor.ts'
+import { isAway } from './faults.ts'
+import { type Fleet, fleetManager } from './fleet.ts'
+import { type GatewayActor, type GatewayWorld, gatewayActor } from './gatewayActor.ts'
+import { createInvariants, type Invariants } from './invariants.ts'
+import { type LedgerActor, startLedger } from './ledgerActor.ts'
+import { type GatewayName, gatewayNames, type Plan } from './plan.ts'
+import { type WorldRecord, worldRecord } from './record.ts'
+import { openSky, type Sky } from './sky.ts'
+import type { Slowness } from './stores.ts'
+
+export type SimWorld = {
+  readonly plan: Plan
+  readonly time: VirtualTime
+  readonly ports: Ports
+  readonly slow: Slowness
+  readonly record: WorldRecord
+  readonly sky: Sky
+  readonly ledger: LedgerActor
+  readonly gateways: readonly GatewayActor[]
+  readonly devices: readonly DeviceActor[]
+  readonly fleet: Fleet
+  readonly invariants: Invariants
+  /** Moves time on until it is so, looking at the invariants all along. */
+  readonly until: (isSo: () => boolean, limitMs: number) => Promise<boolean>
+}
+
+const gatewayKeys: Readonly<Record<GatewayName, PrivateKey>> = {
+  'gw-1': testKey('ed25519', 11),
+  'gw-2': testKey('ed25519', 13),
+}
+
+const stepMs = 250
+
+/** Builds the world and lets its people enrol everything; no fault has come yet. */
+export async function buildWorld(plan: Plan, tell: (line: string) => void): Promise<SimWorld> {
+  const time = virtualTime(START_MS)
+  const record = worldRecord(time.clock.monotonicMs, tell)
+  const ports: Ports = { ...time, random: seededRandom(plan.seed), log: logOf(record) }
+  const dice = diceFrom(plan.seed + 1)
+  const slow: Slowness = { timers: time.timers, dice, operationMs: plan.operationMs }
+  const sky = openSky(time.clock.monotonicMs)
+  const ledger = await during(time, startLedger(ports, { ...slow, dice: diceFrom(plan.seed + 2) }))
+  const { domain } = ledger.running()
+  const ground = {
+    plan,
+    time,
+    ports,
+    slow,
+    record,
+    sky,
+    ledger,
+    fleet: fleetManager(ports, domain),
+  }
+  const watch: Watch = { invariants: undefined }
+  const all = gatewayNames.map((name) => gatewayOf(ground, watch, name))
+  const gateways = all.map(({ actor }) => actor)
+  const devices = plan.devices.map((one, place) => {
+    const gateway = present(
+      gateways.find(({ name }) => name === one.gateway),
+      one.gateway,
+    )
+    return deviceActor({ ports, slow, domain, place }, one, gateway, testKey('ed25519', 31 + place))
+  })
+  const watched = { ...ground, gateways, devices, timersPending: time.pending }
+  const invariants = createInvariants(watched)
+  watch.invariants = invariants
+  const world = { ...ground, gateways, devices, invariants }
+  for (const { start } of all) await during(time, start())
+  await enrolAll(world)
+  return { ...world, until: (isSo, limitMs) => until(world, isSo, limitMs) }
+}
+
+type Ground = Pick<
+  SimWorld,
+  'plan' | 'time' | 'ports' | 'slow' | 'record' | 'sky' | 'ledger' | 'fleet'
+>
+
+type Watch = { invariants: Invariants | undefined }
+
+/** Runs what waits for virtual time. */
+async function during<T>(time: VirtualTime, work: Promise<T>): Promise<T> {
+  let done = false
+  const watched = work.finally(() => {
+    done = true
+  })
+  watched.catch(() => undefined)
+  while (!done) await time.advance(20)
+  return watched
+}
+
+function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, name: GatewayName) {
+  const world: GatewayWorld = {
+    ports,
+    slow,
+    ledger,
+    record,
+    weather: sky.weather,
+    tapOf: (actorOf) => ({
+      sent: record.deviceSent,
+      arrives: record.noteMessage,
+      handle: (topic, _, run) => {
+        if (watch.invariants) watch.invariants.handle(actorOf(), topic, run)
+        else run()
+      },
+    }),
+    wrapLink: (actorOf, link) => ({
+      ...link,
+      publish: (topic, payload, mode) => {
+        watch.invariants?.gatewaySays(actorOf(), topic, payload)
+        link.publish(topic, payload, mode)
+      },
+    }),
+  }
+  const both = gatewayActor(world, name, gatewayKeys[name], configOf(name))
+  both.actor.onStarted = (running, why) => {
+    if (why === 'first') return
+    watch.invariants?.gatewayStarted(both.actor, running, why === 'restored')
+  }
+  return both
+}
+
+async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
+  const { devices, fleet, gateways, plan, time } = world
+  for (const gateway of gateways) await during(time, fleet.enrol(gateway, plan.deposit))
+  for (const device of devices) {
+    const { gateway, key, plan: one } = device
+    await during(time, fleet.enrolDevice(gateway, one.device, key(), one.meters))
+    await during(time, device.start())
+  }
+}
+
+async function until(
+  { time, record, invariants }: Omit<SimWorld, 'until'>,
+  isSo: () => boolean,
+  limitMs: number,
+): Promise<boolean> {
+  const endMs = time.clock.monotonicMs() + limitMs
+  while (time.clock.monotonicMs() < endMs && record.violations.length === 0) {
+    if (isSo()) return true
+    await time.advance(Math.min(stepMs, endMs - time.clock.monotonicMs()))
+    invariants.check()
+  }
+  return isSo()
+}
+
+function configOf(gateway: GatewayName): GatewayConfig {
+  const terms = { gateway, creditTicks: 6, unitsPerTick: 5n }
+  return testConfig({
+    gateway,
+    tariffs: [
+      testTariff({ ...terms, pricePerTick: 3n }),
+      testTariff({ ...terms, unit: 'mL', unitsPerTick: 7n, pricePerTick: 2n }),
+    ],
+    settlement: { periodSeconds: 4, minimumAmount: 0n, expiryMarginSeconds: 172_800 },
+  })
+}
+
+/** A program that logs a failure which nobody caused has a bug. */
+function logOf(record: WorldRecord): Log {
+  return (level, message, fields) => {
+    if (level === 'debug') return
+    record.note(`${level} ${message} ${JSON.stringify(fields ?? {})}`)
+    const isBug = message.startsWith('settlement failed') && !isAway(fields?.['reason'])
+    if (isBug) record.violate('nothing fails by itself', `${message}: ${fields?.['reason']}`)
+  }
+}

@@ -24,3 +24,15 @@ export const SLICE_COST_HASHES = 4_096
 export const CLAIM_COST_HASHES = 256
 /** Key objects kept by the fast verifier, about 1 kB each. */
 export const KEY_OBJECTS_MAX = 16_384
+/** Signatures that a process remembers to have verified, 32 bytes each: 8 MiB. */
+export const VERIFIED_SIGNATURES_MAX = 262_144
+/** What applying a claim costs when it was proved ahead, in hashes. */
+export const PROVED_CLAIM_COST_HASHES = 48
+/** Threads that prove ahead: settlement never takes more of a machine, however large it is. */
+export const PROVER_THREADS_MAX = 2
+/** Key objects kept by each of these threads. */
+export const PROVER_KEY_OBJECTS_MAX = 4_096
+/** Under so many hashes of work a thread is not worth the way to it. */
+export const PROVER_WORK_HASHES_MIN = 512
+/** Hashes that take as long as verifying one signature. */
+export const SIGNATURE_COST_HASHES = 200

@@ -7,6 +7,8 @@ import type { EmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { fastSha256, fastStepHash } from '../../ledger/io/fastSha256.ts'
 import { fastVerify } from '../../ledger/io/fastVerify.ts'
+import { openProver } from '../../ledger/io/openProver.ts'
+import { createRememberingVerify } from '../../ledger/io/rememberingVerify.ts'
 import type { Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
@@ -113,11 +115,15 @@ async function openStore(
     const { disk } = seals
     const { life, storeId } = await startLife(disk, ports.random, seals.newRing)
     const place = join(settings.data, 'ledger')
+    // What a device showed is not verified a second time when it is settled.
+    const memory = createRememberingVerify(fastVerify)
+    const prover = openProver(memory)
     const ledger = await openEmbeddedLedger({
       ...ports,
       store: seals.database('ledger', openDatabase(place, onFatal)),
       place,
-      verify: fastVerify,
+      verify: memory.verify,
+      prover: prover.prove,
       sha256: fastSha256,
     })
     const cold = openDatabase(join(settings.data, 'cold'), onFatal)
@@ -132,7 +138,7 @@ async function openStore(
       storeId,
       ledger,
       desk: ledger,
-      verify: fastVerify,
+      verify: memory.verify,
       sha256: fastSha256,
       stepHash: fastStepHash,
       link,
@@ -144,6 +150,7 @@ async function openStore(
       await gateway.close()
       await store.close()
       await ledger.close()
+      await prover.close()
       await lock.release()
     }
     return { gateway, ledger, release }

@@ -12,6 +12,7 @@ import { contractOfLedger, type Domain } from '../../protocol/typedData.ts'
 import type { AllocationState, Ledger, LedgerEvent } from '../ledger.ts'
 import type { Account } from '../rules/accounting.ts'
 import { stateOf } from '../rules/allocationRules.ts'
+import type { Prover } from '../rules/proofTasks.ts'
 import type { Books } from './books.ts'
 import { everyAllocation, formatKey, LEDGER_FORMAT } from './layout.ts'
 import * as operator from './operator.ts'
@@ -29,6 +30,8 @@ export type EmbeddedLedgerOptions = {
   readonly random: Random
   readonly verify: Verify
   readonly sha256: Sha256
+  /** Works on signatures and chains ahead of the ledger, which does what was not proved. */
+  readonly prover?: Prover
   /** What people call the store, for error messages: its folder. */
   readonly place: string
 }

@@ -6,14 +6,27 @@
 import { assert } from '../../protocol/assert.ts'
 import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import type { Claim, ClaimResult } from '../ledger.ts'
-import { CLAIM_COST_HASHES, PROVEN_CHANNELS_MAX, SLICE_COST_HASHES } from '../limits.ts'
+import {
+  CLAIM_COST_HASHES,
+  PROVED_CLAIM_COST_HASHES,
+  PROVEN_CHANNELS_MAX,
+  SLICE_COST_HASHES,
+} from '../limits.ts'
 import type { AllocationBook } from '../rules/allocationRules.ts'
 import { payDifference, takeFee } from '../rules/allocationRules.ts'
 import type { ReadClaim } from '../rules/claimBytes.ts'
 import { readClaim } from '../rules/claimBytes.ts'
-import type { ClaimReason, ClaimTools, Evidence, Proven } from '../rules/claimRules.ts'
+import type {
+  ClaimContext,
+  ClaimReason,
+  ClaimTools,
+  Evidence,
+  Proven,
+} from '../rules/claimRules.ts'
 import { checkClaim } from '../rules/claimRules.ts'
+import { type Prover, withProvedWords } from '../rules/proofTasks.ts'
 import { type Books, placeOf } from './books.ts'
+import { type Ahead, proveAhead } from './proveAhead.ts'
 import type { ChannelBook } from './records.ts'
 
 /** Reads every claim, letting others run in between. */
@@ -34,6 +47,8 @@ export async function readClaims(
 /** What is needed to judge claims beside the books. */
 export type Judge = {
   readonly tools: ClaimTools
+  /** Works ahead, where there is one. */
+  readonly prover: Prover | undefined
   readonly proofs: Proofs
   readonly maxTail: number
   readonly nowSeconds: number
@@ -70,36 +85,51 @@ export async function judgeClaims(
   books: Books,
   judge: Judge,
 ): Promise<readonly ClaimResult[]> {
+  const { tools, prover, breathe, maxTail } = judge
+  const contextOf = (read: ReadClaim | undefined) => facts(read, books, judge).context
+  const aheadOf = prover && (await proveAhead(reads, contextOf, tools, prover, breathe))
   const results: ClaimResult[] = []
   let cost = 0
-  for (const read of reads) {
-    cost += CLAIM_COST_HASHES + Math.min(read?.index ?? 0, judge.maxTail)
+  for (const [place, read] of reads.entries()) {
+    const ahead = await aheadOf?.(place)
+    cost += ahead?.isProved
+      ? PROVED_CLAIM_COST_HASHES
+      : CLAIM_COST_HASHES + Math.min(read?.index ?? 0, maxTail)
     if (cost > SLICE_COST_HASHES) {
       cost = 0
-      await judge.breathe()
+      await breathe()
     }
-    results.push(judgeClaim(read, key, books, judge))
+    results.push(judgeClaim(read, ahead, key, books, judge))
   }
   takeFees(key, books)
   return results
 }
 
-function judgeClaim(
-  read: ReadClaim | undefined,
-  key: string,
-  books: Books,
-  { tools, proofs, maxTail, nowSeconds }: Judge,
-): ClaimResult {
+/** What the books and the proofs say about the place that a claim names. */
+function facts(read: ReadClaim | undefined, books: Books, { proofs, maxTail, nowSeconds }: Judge) {
   const allocation = read && books.allocation(read.channel.allocation)
   const place = read && placeOf(read.channel.allocation, read.channel.position)
   const held = place !== undefined && allocation ? books.channel(place) : undefined
-  const context = {
+  const context: ClaimContext = {
     maxTail,
     nowSeconds,
     allocation,
     holder: held?.channelId,
     proven: place === undefined ? undefined : proofs.get(place),
   }
+  return { allocation, place, held, context }
+}
+
+function judgeClaim(
+  read: ReadClaim | undefined,
+  ahead: Ahead | undefined,
+  key: string,
+  books: Books,
+  judge: Judge,
+): ClaimResult {
+  const { proofs, nowSeconds } = judge
+  const { allocation, place, held, context } = facts(read, books, judge)
+  const tools = ahead ? withProvedWords(judge.tools, ahead.words) : judge.tools
   const judged = checkClaim(context, read, tools)
   if (judged.verdict !== 'proved') {
     const isHolder = held && equalBytes(held.channelId, judged.channelId)

@@ -12,7 +12,8 @@ import type { Claim, ClaimResult, Ledger } from '../ledger.ts'
 import { CLAIMS_PER_SUBMISSION_MAX, SUBMISSIONS_REMEMBERED_MAX } from '../limits.ts'
 import { stateOf } from '../rules/allocationRules.ts'
 import { fingerprintOf, type ReadClaim } from '../rules/claimBytes.ts'
-import { digesterOf } from '../rules/digests.ts'
+import { digesterOf, rememberingDigester } from '../rules/digests.ts'
+import type { Prover } from '../rules/proofTasks.ts'
 import { type Books, openBooks } from './books.ts'
 import { createProofs, type Judge, judgeClaims, readClaims } from './judge.ts'
 import { isReference } from './references.ts'
@@ -24,6 +25,7 @@ type SubmitOptions = {
   readonly maxTail: number
   readonly verify: Verify
   readonly sha256: Sha256
+  readonly prover?: Prover
   readonly timers: Pick<Timers, 'soon'>
   readonly writer: Writer
   readonly nowSeconds: () => number
@@ -31,8 +33,10 @@ type SubmitOptions = {
 
 /** `Ledger.submit` on the store's books. */
 export function createSubmit(options: SubmitOptions): Ledger['submit'] {
-  const { store, writer, timers, nowSeconds, maxTail, verify, sha256 } = options
-  const tools = { digester: digesterOf(options.domain), verify, hash: sha256 }
+  const { store, writer, timers, nowSeconds, maxTail, verify, sha256, prover } = options
+  // Asked ahead and again when a claim is judged.
+  const digester = rememberingDigester(digesterOf(options.domain))
+  const tools = { digester, verify, hash: sha256 }
   const proofs = createProofs()
   const breathe = () => new Promise<void>((resolve) => timers.soon(resolve))
 
@@ -40,7 +44,7 @@ export function createSubmit(options: SubmitOptions): Ledger['submit'] {
     const reads = await readClaims(claims, tools, breathe)
     const now = nowSeconds()
     const books = openBooks(store, now)
-    const judge = { tools, proofs, maxTail, nowSeconds: now, breathe }
+    const judge = { tools, prover, proofs, maxTail, nowSeconds: now, breathe }
     const results = await judgeOnce(reads, key, books, judge)
     const paid = books.allocationsChanged()
     await writer.write(books)

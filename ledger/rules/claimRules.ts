@@ -5,7 +5,7 @@
  */
 import { isUint64 } from '../../protocol/amount.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
-import { type Sha256, stepBack, stepBlock } from '../../protocol/chain.ts'
+import { leadsTo, type Sha256 } from '../../protocol/chain.ts'
 import { amountAt, readingAt, worstCase } from '../../protocol/channel.ts'
 import { algorithms, type PublicKey, type Verify } from '../../protocol/keys.ts'
 import { EPOCH_LENGTH_TICKS_MAX, POSITIONS_MAX } from '../../protocol/limits.ts'
@@ -68,7 +68,18 @@ export type ClaimTools = {
   readonly digester: Digester
   readonly verify: Verify
   readonly hash: Sha256
+  /** Walks the chain; by `hash` where there is none. */
+  readonly leadsTo?: LeadsTo
 }
+
+/** True when `word` at `index` leads to `earlier` at `earlierIndex` on the chain with this bind. */
+export type LeadsTo = (
+  bind: Uint8Array,
+  word: Uint8Array,
+  index: number,
+  earlier: Uint8Array,
+  earlierIndex: number,
+) => boolean
 
 /**
  * What was checked already. Signatures are remembered together with the bytes they cover, so that a
@@ -220,11 +231,13 @@ function checkSignatures(
 function checkWord(
   proven: Proven | undefined,
   { commitment, commitmentMark, index, word }: ReadClaim,
-  { digester, hash }: ClaimTools,
+  { digester, hash, leadsTo: walk }: ClaimTools,
 ): Uint8Array | undefined {
   const known = proven && equalBytes(proven.commitmentMark, commitmentMark) ? proven : undefined
   const bind = known?.bind ?? digester.bind(commitment, hash)
   const near = known && known.index <= index ? known : { index: 0, word: commitment.root }
-  const reached = stepBack(stepBlock(bind), word, index, index - near.index, hash)
-  return equalBytes(reached, near.word) ? bind : undefined
+  const isProved = walk
+    ? walk(bind, word, index, near.word, near.index)
+    : leadsTo(bind, word, index, near.word, near.index, hash)
+  return isProved ? bind : undefined
 }

@@ -44,6 +44,29 @@ export function digesterOf(domain: Domain): Digester {
   }
 }
 
+/** Makes each digest of a value once, as long as the value lives. */
+export function rememberingDigester(digester: Digester): Digester {
+  return {
+    channel: remembering(digester.channel),
+    mandate: remembering(digester.mandate),
+    commitment: remembering(digester.commitment),
+    bind: remembering(digester.bind),
+  }
+}
+
+function remembering<Key extends object, Rest extends readonly unknown[]>(
+  make: (value: Key, ...rest: Rest) => Uint8Array,
+): (value: Key, ...rest: Rest) => Uint8Array {
+  const known = new WeakMap<Key, Uint8Array>()
+  return (value, ...rest) => {
+    const found = known.get(value)
+    if (found) return found
+    const made = make(value, ...rest)
+    known.set(value, made)
+    return made
+  }
+}
+
 /** keccak256(0x19 0x01 | domain separator | keccak256(encoded)). */
 function sealer(domain: Domain): (encoded: Uint8Array) => Uint8Array {
   const frame = new Uint8Array(2 + 2 * FIELD_BYTES)

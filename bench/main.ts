@@ -4,23 +4,20 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Case, CaseResult } from './cases/case.ts'
+import type { Case } from './cases/case.ts'
 import { cases } from './cases/index.ts'
 import { probeDisk } from './disk.ts'
 import { describeMachine } from './measure.ts'
 import { helpText, parseOptions, type SuiteOptions } from './options.ts'
-import { reportLine, writeReport } from './report/document.ts'
+import {
+  type CaseReport,
+  type Failure,
+  failureLine,
+  keepReport,
+  reportLine,
+  writePage,
+} from './report/document.ts'
 import { textTable } from './report/tables.ts'
-
-export type CaseReport = CaseResult & {
-  readonly case: string
-  readonly about: string
-  readonly at: string
-  readonly rounds: number
-  readonly seconds: number
-  readonly machine: ReturnType<typeof describeMachine>
-  readonly disk: Awaited<ReturnType<typeof probeDisk>>
-}
 
 async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
   const { rounds, seconds, profile, parts } = options
@@ -44,7 +41,40 @@ function shown(report: CaseReport): string {
     ({ name, target, measured, met }) =>
       `${met ? 'met   ' : 'MISSED'} ${name} ${target}: ${measured}`,
   )
-  return `${[...tables, ...targets].join('\n')}\n`
+  const failures = (report.failures ?? []).map((failure) => `FAILED ${failure}`)
+  return `${[...tables, ...targets, ...failures].join('\n')}\n`
+}
+
+/** What went wrong with a case is told and does not keep the others from running. */
+async function perform(one: Case, options: SuiteOptions): Promise<readonly Failure[]> {
+  const { name } = one
+  try {
+    const report = await runCase(one, options)
+    process.stdout.write(options.output === 'json' ? reportLine(report) : shown(report))
+    if (options.output === 'document') await keepReport(report)
+    return (report.failures ?? []).map((reason) => ({ case: name, reason }))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`case ${name} failed: ${error instanceof Error ? error.stack : error}\n`)
+    if (options.output === 'json') process.stdout.write(failureLine({ case: name, reason }))
+    return [{ case: name, reason }]
+  }
+}
+
+async function run(options: SuiteOptions): Promise<number> {
+  const order = cases.map(({ name }) => name)
+  const { names, output } = options
+  const chosen = cases.filter(({ name }) => names.length === 0 || names.includes(name))
+  const failures: Failure[] = []
+  for (const one of chosen) {
+    failures.push(...(await perform(one, options)))
+    // After each case: whatever ends the suite, what was measured is there.
+    if (output === 'document') await writePage(order, failures)
+  }
+  for (const failure of failures) {
+    process.stderr.write(`FAILED ${failure.case}: ${failure.reason}\n`)
+  }
+  return failures.length > 0 ? 1 : 0
 }
 
 async function main(words: readonly string[]): Promise<number> {
@@ -58,14 +88,8 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(`${options.message}\n`)
     return 2
   }
-  const chosen = cases.filter(
-    ({ name }) => options.names.length === 0 || options.names.includes(name),
-  )
-  for (const one of chosen) {
-    const report = await runCase(one, options)
-    process.stdout.write(options.output === 'json' ? reportLine(report) : shown(report))
-    if (options.output === 'document') await writeReport(report, names)
-  }
+  if (options.kind === 'run') return run(options)
+  await writePage(names, [])
   return 0
 }
 

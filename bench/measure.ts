@@ -2,7 +2,7 @@
  * What the kernel says of a process (CPU, anonymous memory, bytes written) and of this machine.
  * @module
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release, totalmem } from 'node:os'
 
@@ -48,6 +48,7 @@ export type Machine = {
   readonly architecture: string
   readonly node: string
   readonly openssl: string
+  readonly mosquitto: string
   readonly loadAtStart: number
 }
 
@@ -60,6 +61,14 @@ export function describeMachine(): Machine {
     architecture: arch(),
     node: process.version,
     openssl: process.versions.openssl,
+    mosquitto: mosquittoVersion(),
     loadAtStart: Math.round((loadavg()[0] ?? 0) * 100) / 100,
   }
+}
+
+function mosquittoVersion(): string {
+  // It tells its version only together with how it is used, and calls that an error.
+  const { stdout } = spawnSync('mosquitto', ['-h'], { encoding: 'utf8' })
+  const version = /version (\S+)/.exec(stdout ?? '')?.[1]
+  return version === undefined ? 'no Mosquitto' : `Mosquitto ${version}`
 }

@@ -22,6 +22,8 @@ export type SuiteOptions = {
 export type Parsed =
   | SuiteOptions
   | { readonly kind: 'help' }
+  /** Makes the page anew from the results that are kept. */
+  | { readonly kind: 'page' }
   | { readonly kind: 'mistake'; readonly message: string }
 
 const ROUNDS_DEFAULT = 5
@@ -32,6 +34,7 @@ const SECONDS_MAX = 600
 const switches = {
   json: { type: 'boolean' },
   write: { type: 'boolean' },
+  page: { type: 'boolean' },
   help: { type: 'boolean' },
   rounds: { type: 'string' },
   seconds: { type: 'string' },
@@ -50,6 +53,7 @@ export function parseOptions(words: readonly string[], known: readonly string[])
   }
   const { values, positionals: names } = read
   if (values.help) return { kind: 'help' }
+  if (values.page) return { kind: 'page' }
   const stranger = names.find((name) => !known.includes(name))
   if (stranger !== undefined) return mistake(`no case "${stranger}"; there are ${known.join(', ')}`)
   const rounds = numberOf(values.rounds, ROUNDS_DEFAULT, ROUNDS_MAX)
@@ -94,7 +98,8 @@ ${cases.map(({ name, about }) => `  ${name.padEnd(width)}${about}`).join('\n')}
 
 Options:
   --json          print one JSON object a case, the last one as the last line
-  --write         write the cases into docs/benchmarks.md
+  --write         keep the results in docs/benchmarks/ and write docs/benchmarks.md
+  --page          write docs/benchmarks.md from the results that are kept, and measure nothing
   --rounds N      measured rounds of every system (default: ${ROUNDS_DEFAULT})
   --seconds S     length of a round (default: ${SECONDS_DEFAULT})
   --parts A,B     only these parts of a case, such as shapes of load

@@ -9,16 +9,8 @@ import type { Spread } from '../statistics.ts'
 import { openAttachedGateway } from '../systems/attachedGateway.ts'
 import { startMosquittoSubscriber } from '../systems/brokers.ts'
 import { plainDevices, type System, systemNames } from '../systems/system.ts'
-import { atLeast, type Case, type CaseOptions } from './case.ts'
-import {
-  alternate,
-  contend,
-  generatorCell,
-  type Row,
-  rowOf,
-  type Shape,
-  shareOf,
-} from './compare.ts'
+import { atLeast, type Case, type CaseOptions, eachPart } from './case.ts'
+import { alternate, contend, type Row, rowOf, type Shape, shareOf, shareText } from './compare.ts'
 import { barOf, ingestLimits, shapes } from './ingest.ts'
 
 const names = ['a', 'b', 'c'] as const
@@ -61,12 +53,12 @@ export const attached: Case = {
   about: 'the gateway as a client of Mosquitto, beside a subscriber that only counts',
   run: async (options) => {
     const { parts } = options
-    const measured: Measured[] = []
-    for (const name of names) {
-      if (parts.length === 0 || parts.includes(name)) {
-        measured.push(await measureShape(name, options))
-      }
-    }
+    const wanted = names.filter((name) => parts.length === 0 || parts.includes(name))
+    const { measured, failures } = await eachPart(
+      wanted,
+      (name) => shapes[name].name,
+      (name) => measureShape(name, options),
+    )
     return {
       targets: measured.map(({ name, share }) =>
         atLeast(`(${name}) rate of a bare subscriber`, 0.8, share.median),
@@ -92,6 +84,7 @@ export const attached: Case = {
           'publishes an ack of every batch to every device, which passes through the same ' +
           'Mosquitto.',
       ],
+      failures,
       figures: measured,
     }
   },
@@ -118,7 +111,7 @@ function tableOf(rows: readonly Row[]): Table {
       spreadText(row.ticksPerSecond),
       cpu(row, ['gateway', 'subscriber']),
       cpu(row, ['mosquitto']),
-      generatorCell(row),
+      shareText(row.generatorShare.median),
     ]),
   }
 }

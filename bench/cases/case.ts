@@ -34,6 +34,8 @@ export type CaseResult = {
   readonly charts: readonly Chart[]
   /** What a reader must know to read the figures. */
   readonly notes: readonly string[]
+  /** Parts that could not be measured, each with its reason. */
+  readonly failures?: readonly string[]
   /** The figures behind the tables. */
   readonly figures: unknown
 }
@@ -42,6 +44,24 @@ export type Case = {
   readonly name: string
   readonly about: string
   readonly run: (options: CaseOptions) => Promise<CaseResult>
+}
+
+/** Runs the parts one by one; one that fails does not take the others with it. */
+export async function eachPart<Part, Measured>(
+  parts: readonly Part[],
+  nameOf: (part: Part) => string,
+  measure: (part: Part) => Promise<Measured>,
+): Promise<{ readonly measured: readonly Measured[]; readonly failures: readonly string[] }> {
+  const measured: Measured[] = []
+  const failures: string[] = []
+  for (const part of parts) {
+    try {
+      measured.push(await measure(part))
+    } catch (error) {
+      failures.push(`${nameOf(part)}: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  return { measured, failures }
 }
 
 export function atLeast(name: string, bound: number, measured: number): Target {

@@ -11,7 +11,7 @@ import { ratioSpread, type Spread, spread } from '../statistics.ts'
 import { pidsOf, type System, type SystemName } from '../systems/system.ts'
 
 /** More of a core than this, and the generator may be what was measured. */
-export const GENERATOR_CORE_SHARE_MAX = 0.85
+const GENERATOR_CORE_SHARE_MAX = 0.85
 const WARM_MS = 500
 /** Prepared messages beyond what the last round needed. */
 const MARGIN = 1.6
@@ -172,10 +172,10 @@ export function rowOf({ system, rounds }: Contender, shape: Shape): Row {
   }
 }
 
-/** How busy the generator was, and whether it may be what was measured. */
-export function generatorCell({ generatorShare, isGeneratorLimited }: Row): string {
-  const text = figure(generatorShare.median)
-  return isGeneratorLimited ? `${text}, generator-limited` : text
+/** How much of a core the generator used, and whether it may be what was measured. */
+export function shareText(generatorShare: number): string {
+  const text = figure(generatorShare)
+  return generatorShare > GENERATOR_CORE_SHARE_MAX ? `${text}, generator-limited` : text
 }
 
 /** Rates of one contender as shares of another's, round by round. */

@@ -9,16 +9,16 @@ import type { Spread } from '../statistics.ts'
 import { openBenchGateway } from '../systems/benchGateway.ts'
 import { startAedes, startMosquittoAlone, startMosquittoSubscriber } from '../systems/brokers.ts'
 import { plainDevices, type System, systemNames } from '../systems/system.ts'
-import { atLeast, type Case, type CaseOptions, type Target } from './case.ts'
+import { atLeast, type Case, type CaseOptions, eachPart, type Target } from './case.ts'
 import {
   alternate,
   type Contender,
   contend,
-  generatorCell,
   type Row,
   rowOf,
   type Shape,
   shareOf,
+  shareText,
 } from './compare.ts'
 
 export const shapes = {
@@ -52,6 +52,7 @@ export const shapes = {
   },
 } as const satisfies Record<string, Shape>
 type ShapeName = keyof typeof shapes
+const names = ['a', 'b', 'c', 'd'] as const
 
 /** What the shapes need beyond the limits for single devices. */
 export const ingestLimits = {
@@ -63,7 +64,12 @@ export const ingestLimits = {
   channelsPerDevice: 64,
 }
 
-type Measured = { readonly rows: readonly Row[]; readonly shares: Readonly<Record<string, Spread>> }
+type Measured = {
+  readonly name: ShapeName
+  readonly rows: readonly Row[]
+  /** The gateway's rate as shares of the others', round by round. */
+  readonly shares: Readonly<Record<string, Spread>>
+}
 
 async function measureShape(name: ShapeName, options: CaseOptions): Promise<Measured> {
   const shape: Shape = shapes[name]
@@ -87,6 +93,7 @@ async function measureShape(name: ShapeName, options: CaseOptions): Promise<Meas
     if (own) await gateway.verify(own.acknowledged)
     for (const { generator } of contenders) await generator.stop()
     return {
+      name,
       rows: contenders.map((contender) => rowOf(contender, shape)),
       shares: sharesOf(contenders),
     }
@@ -108,13 +115,12 @@ const bounds: readonly (readonly [ShapeName, 'aedes' | 'subscriber', number])[] 
   ['c', 'subscriber', 1.5],
 ]
 
-type All = Readonly<Partial<Record<ShapeName, Measured>>>
-
-function targetsOf(measured: All): readonly Target[] {
-  const [c, d] = [measured.c, measured.d].map((one) => one?.rows[0]?.ticksPerSecond.median)
+function targetsOf(measured: readonly Measured[]): readonly Target[] {
+  const of = (shape: ShapeName) => measured.find(({ name }) => name === shape)
+  const [c, d] = [of('c'), of('d')].map((one) => one?.rows[0]?.ticksPerSecond.median)
   return [
     ...bounds.flatMap(([name, other, bound]) => {
-      const share = measured[name]?.shares[other]
+      const share = of(name)?.shares[other]
       const title = `(${name}) rate of ${systemNames[other]}`
       return share ? [atLeast(title, bound, share.median)] : []
     }),
@@ -126,12 +132,14 @@ export const ingest: Case = {
   name: 'ingest',
   about: 'ticks from a device to a durable acknowledgement, beside bare brokers',
   run: async (options) => {
-    const measured: Partial<Record<ShapeName, Measured>> = {}
-    for (const name of ['a', 'b', 'c', 'd'] as const) {
-      const isWanted = options.parts.length === 0 || options.parts.includes(name)
-      if (isWanted) measured[name] = await measureShape(name, options)
-    }
-    const groups = Object.values(measured).map(({ rows }) => rows)
+    const { parts } = options
+    const wanted = names.filter((name) => parts.length === 0 || parts.includes(name))
+    const { measured, failures } = await eachPart(
+      wanted,
+      (name) => shapes[name].name,
+      (name) => measureShape(name, options),
+    )
+    const groups = measured.map(({ rows }) => rows)
     return {
       targets: targetsOf(measured),
       limits: ingestLimits,
@@ -148,10 +156,13 @@ export const ingest: Case = {
         'Devices of the gateway listen to `down/...` as agents do: beside the PUBACK they ' +
           'get and acknowledge the ack of every batch. The brokers send no more than the ' +
           'PUBACK.',
+        'Ticks of (d) are 64 times its messages. What is sent to the brokers is not looked at ' +
+          'there, so the same packets go out again and again; the gateway gets new ticks.',
         'A tick through Mosquitto with a subscriber counts when the subscriber has it.',
         'After the last round the gateway is killed and its store opened again: it must hold ' +
           'every acknowledged tick, and no other.',
       ],
+      failures,
       figures: measured,
     }
   },
@@ -172,7 +183,7 @@ function tableOf(rows: readonly Row[]): Table {
       systemNames[row.system],
       spreadText(row.ticksPerSecond),
       spreadText(row.cpuMicrosPerTick),
-      generatorCell(row),
+      shareText(row.generatorShare.median),
     ]),
   }
 }

@@ -3,13 +3,21 @@
  * @module
  */
 import { join } from 'node:path'
+import { type Disk, probeDisk } from '../disk.ts'
 import { figure, spreadText, type Table } from '../report/tables.ts'
 import { ratioSpread, type Spread, spread } from '../statistics.ts'
 import { openBenchGateway } from '../systems/benchGateway.ts'
 import { startAedes } from '../systems/brokers.ts'
 import { plainDevices, type SystemName, systemNames } from '../systems/system.ts'
 import { atMost, type Case, type CaseOptions } from './case.ts'
-import { type Contender, contend, type OpenRound, openRound, runRound } from './compare.ts'
+import {
+  type Contender,
+  contend,
+  type OpenRound,
+  openRound,
+  runRound,
+  shareText,
+} from './compare.ts'
 import { ingestLimits, shapes } from './ingest.ts'
 
 const LOAD_SHARE = 0.5
@@ -30,6 +38,8 @@ type Result = {
   readonly maximum: number
   readonly messagesPerSecond: number
   readonly measured: readonly Measured[]
+  /** An append and its fdatasync in ms on the disk of the store, before each round. */
+  readonly sync: { readonly p50: Spread; readonly p99: Spread }
   /** The gateway's p99 as multiples of bare aedes', round by round. */
   readonly multiple: Spread
 }
@@ -53,7 +63,7 @@ async function measure(options: CaseOptions): Promise<Result> {
 
 async function openLoops(
   contenders: readonly Contender[],
-  { rounds, seconds, onProgress }: CaseOptions,
+  { rounds, seconds, folder, onProgress }: CaseOptions,
 ): Promise<Result> {
   const maxima: number[] = []
   for (const contender of contenders) {
@@ -63,7 +73,9 @@ async function openLoops(
   const maximum = maxima[0] ?? 0
   const messagesPerSecond = Math.round(maximum * LOAD_SHARE)
   const kept = contenders.map((): OpenRound[] => [])
+  const disks: Disk[] = []
   for (let round = 0; round < rounds; round++) {
+    disks.push(await probeDisk(folder))
     for (const [place, contender] of contenders.entries()) {
       const result = await openRound(contender, shape, seconds, messagesPerSecond)
       kept[place]?.push(result)
@@ -73,7 +85,11 @@ async function openLoops(
   }
   const measured = contenders.map((one, place) => summary(one.system.name, kept[place] ?? []))
   const [own = [], other = []] = kept.map((all) => all.map(({ latencies }) => latencies.p99))
-  return { maximum, messagesPerSecond, measured, multiple: ratioSpread(own, other) }
+  const sync = {
+    p50: spread(disks.map(({ syncP50 }) => syncP50 / MICROS_PER_MS)),
+    p99: spread(disks.map(({ syncP99 }) => syncP99 / MICROS_PER_MS)),
+  }
+  return { maximum, messagesPerSecond, measured, sync, multiple: ratioSpread(own, other) }
 }
 
 function summary(system: SystemName, rounds: readonly OpenRound[]): Measured {
@@ -93,14 +109,14 @@ export const latency: Case = {
   about: 'from a tick to its durable acknowledgement at half of the maximum',
   run: async (options) => {
     const result = await measure(options)
-    const { measured, multiple, maximum, messagesPerSecond } = result
+    const { measured, multiple, maximum, messagesPerSecond, sync } = result
     return {
       targets: [
         atMost('p99 as a multiple of that of bare aedes', 5, multiple.median),
         atMost('p99 in ms', 20, measured[0]?.p99.median ?? Number.NaN),
       ],
       limits: ingestLimits,
-      tables: [tableOf(measured)],
+      tables: [tableOf(measured, sync)],
       charts: [
         {
           kind: 'bars',
@@ -131,16 +147,19 @@ export const latency: Case = {
   },
 }
 
-function tableOf(measured: readonly Measured[]): Table {
+function tableOf(measured: readonly Measured[], sync: Result['sync']): Table {
   return {
     title: 'Milliseconds from a tick to its acknowledgement',
     columns: ['system', 'p50', 'p99', 'p99.9', 'generator, cores'],
-    rows: measured.map((one) => [
-      systemNames[one.system],
-      spreadText(one.p50),
-      spreadText(one.p99),
-      spreadText(one.p999),
-      figure(one.generatorShare.median),
-    ]),
+    rows: [
+      ...measured.map((one) => [
+        systemNames[one.system],
+        spreadText(one.p50),
+        spreadText(one.p99),
+        spreadText(one.p999),
+        shareText(one.generatorShare.median),
+      ]),
+      ['fdatasync of 16 KiB alone', spreadText(sync.p50), spreadText(sync.p99), '', ''],
+    ],
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Charts as SVG: bars for what is compared, lines for what grows. One axis, direct labels, colours
- * that hold on light and on dark ground.
+ * Charts as SVG: bars for what is compared, lines for what grows. One axis, direct labels, and ink
+ * that follows the reader's light or dark ground.
  * @module
  */
 
@@ -25,6 +25,7 @@ export type Chart =
       readonly kind: 'bars'
       readonly name: string
       readonly unit: string
+      /** Each group has a scale of its own, from zero. */
       readonly groups: readonly BarGroup[]
     }
   | {
@@ -33,31 +34,53 @@ export type Chart =
       readonly unit: string
       readonly xUnit: string
       readonly lines: readonly Line[]
+      /** Where the target lies. */
+      readonly bound?: number
     }
 
-const WIDTH = 720
-const LABEL_WIDTH = 230
-const VALUE_WIDTH = 90
-const BAR_HEIGHT = 18
-const BAR_STEP = 26
-const GROUP_GAP = 18
-const TITLE_HEIGHT = 24
-const FONT = 'font-family="system-ui, sans-serif" font-size="12"'
-const OWN = '#1b7f5c'
-const OTHER = '#7a8794'
-const INK = '#6b7580'
+const WIDTH = 760
+const PADDING = 12
+const LABEL_WIDTH = 260
+const VALUE_WIDTH = 120
+const BAR_HEIGHT = 16
+const BAR_STEP = 24
+const GROUP_GAP = 14
+const TITLE_HEIGHT = 26
+const style = `<style>
+    text { font: 12px system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #48525c }
+    .strong { font-weight: 600; fill: #1f262d }
+    .faint { fill: #6b7580 }
+    .own { fill: #13795b; stroke: #13795b }
+    .other { fill: #9aa5b1; stroke: #9aa5b1 }
+    .second { fill: #b4690e; stroke: #b4690e }
+    .axis, .grid { fill: none; stroke: #6b7580 }
+    .grid { stroke-opacity: 0.25 }
+    .bound { fill: none; stroke: #b42318; stroke-dasharray: 5 4 }
+    .span { fill: none; stroke: #1f262d; stroke-width: 1.5; stroke-opacity: 0.75 }
+    .curve { fill: none; stroke-width: 2 }
+    @media (prefers-color-scheme: dark) {
+      text { fill: #b8c2cc }
+      .strong { fill: #e6ebf0 }
+      .faint { fill: #8f9aa5 }
+      .own { fill: #35b58a; stroke: #35b58a }
+      .other { fill: #66717d; stroke: #66717d }
+      .second { fill: #e0a04a; stroke: #e0a04a }
+      .bound { stroke: #f97066 }
+      .span { stroke: #e6ebf0 }
+    }
+  </style>`
 
 export function chartSvg(chart: Chart): string {
   return chart.kind === 'bars' ? barsSvg(chart.groups, chart.unit) : linesSvg(chart)
 }
 
 function barsSvg(groups: readonly BarGroup[], unit: string): string {
-  const highest = Math.max(...groups.flatMap(({ bars }) => bars.map(({ high }) => high)), 1e-9)
-  const scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / highest
-  let y = 4
+  let y = PADDING
   const parts: string[] = []
   for (const { title, bars } of groups) {
-    parts.push(text(0, y + 14, title, { weight: 600 }))
+    const highest = Math.max(...bars.map(({ high }) => high), 1e-9)
+    const scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH - PADDING) / highest
+    parts.push(text(PADDING, y + 12, title, { class: 'strong' }))
     y += TITLE_HEIGHT
     for (const bar of bars) {
       parts.push(...barParts(bar, y, scale, unit))
@@ -68,65 +91,118 @@ function barsSvg(groups: readonly BarGroup[], unit: string): string {
   return svg(y, parts)
 }
 
+/** The median as a bar, the lowest and the highest round as a span with ends. */
 function barParts(bar: Bar, y: number, scale: number, unit: string): readonly string[] {
   const width = Math.max(1, bar.value * scale)
   const middle = y + BAR_HEIGHT / 2
-  const low = LABEL_WIDTH + bar.low * scale
-  const high = LABEL_WIDTH + bar.high * scale
+  const [low, high] = [LABEL_WIDTH + bar.low * scale, LABEL_WIDTH + bar.high * scale]
+  const ends = [low, high].map((x) => `M${round(x)} ${middle - 4}V${middle + 4}`).join('')
   return [
     text(LABEL_WIDTH - 8, middle + 4, bar.label, { anchor: 'end' }),
     `<rect x="${LABEL_WIDTH}" y="${y}" width="${round(width)}" height="${BAR_HEIGHT}" rx="2" ` +
-      `fill="${bar.isOwn ? OWN : OTHER}"/>`,
-    `<path d="M${round(low)} ${middle}H${round(high)}" stroke="${INK}" stroke-width="2"/>`,
-    text(high + 8, middle + 4, `${compact(bar.value)} ${unit}`, {}),
+      `stroke="none" class="${bar.isOwn ? 'own' : 'other'}"/>`,
+    `<path d="M${round(low)} ${middle}H${round(high)}${ends}" class="span"/>`,
+    text(Math.max(high, LABEL_WIDTH + width) + 8, middle + 4, `${compact(bar.value)} ${unit}`, {
+      class: bar.isOwn ? 'strong' : 'faint',
+    }),
   ]
 }
 
+const HEIGHT = 260
+const [LEFT, RIGHT, TOP, BOTTOM] = [64, 150, 34, 44]
+const GRID_LINES = 4
+
+type Scales = {
+  readonly xs: readonly number[]
+  readonly yHigh: number
+  readonly xAt: (x: number) => number
+  readonly yAt: (y: number) => number
+}
+
+/** The horizontal axis is logarithmic: what is drawn grows in powers. */
+function scalesOf({ lines, bound = 0 }: Extract<Chart, { kind: 'lines' }>): Scales {
+  const points = lines.flatMap((line) => line.points)
+  const xs = [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b)
+  const [xLow, xHigh] = [Math.log10(xs[0] ?? 1), Math.log10(xs.at(-1) ?? 1)]
+  const yHigh = niceAbove(Math.max(...points.map(({ y }) => y), bound, 1e-9))
+  const width = WIDTH - LEFT - RIGHT
+  return {
+    xs,
+    yHigh,
+    xAt: (x) => LEFT + ((Math.log10(x) - xLow) / Math.max(1e-9, xHigh - xLow)) * width,
+    yAt: (y) => HEIGHT - BOTTOM - (y / yHigh) * (HEIGHT - TOP - BOTTOM),
+  }
+}
+
 function linesSvg(chart: Extract<Chart, { kind: 'lines' }>): string {
-  const height = 260
-  const [left, right, top, bottom] = [70, 120, 16, 40]
-  const points = chart.lines.flatMap((line) => line.points)
-  const xs = points.map(({ x }) => Math.log10(x))
-  const [xLow, xHigh] = [Math.min(...xs), Math.max(...xs)]
-  const yHigh = Math.max(...points.map(({ y }) => y), 1e-9)
-  const xAt = (x: number) =>
-    left + ((Math.log10(x) - xLow) / Math.max(1e-9, xHigh - xLow)) * (WIDTH - left - right)
-  const yAt = (y: number) => height - bottom - (y / yHigh) * (height - top - bottom)
-  const parts = [
-    `<path d="M${left} ${top}V${height - bottom}H${WIDTH - right}" fill="none" stroke="${INK}"/>`,
-    text(left - 8, yAt(yHigh) + 4, compact(yHigh), { anchor: 'end' }),
-    text(left - 8, yAt(0) + 4, '0', { anchor: 'end' }),
-    text(left, 12, chart.unit, {}),
-    text(WIDTH - right, height - 6, chart.xUnit, { anchor: 'end' }),
-  ]
-  for (const x of new Set(points.map((point) => point.x))) {
-    parts.push(text(xAt(x), height - bottom + 16, compact(x), { anchor: 'middle' }))
+  const scales = scalesOf(chart)
+  const { xs, xAt, yAt } = scales
+  const parts = [...gridParts(scales), text(PADDING, 18, chart.unit, { class: 'strong' })]
+  for (const x of xs) {
+    parts.push(text(xAt(x), HEIGHT - BOTTOM + 16, compact(x), { anchor: 'middle' }))
+  }
+  parts.push(text(WIDTH - RIGHT, HEIGHT - 8, chart.xUnit, { anchor: 'end', class: 'faint' }))
+  if (chart.bound !== undefined) {
+    const y = round(yAt(chart.bound))
+    parts.push(`<path d="M${LEFT} ${y}H${WIDTH - RIGHT}" class="bound"/>`)
+    parts.push(
+      text(WIDTH - RIGHT + 10, y + 4, `target ${compact(chart.bound)}`, { class: 'faint' }),
+    )
   }
   for (const [place, line] of chart.lines.entries()) {
-    const colour = place === 0 ? OWN : OTHER
-    const path = line.points.map(({ x, y }) => `${round(xAt(x))} ${round(yAt(y))}`).join('L')
-    const last = line.points.at(-1)
-    parts.push(`<path d="M${path}" fill="none" stroke="${colour}" stroke-width="2"/>`)
-    for (const { x, y } of line.points) {
-      parts.push(`<circle cx="${round(xAt(x))}" cy="${round(yAt(y))}" r="3" fill="${colour}"/>`)
-    }
-    if (last) parts.push(text(xAt(last.x) + 8, yAt(last.y) + 4, line.label, {}))
+    parts.push(...lineParts(line, place === 0 ? 'own' : 'second', scales))
   }
-  return svg(height, parts)
+  return svg(HEIGHT, parts)
+}
+
+function gridParts({ yHigh, yAt }: Scales): readonly string[] {
+  return Array.from({ length: GRID_LINES + 1 }, (_, place) => {
+    const value = (yHigh * place) / GRID_LINES
+    const y = round(yAt(value))
+    const line = `<path d="M${LEFT} ${y}H${WIDTH - RIGHT}" class="${place ? 'grid' : 'axis'}"/>`
+    return `${line}${text(LEFT - 8, y + 4, compact(value), { anchor: 'end', class: 'faint' })}`
+  })
+}
+
+function lineParts(line: Line, colour: string, { xAt, yAt }: Scales): readonly string[] {
+  const path = line.points.map(({ x, y }) => `${round(xAt(x))} ${round(yAt(y))}`).join('L')
+  const last = line.points.at(-1)
+  const dots = line.points.map(
+    ({ x, y }) =>
+      `<circle cx="${round(xAt(x))}" cy="${round(yAt(y))}" r="3.5" class="${colour}"/>` +
+      text(xAt(x), yAt(y) - 9, compact(y), { anchor: 'middle' }),
+  )
+  return [
+    // As an attribute: the fill of the class is for dots.
+    `<path d="M${path}" class="curve ${colour}" style="fill: none"/>`,
+    ...dots,
+    ...(last ? [text(xAt(last.x) + 10, yAt(last.y) + 4, line.label, { class: 'strong' })] : []),
+  ]
+}
+
+/** The next 1, 2, 2.5, 4, 5 or 8 times a power of ten, so that a quarter of it reads well. */
+function niceAbove(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value))
+  const step = [1, 2, 2.5, 4, 5, 8, 10].find((one) => one * power >= value * 0.999) ?? 10
+  return step * power
 }
 
 function svg(height: number, parts: readonly string[]): string {
   const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`
-  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${FONT}>`
-  return `${[open, ...parts.map((part) => `  ${part}`), '</svg>'].join('\n')}\n`
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${size}>`
+  return `${[open, `  ${style}`, ...parts.map((part) => `  ${part}`), '</svg>'].join('\n')}\n`
 }
 
-type TextStyle = { readonly anchor?: 'end' | 'middle'; readonly weight?: number }
+type TextStyle = {
+  readonly anchor?: 'end' | 'middle'
+  readonly class?: 'strong' | 'faint'
+}
 
-function text(x: number, y: number, content: string, { anchor, weight }: TextStyle): string {
-  const place = anchor ? ` text-anchor="${anchor}"` : ''
-  const style = `${place}${weight ? ` font-weight="${weight}"` : ''}`
-  return `<text x="${round(x)}" y="${round(y)}" fill="${INK}"${style}>${escaped(content)}</text>`
+function text(x: number, y: number, content: string, look: TextStyle): string {
+  if (content === '') return ''
+  const place = look.anchor ? ` text-anchor="${look.anchor}"` : ''
+  const kind = look.class ? ` class="${look.class}"` : ''
+  return `<text x="${round(x)}" y="${round(y)}"${place}${kind}>${escaped(content)}</text>`
 }
 
 function escaped(content: string): string {
@@ -137,7 +213,7 @@ function round(value: number): number {
   return Math.round(value * 10) / 10
 }
 
-/** 1,234 as 1.2 k: a chart is for proportions, the table beside it for digits. */
+/** 1,234 as 1.23K: a chart is for proportions, the table beside it for digits. */
 function compact(value: number): string {
   return new Intl.NumberFormat('en-US', {
     notation: 'compact',

@@ -11,6 +11,7 @@ import {
   ledgerDomainValue,
   publicKeyValue,
   textValue,
+  tlsFilesValue,
   uint64Value,
 } from '../ports/configTypes.ts'
 import {
@@ -28,7 +29,7 @@ import type { OwnLimits } from './ownLimits.ts'
 export const AGENT_PREFIX = 'TICKPAY_AGENT'
 
 const sourceAllowed = 'serial:///dev/...?baud=9600 or tcp://host:port'
-const urlAllowed = 'an address of an MQTT broker such as mqtt://10.0.0.2:1883'
+const urlAllowed = 'an address of an MQTT broker such as mqtt://10.0.0.2:1883 or mqtts://HOST:8883'
 
 const limitsValue = v.strictObject({
   pricePerTickMax: v.optional(uint64Value),
@@ -59,6 +60,8 @@ export const agentSchema = v.strictObject({
     key: publicKeyValue,
     /** At an external broker; absent where the gateway itself checks who logs in. */
     login: v.optional(brokerLoginValue),
+    /** For mqtts://. */
+    tls: v.optional(tlsFilesValue),
   }),
   ledger: ledgerDomainValue,
   fleetSigner: v.optional(publicKeyValue),
@@ -91,7 +94,7 @@ function isSource(text: string): boolean {
 
 function isBrokerUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  return url?.protocol === 'mqtt:' && url.hostname !== ''
+  return (url?.protocol === 'mqtt:' || url?.protocol === 'mqtts:') && url.hostname !== ''
 }
 
 function hasUniqueNames(meters: readonly { readonly name: string }[]): boolean {

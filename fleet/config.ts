@@ -11,6 +11,7 @@ import {
   ledgerDomainValue,
   publicKeyValue,
   textValue,
+  tlsFilesValue,
 } from '../ports/configTypes.ts'
 import { type AmountText, readAmountText } from './amountText.ts'
 import type { Allowance, Policy } from './policy.ts'
@@ -54,6 +55,8 @@ export const fleetConfigSchema = v.strictObject({
     key: publicKeyValue,
     /** At an external broker; absent where the gateway itself checks who logs in. */
     login: v.optional(brokerLoginValue),
+    /** For mqtts://. */
+    tls: v.optional(tlsFilesValue),
   }),
   ledger: ledgerDomainValue,
   key: keyFileValue,

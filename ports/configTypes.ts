@@ -114,6 +114,22 @@ export const brokerLoginValue = v.pipe(
 )
 export type BrokerLoginConfig = v.InferOutput<typeof brokerLoginValue>
 
+/** PEM files of a client that connects to mqtts://; docs/certificates.md. */
+export const tlsFilesValue = v.pipe(
+  v.strictObject({
+    /** Who may sign the certificate of the other side; without it whom the system trusts. */
+    authority: v.optional(textValue),
+    /** Our own, with what leads to its authority, and its key. */
+    certificate: v.optional(textValue),
+    key: v.optional(textValue),
+  }),
+  v.check(
+    ({ certificate, key }) => (certificate === undefined) === (key === undefined),
+    'files with both of certificate and key, or neither',
+  ),
+)
+export type TlsFilesConfig = v.InferOutput<typeof tlsFilesValue>
+
 /** The ledger's identity inside every signature. */
 export const ledgerDomainValue = v.strictObject({
   chainId: v.pipe(uint64Value),

@@ -4,10 +4,11 @@
  * @module
  */
 import { Socket } from 'node:net'
-import type { MqttClient } from 'mqtt'
+import type { IClientOptions, MqttClient } from 'mqtt'
 import { connect, ErrorWithSubackPacket } from 'mqtt'
 import type { ConnectOptions, Connector, PublishOptions, Transport } from '../index.ts'
 import { OperatorError } from '../operatorError.ts'
+import type { TlsSource } from './tlsFiles.ts'
 
 /** From the first byte to the CONNACK. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -18,28 +19,46 @@ const SUBACK_FAILURE = 128
 /** QoS 1 messages without a PUBACK at one time; more would only hide a stuck connection. */
 const UNACKNOWLEDGED_MAX = 64
 
+type Place = { readonly host: string; readonly port: number }
+
 /**
- * Connects to `url`, `mqtt://host:port`.
+ * Connects to `url`: `mqtt://host:port` or, with `tls`, `mqtts://host:port`.
  * @throws OperatorError when the URL is not one of a broker
  */
-export function mqttConnector(url: string): Connector {
-  const { host, port } = parseUrl(url)
-  return (options) => openConnection(host, port, options)
-}
-
-function parseUrl(url: string): { host: string; port: number } {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed?.protocol === 'mqtt:' && parsed.hostname !== '') {
-    const host = parsed.hostname.replace(/^\[|\]$/g, '')
-    return { host, port: Number(parsed.port || 1883) }
+export function mqttConnector(url: string, tls?: TlsSource): Connector {
+  const place = parseUrl(url, tls ? 'mqtts:' : 'mqtt:')
+  if (!tls) return (options) => openConnection(place, options, { protocol: 'mqtt' })
+  /** Spares both sides the certificates when a connection is soon followed by another. */
+  let session: Buffer | undefined
+  return async (options) => {
+    const files = await tls()
+    const secured = { protocol: 'mqtts', minVersion: 'TLSv1.3', ...files } as const
+    const line = session ? { ...secured, session } : secured
+    return openConnection(place, options, line, (ticket) => {
+      session = ticket
+    })
   }
-  throw new OperatorError(`"${url}" is no broker address: write it as mqtt://host:1883`)
 }
 
-function openConnection(host: string, port: number, options: ConnectOptions): Promise<Transport> {
+function parseUrl(url: string, protocol: 'mqtt:' | 'mqtts:'): Place {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const usual = protocol === 'mqtt:' ? 1883 : 8883
+  if (parsed?.protocol === protocol && parsed.hostname !== '') {
+    const host = parsed.hostname.replace(/^\[|\]$/g, '')
+    return { host, port: Number(parsed.port || usual) }
+  }
+  throw new OperatorError(`"${url}" is no broker address: write it as ${protocol}//host:${usual}`)
+}
+
+function openConnection(
+  { host, port }: Place,
+  options: ConnectOptions,
+  line: IClientOptions,
+  onSession?: (ticket: Buffer) => void,
+): Promise<Transport> {
   const { will } = options
   const client = connect({
-    protocol: 'mqtt',
+    ...line,
     protocolVersion: 4,
     host,
     port,
@@ -54,6 +73,7 @@ function openConnection(host: string, port: number, options: ConnectOptions): Pr
     resubscribe: false,
     ...(will ? { will: { ...will, payload: Buffer.from(will.payload), qos: 1 } } : {}),
   })
+  if (onSession) client.stream.on('session', onSession)
   return new Promise((resolve, reject) => {
     let last: Error | undefined
     client.on('error', (error) => {
@@ -160,6 +180,8 @@ const refusals: Readonly<Record<number, string>> = {
   5: 'it does not let this client in',
 }
 
+const untrusted = 'its certificate is not trusted: name its authority under tls'
+
 const networkReasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'the host name is unknown',
@@ -168,6 +190,21 @@ const networkReasons: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to it',
   ENETUNREACH: 'no network',
   ECONNRESET: 'it closed the connection',
+  EPROTO: 'it speaks no TLS there: correct the port, or use mqtt://',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name: correct the host',
+  CERT_HAS_EXPIRED: 'its certificate has expired, or the clock here is wrong',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet, or the clock here is wrong',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS there: correct the port, or use mqtt://',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it does not speak TLS 1.3',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.3',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a certificate: name one under tls',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not trust the certificate of this client',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it does not accept the certificate of this client',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'the certificate of this client has expired',
 }
 
 function reasonOf(host: string, port: number, error: Error | undefined): string {

@@ -2,9 +2,8 @@
  * The PEM files of a TLS listener, checked before they are used and read again when they change.
  * @module
  */
-import type { KeyObject } from 'node:crypto'
-import { createPrivateKey, verify, X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { verify, X509Certificate } from 'node:crypto'
+import { checkPair, readableByOthers, readPem } from '../../../ports/io/tlsFiles.ts'
 import { OperatorError } from '../../../ports/operatorError.ts'
 import type { TlsListener } from '../broker.ts'
 import type { RevocationList } from '../tls/certificates.ts'
@@ -25,7 +24,6 @@ export type TlsMaterial = {
   readonly warningsAt: (nowMs: number) => readonly string[]
 }
 
-const FILE_BYTES_MAX = 1 << 24
 const DAY_MS = 86_400_000
 /** Long enough to renew a certificate by hand. */
 const WARN_DAYS = 30
@@ -46,7 +44,7 @@ export async function readTlsFiles(
   const [cert = noBytes, keyBytes = noBytes, ca = noBytes, lists] = files
   const own = certificatesIn(certificate, cert)
   const authorities = certificatesIn(clientAuthority, ca)
-  checkPair(own[0], certificate, readKey(key, keyBytes), key)
+  checkPair(certificate, key, { cert, key: keyBytes })
   for (const one of authorities) {
     if (!one.ca) throw new OperatorError(`${clientAuthority}: ${nameOf(one)} is no authority`)
   }
@@ -68,18 +66,6 @@ export async function readTlsFiles(
 
 const noBytes = Buffer.alloc(0)
 
-async function readPem(path: string): Promise<Buffer> {
-  let bytes: Buffer
-  try {
-    bytes = await readFile(path)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    throw new OperatorError(`cannot read ${path} (${code}): check the path and who may read it`)
-  }
-  if (bytes.length <= FILE_BYTES_MAX && bytes.includes('-----BEGIN ')) return bytes
-  throw new OperatorError(`${path} is no PEM file: make one with "tickpay ca" or openssl`)
-}
-
 /** The contents of all blocks of one kind. */
 function blocksOf(bytes: Buffer, label: string): readonly Buffer[] {
   const block = new RegExp(`-----BEGIN ${label}-----([^-]*)-----END ${label}-----`, 'g')
@@ -98,33 +84,8 @@ function certificatesIn(path: string, bytes: Buffer): readonly X509Certificate[]
   throw new OperatorError(`${path} holds no certificate: check which file was meant`)
 }
 
-function readKey(path: string, bytes: Buffer): KeyObject {
-  try {
-    return createPrivateKey(bytes)
-  } catch {
-    throw new OperatorError(`${path} holds no usable private key: give it in PEM, not encrypted`)
-  }
-}
-
-function checkPair(
-  certificate: X509Certificate | undefined,
-  path: string,
-  key: KeyObject,
-  keyPath: string,
-): void {
-  if (certificate?.checkPrivateKey(key)) return
-  throw new OperatorError(`${keyPath} is not the key of the certificate in ${path}`)
-}
-
 function nameOf(certificate: X509Certificate): string {
   return certificate.subject.replaceAll('\n', ', ')
-}
-
-async function readableByOthers(path: string): Promise<readonly string[]> {
-  const { mode } = await stat(path)
-  return (mode & 0o077) === 0
-    ? []
-    : [`${path} can be read by others than its owner: chmod 600 ${path}`]
 }
 
 function expiryWarnings(

@@ -174,6 +174,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     store,
     domain: ledger.domain,
     genesis: sha256(options.storeId),
+    sha256,
     seal: options.seal,
   })
   const writer = createWriter({ state, journal, clock: ports.clock, timers: ports.timers, onFatal })

@@ -4,6 +4,7 @@
  */
 import type { Disk, KeyValue } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import type { Journal } from '../store/journal.ts'
 import { openJournal } from '../store/journal.ts'
@@ -24,6 +25,8 @@ export async function openState(options: {
   readonly domain: Domain
   /** 32 bytes that the journal's first record follows. */
   readonly genesis: Uint8Array
+  /** Hashes the journal's records; the reference without it. */
+  readonly sha256?: Sha256
   /** Seals the journal's records. */
   readonly seal?: Seal | undefined
 }): Promise<OpenedState> {
@@ -34,6 +37,7 @@ export async function openState(options: {
   const journal = await openJournal(disk, {
     genesis,
     seal,
+    hash: options.sha256,
     after: snapshot?.position ?? 0n,
     onEntry: ({ position, payload }) => applyEntry(state, decodeEntry(payload), Number(position)),
   })

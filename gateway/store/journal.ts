@@ -5,20 +5,23 @@
  */
 import type { AppendFile, Disk } from '../../ports/index.ts'
 import { assert, present } from '../../protocol/assert.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
 import type { Head } from './heads.ts'
 import { writeHeads } from './heads.ts'
 import type { JournalLimits } from './limits.ts'
 import { defaultJournalLimits } from './limits.ts'
+import type { PendingBody, Share } from './pendingBody.ts'
+import { addEntry, BODY_START, emptyBody, nextShare, recordOf } from './pendingBody.ts'
 import type { Seal } from './record.ts'
-import { encodeBody, encodeRecord, entryBytes, KEY_NONE, readHeader } from './record.ts'
+import { entryBytes, readHeader } from './record.ts'
 import type { ScanOptions, Segment } from './recovery.ts'
 import { scanJournal } from './recovery.ts'
 import { JOURNAL_FOLDER, parseSegmentName, segmentPath } from './segment.ts'
 
 export type Journal = {
   /**
-   * Adds an entry to the next flush and returns its position. Nothing is promised until a flush
-   * that started later has resolved.
+   * Adds a copy of an entry to the next flush and returns its position. Nothing is promised until a
+   * flush that started later has resolved.
    */
   readonly append: (payload: Uint8Array) => bigint
   /**
@@ -47,12 +50,15 @@ type State = {
   readonly disk: Disk
   readonly limits: JournalLimits
   readonly seal: Seal | undefined
+  readonly hash: Sha256 | undefined
   readonly segments: Segment[]
   dropped: readonly Head[]
   head: Head
   file: AppendFile
   fileBytes: number
-  pending: Uint8Array[]
+  pending: PendingBody
+  /** A body that was written: its memory serves the next but one. */
+  written: PendingBody | undefined
   nextPosition: bigint
   spaceLow: boolean
   failure: { readonly error: unknown } | undefined
@@ -77,12 +83,14 @@ export async function openJournal(disk: Disk, options: JournalOptions = {}): Pro
     disk,
     limits: options.limits ?? defaultJournalLimits,
     seal: options.seal,
+    hash: options.hash,
     segments,
     dropped,
     head,
     file,
     fileBytes: tailLength,
-    pending: [],
+    pending: emptyBody(),
+    written: undefined,
     nextPosition: head.position + 1n,
     spaceLow: false,
     failure: undefined,
@@ -97,7 +105,7 @@ function operations(state: State): Journal {
     append: (payload) => {
       throwFailure(state)
       assert(entryBytes(payload) <= state.limits.recordBytesMax, 'an entry fits into a record')
-      state.pending.push(new Uint8Array(payload))
+      addEntry(state.pending, payload)
       return state.nextPosition++
     },
     flush: () => inTurn(state, () => flush(state)),
@@ -130,39 +138,32 @@ function throwFailure(state: State): void {
 }
 
 async function flush(state: State): Promise<bigint> {
-  const entries = state.pending
-  state.pending = []
+  const { recordBytesMax } = state.limits
+  const body = state.pending
+  let share = nextShare(body, BODY_START, recordBytesMax)
+  if (!share) return state.head.position
+  state.pending = emptyBody(state.written)
+  state.written = undefined
   // Each record is synced before the next is begun, so that only the last one can ever be torn.
-  for (let taken = 0; taken < entries.length; ) {
-    const batch = entries.slice(taken, taken + countForOneRecord(state, entries, taken))
-    await writeRecord(state, batch)
-    taken += batch.length
+  while (share) {
+    await writeRecord(state, body, share)
+    share = nextShare(body, share.to, recordBytesMax)
   }
+  state.written = body
   return state.head.position
 }
 
-function countForOneRecord(state: State, entries: readonly Uint8Array[], from: number): number {
-  let bytes = 0
-  let count = 0
-  for (let at = from; at < entries.length; at++, count++) {
-    bytes += entryBytes(present(entries[at], 'within the list'))
-    if (bytes > state.limits.recordBytesMax) break
-  }
-  return count
-}
-
-async function writeRecord(state: State, entries: readonly Uint8Array[]): Promise<void> {
-  const first = state.head.position + 1n
-  const plain = encodeBody(entries)
-  const body = state.seal ? state.seal.seal(first, plain) : plain
-  const record = encodeRecord(state.head.hash, first, state.seal?.keyId ?? KEY_NONE, body)
+async function writeRecord(state: State, body: PendingBody, share: Share): Promise<void> {
+  const { head, seal, hash } = state
+  const first = head.position + 1n
+  const record = recordOf(body, share, { previous: head.hash, position: first, seal, hash })
   if (state.fileBytes > 0 && state.fileBytes + record.bytes.length > state.limits.segmentBytes) {
     await startSegment(state)
   }
   await state.file.append(record.bytes)
   await state.file.sync()
   state.fileBytes += record.bytes.length
-  state.head = { position: first + BigInt(entries.length) - 1n, hash: record.hash }
+  state.head = { position: first + BigInt(share.count) - 1n, hash: record.hash }
   present(state.segments.at(-1), 'a journal has a segment').head = state.head
 }
 

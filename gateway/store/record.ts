@@ -14,7 +14,8 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { assert } from '../../protocol/assert.ts'
-import { concatBytes, equalBytes } from '../../protocol/bytes.ts'
+import { equalBytes } from '../../protocol/bytes.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
 
 export const FORMAT_VERSION = 1
 export const HASH_BYTES = 32
@@ -58,14 +59,19 @@ export function entryBytes(entry: Uint8Array): number {
   return ENTRY_HEADER_BYTES + entry.length
 }
 
-export function encodeBody(entries: readonly Uint8Array[]): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (const entry of entries) {
-    const length = new Uint8Array(ENTRY_HEADER_BYTES)
-    view(length).setUint32(0, entry.length)
-    parts.push(length, entry)
-  }
-  return concatBytes(...parts)
+/** Writes an entry of a body at `at`, where there must be room, and returns where it ends. */
+export function writeEntry(body: Uint8Array, at: number, entry: Uint8Array): number {
+  body[at] = entry.length >>> 24
+  body[at + 1] = entry.length >>> 16
+  body[at + 2] = entry.length >>> 8
+  body[at + 3] = entry.length
+  body.set(entry, at + ENTRY_HEADER_BYTES)
+  return at + entryBytes(entry)
+}
+
+/** Bytes that the entry at `at` takes in a body. */
+export function entryBytesAt(body: Uint8Array, at: number): number {
+  return ENTRY_HEADER_BYTES + view(body).getUint32(at)
 }
 
 /** The entries of a body, copied; undefined when the lengths do not add up. */
@@ -83,33 +89,54 @@ export function decodeBody(body: Uint8Array): readonly Uint8Array[] | undefined 
   return entries.length > 0 ? entries : undefined
 }
 
-/** The record's bytes and its hash, which the next record carries as `previous`. */
+/** A record's bytes and its hash, which the next record carries as `previous`. */
+export type EncodedRecord = { readonly bytes: Uint8Array; readonly hash: Uint8Array }
+
+/** The record of a body. */
 export function encodeRecord(
   previous: Uint8Array,
   position: bigint,
   keyId: number,
   body: Uint8Array,
-): { readonly bytes: Uint8Array; readonly hash: Uint8Array } {
-  assert(previous.length === HASH_BYTES, 'a previous hash has 32 bytes')
+  hash?: Sha256,
+): EncodedRecord {
   const bytes = new Uint8Array(OVERHEAD_BYTES + body.length)
+  bytes.set(body, HEADER_BYTES)
+  return completeRecord(bytes, previous, position, keyId, hash)
+}
+
+/**
+ * Makes the record of the body that lies in `bytes` already, with `HEADER_BYTES` before it and the
+ * rest of `OVERHEAD_BYTES` after it.
+ */
+export function completeRecord(
+  bytes: Uint8Array,
+  previous: Uint8Array,
+  position: bigint,
+  keyId: number,
+  hash: Sha256 = sha256,
+): EncodedRecord {
+  assert(previous.length === HASH_BYTES, 'a previous hash has 32 bytes')
+  const bodyEnd = bytes.length - CHECK_BYTES
   const fields = view(bytes)
-  fields.setUint32(0, body.length)
+  fields.setUint32(0, bodyEnd - HEADER_BYTES)
   fields.setUint8(4, FORMAT_VERSION)
   fields.setUint8(5, keyId)
   fields.setBigUint64(6, position)
   bytes.set(previous, 14)
-  bytes.set(headerCheck(bytes), PLAIN_HEADER_BYTES)
-  bytes.set(body, HEADER_BYTES)
-  const hash = hashOf(bytes.subarray(0, HEADER_BYTES + body.length))
-  bytes.set(hash.subarray(0, CHECK_BYTES), HEADER_BYTES + body.length)
-  return { bytes, hash }
+  bytes.set(headerCheck(bytes, hash), PLAIN_HEADER_BYTES)
+  // The previous hash is part of the header, so hashing the record links it to the one before.
+  const own = hash(bytes.subarray(0, bodyEnd))
+  bytes.set(own.subarray(0, CHECK_BYTES), bodyEnd)
+  return { bytes, hash: own }
 }
 
 /** Reads the header at `offset`. */
-export function readHeader(bytes: Uint8Array, offset: number): HeaderReading {
+export function readHeader(bytes: Uint8Array, offset: number, hash?: Sha256): HeaderReading {
   if (offset + HEADER_BYTES > bytes.length) return { kind: 'short' }
   const at = bytes.subarray(offset, offset + HEADER_BYTES)
-  if (!equalBytes(headerCheck(at), at.subarray(PLAIN_HEADER_BYTES))) return { kind: 'damaged' }
+  if (!equalBytes(headerCheck(at, hash), at.subarray(PLAIN_HEADER_BYTES)))
+    return { kind: 'damaged' }
   const fields = view(at)
   const header: Header = {
     bodyLength: fields.getUint32(0),
@@ -129,22 +156,18 @@ export function readBody(
   bytes: Uint8Array,
   offset: number,
   header: Header,
+  hash: Sha256 = sha256,
 ): { readonly body: Uint8Array; readonly hash: Uint8Array } | undefined {
   const bodyEnd = offset + HEADER_BYTES + header.bodyLength
   assert(bodyEnd + CHECK_BYTES <= bytes.length, 'the record is complete')
-  const hash = hashOf(bytes.subarray(offset, bodyEnd))
+  const own = hash(bytes.subarray(offset, bodyEnd))
   const check = bytes.subarray(bodyEnd, bodyEnd + CHECK_BYTES)
-  if (!equalBytes(hash.subarray(0, CHECK_BYTES), check)) return undefined
-  return { body: bytes.subarray(offset + HEADER_BYTES, bodyEnd), hash }
+  if (!equalBytes(own.subarray(0, CHECK_BYTES), check)) return undefined
+  return { body: bytes.subarray(offset + HEADER_BYTES, bodyEnd), hash: own }
 }
 
-/** The previous hash is part of the header, so hashing the record links it to the one before. */
-function hashOf(record: Uint8Array): Uint8Array {
-  return sha256(record)
-}
-
-function headerCheck(header: Uint8Array): Uint8Array {
-  return sha256(header.subarray(0, PLAIN_HEADER_BYTES)).subarray(0, CHECK_BYTES)
+function headerCheck(header: Uint8Array, hash: Sha256 = sha256): Uint8Array {
+  return hash(header.subarray(0, PLAIN_HEADER_BYTES)).subarray(0, CHECK_BYTES)
 }
 
 function view(bytes: Uint8Array): DataView {

@@ -5,6 +5,7 @@
  * @module
  */
 import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
 import type { Header } from './record.ts'
 import { FORMAT_VERSION, HEADER_BYTES, OVERHEAD_BYTES, readBody, readHeader } from './record.ts'
 
@@ -49,11 +50,12 @@ export function readSegment(
   bytes: Uint8Array,
   previous: Uint8Array | undefined,
   onRecord: (record: SegmentRecord) => void,
+  hash?: Sha256,
 ): SegmentEnd {
   let offset = 0
   let expected = previous
   while (offset < bytes.length) {
-    const record = readRecord(bytes, offset)
+    const record = readRecord(bytes, offset, hash)
     if (!('body' in record)) return record
     if (expected && !equalBytes(expected, record.header.previous)) {
       const what = `does not follow the record before it (${bytesToHex(expected.slice(0, 8))})`
@@ -66,14 +68,18 @@ export function readSegment(
   return { kind: 'complete', offset }
 }
 
-function readRecord(bytes: Uint8Array, offset: number): SegmentRecord | SegmentEnd {
-  const reading = readHeader(bytes, offset)
+function readRecord(
+  bytes: Uint8Array,
+  offset: number,
+  hash: Sha256 | undefined,
+): SegmentRecord | SegmentEnd {
+  const reading = readHeader(bytes, offset, hash)
   if (reading.kind === 'short') return { kind: 'torn', offset }
   if (reading.kind === 'damaged') return tornOrDamaged(bytes, offset, 'has a damaged header')
   const { header } = reading
   if (header.version > FORMAT_VERSION) return { kind: 'newer', offset, version: header.version }
   if (offset + OVERHEAD_BYTES + header.bodyLength > bytes.length) return { kind: 'torn', offset }
-  const found = readBody(bytes, offset, header)
+  const found = readBody(bytes, offset, header, hash)
   if (!found) return tornOrDamaged(bytes, offset, 'does not meet its checksum')
   return { offset, header, ...found }
 }

@@ -35,7 +35,40 @@ export type World = {
   readonly close: () => Promise<void>
 }
 
+/** The short way of ticks, with batches that become durable when a test says so. */
+export type TestLane = Required<Pick<BrokerHandlers, 'openLane' | 'whenDurable' | 'batch'>> & {
+  /** Ticks taken, oldest first. */
+  readonly ticks: string[]
+  /** Makes durable what was taken so far. */
+  readonly commit: () => void
+}
+
+export function testLane(): TestLane {
+  const ticks: string[] = []
+  let waiting: (() => void)[] = []
+  let number = 0
+  return {
+    ticks,
+    openLane: (identity) => {
+      if (identity.kind !== 'device') return undefined
+      return {
+        topic: `tickpay/1/${identity.fleet}/${identity.device}/up/tick`,
+        take: (bytes, start, end) => ticks.push(Buffer.from(bytes.subarray(start, end)).toString()),
+      }
+    },
+    whenDurable: (run) => waiting.push(run),
+    batch: () => number,
+    commit: () => {
+      const runs = waiting
+      waiting = []
+      number += 1
+      for (const run of runs) run()
+    },
+  }
+}
+
 export type WorldOptions = {
+  readonly lane?: TestLane
   readonly limits?: Partial<BrokerLimits>
   readonly onMessage?: (received: Received) => void
   readonly authenticate?: BrokerHandlers['authenticate']
@@ -97,6 +130,7 @@ function recordingHandlers(
   happened: () => void,
 ): BrokerHandlers {
   return {
+    ...(options.lane ? laneHandlers(options.lane, happened) : {}),
     authenticate: options.authenticate ?? authenticateForTests,
     mayAccess,
     onMessage: (_identity, session, topic, payload, done) => {
@@ -114,6 +148,25 @@ function recordingHandlers(
       sessions.push(`- ${id}`)
       happened()
     },
+  }
+}
+
+function laneHandlers(lane: TestLane, happened: () => void): Partial<BrokerHandlers> {
+  const { openLane, whenDurable, batch } = lane
+  return {
+    openLane: (identity, sessionId) => {
+      const opened = openLane(identity, sessionId)
+      if (!opened) return undefined
+      return {
+        topic: opened.topic,
+        take: (bytes, start, end) => {
+          opened.take(bytes, start, end)
+          happened()
+        },
+      }
+    },
+    whenDurable,
+    batch,
   }
 }
 

@@ -17,8 +17,15 @@ import { heldAmount, isClosed, isLapsed, worstAmount } from '../state/hotChannel
 import type { Outstanding } from '../state/state.ts'
 import { isDue } from './policy.ts'
 
-/** Channels in one submission: one journal entry of about 200 KB. */
-const ITEMS_MAX = 4_096
+/**
+ * Channels in one submission. Its journal entry, its claims and its books are each made in one turn
+ * of the event loop, and ticks wait for them: 25 KB and about 3 ms.
+ */
+const ITEMS_MAX = 512
+/** Claims made in one turn: each reads three records of the cold state. */
+const CLAIMS_PER_TURN = 64
+/** Channels looked at in one turn. */
+const CHANNELS_PER_TURN = 8_192
 const KEY_BYTES = 16
 /** The one refusal that may pass by itself, when the fleet adds to its deposit. */
 const PASSING_REASON = 'no_funds'
@@ -33,16 +40,41 @@ export type SettlementSummary = {
 /** Settles everything that is due; one run at a time. */
 export async function settleDue(core: Core): Promise<SettlementSummary> {
   let summary: SettlementSummary = { channels: 0, paid: 0n, refused: 0 }
-  releaseLapsed(core)
-  const due = dueItems(core)
-  for (let from = 0; from < due.length; from += ITEMS_MAX) {
-    const items = due.slice(from, from + ITEMS_MAX)
+  await releaseLapsed(core)
+  const settle = async (items: readonly SettlementItem[]) => {
     const key = core.ports.random.bytes(KEY_BYTES)
     core.writer.record({ kind: 'submitted', key, items })
     await core.writer.drained()
     summary = add(summary, await submit(core, { key, items }))
   }
+  let items: SettlementItem[] = []
+  await inTurns(core, async (from, to) => {
+    for (let channel = from; channel < to; channel++) {
+      if (!isOwing(core, channel)) continue
+      items.push(itemOf(core, channel))
+      if (items.length < ITEMS_MAX) continue
+      await settle(items)
+      items = []
+    }
+  })
+  if (items.length > 0) await settle(items)
   return summary
+}
+
+/** Visits all channels that are there now; others run in between. */
+async function inTurns(
+  core: Core,
+  visit: (from: number, to: number) => Promise<void>,
+): Promise<void> {
+  const count = core.state.hot.count()
+  for (let from = 0; from < count; from += CHANNELS_PER_TURN) {
+    if (from > 0) await nextTurn(core)
+    await visit(from, Math.min(count, from + CHANNELS_PER_TURN))
+  }
+}
+
+function nextTurn(core: Core): Promise<void> {
+  return new Promise((resolve) => core.ports.timers.soon(resolve))
 }
 
 /** Submits again what a previous run left unanswered. */
@@ -59,35 +91,32 @@ function add(a: SettlementSummary, b: SettlementSummary): SettlementSummary {
 }
 
 /** Past their claim window channels reserve no more than they hold. */
-function releaseLapsed(core: Core): void {
+async function releaseLapsed(core: Core): Promise<void> {
   const { hot } = core.state
-  const nowSeconds = core.writer.seconds()
-  for (let channel = 0; channel < hot.count(); channel++) {
-    const claimUntil = hot.columns.claimUntilSeconds[channel] ?? 0
-    if (claimUntil === 0 || nowSeconds <= claimUntil || isLapsed(hot, channel)) continue
-    if (worstAmount(hot, channel) > heldAmount(hot, channel)) {
-      core.writer.record({ kind: 'lapsed', channel })
+  await inTurns(core, async (from, to) => {
+    const nowSeconds = core.writer.seconds()
+    for (let channel = from; channel < to; channel++) {
+      const claimUntil = hot.columns.claimUntilSeconds[channel] ?? 0
+      if (claimUntil === 0 || nowSeconds <= claimUntil || isLapsed(hot, channel)) continue
+      if (worstAmount(hot, channel) > heldAmount(hot, channel)) {
+        core.writer.record({ kind: 'lapsed', channel })
+      }
     }
-  }
+  })
 }
 
-function dueItems(core: Core): readonly SettlementItem[] {
+function isOwing(core: Core, channel: number): boolean {
   const { hot, quarantine } = core.state
-  const nowSeconds = core.writer.seconds()
-  const items: SettlementItem[] = []
-  for (let channel = 0; channel < hot.count(); channel++) {
-    const { claimUntilSeconds, limit, paid } = hot.columns
-    const held = heldAmount(hot, channel)
-    const owing = {
-      exposure: held - (paid[channel] ?? 0n),
-      claimUntilSeconds: claimUntilSeconds[channel] ?? 0,
-      urgent: isClosed(hot, channel) || held > (limit[channel] ?? 0n),
-    }
-    const refused = quarantine.get(channel)
-    if (refused !== undefined && refused !== PASSING_REASON) continue
-    if (isDue(owing, core.config.settlement, nowSeconds)) items.push(itemOf(core, channel))
+  const { claimUntilSeconds, limit, paid } = hot.columns
+  const held = heldAmount(hot, channel)
+  const owing = {
+    exposure: held - (paid[channel] ?? 0n),
+    claimUntilSeconds: claimUntilSeconds[channel] ?? 0,
+    urgent: isClosed(hot, channel) || held > (limit[channel] ?? 0n),
   }
-  return items
+  const refused = quarantine.get(channel)
+  if (refused !== undefined && refused !== PASSING_REASON) return false
+  return isDue(owing, core.config.settlement, core.writer.seconds())
 }
 
 function itemOf(core: Core, channel: number): SettlementItem {
@@ -101,7 +130,7 @@ function itemOf(core: Core, channel: number): SettlementItem {
 }
 
 async function submit(core: Core, outstanding: Outstanding): Promise<SettlementSummary> {
-  const claims = outstanding.items.map((item) => claimOf(core, item))
+  const claims = await claimsOf(core, outstanding.items)
   const results = await core.ledger.submit(claims, bytesToHex(outstanding.key))
   const items = outstanding.items.map((item, place) =>
     settledItem(item, present(results[place], 'the ledger answers every claim')),
@@ -114,6 +143,15 @@ async function submit(core: Core, outstanding: Outstanding): Promise<SettlementS
     paid: results.reduce((sum, result) => sum + result.paid, 0n),
     refused: items.filter((item) => item.refused !== undefined).length,
   }
+}
+
+async function claimsOf(core: Core, items: readonly SettlementItem[]): Promise<readonly Claim[]> {
+  const claims: Claim[] = []
+  for (const item of items) {
+    if (claims.length > 0 && claims.length % CLAIMS_PER_TURN === 0) await nextTurn(core)
+    claims.push(claimOf(core, item))
+  }
+  return claims
 }
 
 /** The evidence for one channel: its mandate, the held word's own commitment, and the word. */

@@ -118,6 +118,14 @@ export const commandTable: CommandTable = {
     'Settles now what is owed, without waiting for the period',
     () => import('./commands/settle.ts'),
   ),
+  'store encrypt': entry(
+    'Makes an encrypted copy of a store that is not encrypted',
+    () => import('./commands/storeEncrypt.ts'),
+  ),
+  'store rotate-key': entry(
+    'Gives an encrypted store new keys',
+    () => import('./commands/storeRotateKey.ts'),
+  ),
   detect: entry(
     'Finds the meters that are connected to this machine',
     () => import('./commands/detect.ts'),

@@ -22,6 +22,8 @@ export const ENTRIES_SCANNED_MAX = 100_000
 export const SLICE_COST_HASHES = 4_096
 /** What checking one claim costs beside its tail, in hashes: two signatures and three digests. */
 export const CLAIM_COST_HASHES = 256
+/** Claims read between two breaths: 3 ms. */
+export const READS_PER_SLICE = 128
 /** Key objects kept by the fast verifier, about 1 kB each. */
 export const KEY_OBJECTS_MAX = 16_384
 /** Signatures that a process remembers to have verified, 32 bytes each: 8 MiB. */

@@ -150,7 +150,7 @@ export function digestOf<F extends Fields>(
 
 /** The fields as a CBOR array, in order. */
 export function toWire<F extends Fields>(structure: Structure<F>, value: ValueOf<F>): WireValue[] {
-  return Object.keys(structure.fields).map((name) => value[name as keyof F] as WireValue)
+  return structure.type.fields.map(({ name }) => value[name as keyof F] as WireValue)
 }
 
 /** Reads the fields; undefined when one is missing, of another type or out of range. */
@@ -158,13 +158,15 @@ export function fromWire<F extends Fields>(
   structure: Structure<F>,
   wire: WireValue,
 ): ValueOf<F> | undefined {
-  const names = Object.keys(structure.fields)
-  if (!Array.isArray(wire) || wire.length !== names.length) return undefined
+  const { fields } = structure.type
+  if (!Array.isArray(wire) || wire.length !== fields.length) return undefined
   const value: Record<string, FieldValue> = {}
-  for (const [position, name] of names.entries()) {
+  let position = 0
+  for (const { name } of fields) {
     const field = readField(structure.fields[name] as Kind, wire[position] as WireValue)
     if (field === undefined) return undefined
     value[name] = field
+    position += 1
   }
   return value as ValueOf<F>
 }
@@ -172,7 +174,7 @@ export function fromWire<F extends Fields>(
 function readField(kind: Kind, wire: WireValue): FieldValue | undefined {
   const { carried, max, type } = kinds[kind]
   if (carried === 'string') {
-    return typeof wire === 'string' && utf8ToBytes(wire).length <= max ? wire : undefined
+    return typeof wire === 'string' && isWithin(wire, Number(max)) ? wire : undefined
   }
   if (carried === 'bytes') {
     if (!(wire instanceof Uint8Array) || wire.length > max) return undefined
@@ -182,6 +184,11 @@ function readField(kind: Kind, wire: WireValue): FieldValue | undefined {
   const number = BigInt(wire)
   if (number < 0n || number > max) return undefined
   return carried === 'bigint' ? number : Number(number)
+}
+
+/** True when the text takes at most so many bytes; a character of a string takes 3 at most. */
+function isWithin(text: string, bytesMax: number): boolean {
+  return text.length * 3 <= bytesMax || utf8ToBytes(text).length <= bytesMax
 }
 
 /** `[[fields], signature]`. */

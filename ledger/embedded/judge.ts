@@ -4,18 +4,19 @@
  * @module
  */
 import { assert } from '../../protocol/assert.ts'
-import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
+import { bytesToHex, concatBytes, equalBytes } from '../../protocol/bytes.ts'
 import type { Claim, ClaimResult } from '../ledger.ts'
 import {
   CLAIM_COST_HASHES,
   PROVED_CLAIM_COST_HASHES,
   PROVEN_CHANNELS_MAX,
+  READS_PER_SLICE,
   SLICE_COST_HASHES,
 } from '../limits.ts'
 import type { AllocationBook } from '../rules/allocationRules.ts'
 import { payDifference, takeFee } from '../rules/allocationRules.ts'
 import type { ReadClaim } from '../rules/claimBytes.ts'
-import { readClaim } from '../rules/claimBytes.ts'
+import { fingerprintOf, readClaim } from '../rules/claimBytes.ts'
 import type {
   ClaimContext,
   ClaimReason,
@@ -29,19 +30,24 @@ import { type Books, placeOf } from './books.ts'
 import { type Ahead, proveAhead } from './proveAhead.ts'
 import type { ChannelBook } from './records.ts'
 
-/** Reads every claim, letting others run in between. */
+/** Reads every claim, letting others run in between; `fingerprint` covers all that they say. */
 export async function readClaims(
   claims: readonly Claim[],
-  { hash }: ClaimTools,
+  { digester, hash }: ClaimTools,
   breathe: () => Promise<void>,
-): Promise<readonly (ReadClaim | undefined)[]> {
+): Promise<{
+  readonly reads: readonly (ReadClaim | undefined)[]
+  readonly fingerprint: Uint8Array
+}> {
   const reads: (ReadClaim | undefined)[] = []
-  const readsPerSlice = (SLICE_COST_HASHES / CLAIM_COST_HASHES) * 4
+  const fingerprints: Uint8Array[] = []
   for (const claim of claims) {
-    if (reads.length > 0 && reads.length % readsPerSlice === 0) await breathe()
-    reads.push(readClaim(claim, hash))
+    if (reads.length > 0 && reads.length % READS_PER_SLICE === 0) await breathe()
+    const read = readClaim(claim)
+    reads.push(read)
+    fingerprints.push(fingerprintOf(read, digester, hash))
   }
-  return reads
+  return { reads, fingerprint: hash(concatBytes(...fingerprints)) }
 }
 
 /** What is needed to judge claims beside the books. */

@@ -11,7 +11,7 @@ import type { Domain } from '../../protocol/typedData.ts'
 import type { Claim, ClaimResult, Ledger } from '../ledger.ts'
 import { CLAIMS_PER_SUBMISSION_MAX, SUBMISSIONS_REMEMBERED_MAX } from '../limits.ts'
 import { stateOf } from '../rules/allocationRules.ts'
-import { fingerprintOf, type ReadClaim } from '../rules/claimBytes.ts'
+import type { ReadClaim } from '../rules/claimBytes.ts'
 import { digesterOf, rememberingDigester } from '../rules/digests.ts'
 import type { Prover } from '../rules/proofTasks.ts'
 import { type Books, openBooks } from './books.ts'
@@ -41,11 +41,11 @@ export function createSubmit(options: SubmitOptions): Ledger['submit'] {
   const breathe = () => new Promise<void>((resolve) => timers.soon(resolve))
 
   const submit = async (claims: readonly Claim[], key: string): Promise<readonly ClaimResult[]> => {
-    const reads = await readClaims(claims, tools, breathe)
+    const { reads, fingerprint } = await readClaims(claims, tools, breathe)
     const now = nowSeconds()
     const books = openBooks(store, now)
     const judge = { tools, prover, proofs, maxTail, nowSeconds: now, breathe }
-    const results = await judgeOnce(reads, key, books, judge)
+    const results = await judgeOnce(reads, fingerprint, key, books, judge)
     const paid = books.allocationsChanged()
     await writer.write(books)
     for (const book of paid) writer.announce({ kind: 'paid', allocation: stateOf(book) })
@@ -64,11 +64,11 @@ export function createSubmit(options: SubmitOptions): Ledger['submit'] {
  */
 async function judgeOnce(
   reads: readonly (ReadClaim | undefined)[],
+  fingerprint: Uint8Array,
   key: string,
   books: Books,
   judge: Judge,
 ): Promise<readonly ClaimResult[]> {
-  const fingerprint = fingerprintOf(reads, judge.tools.hash)
   const known = books.submission(key)
   const earlier = known && equalBytes(known.fingerprint, fingerprint) ? known.results : []
   const isSettled = (place: number) => {

@@ -82,18 +82,18 @@ export type LeadsTo = (
 ) => boolean
 
 /**
- * What was checked already. Signatures are remembered together with the bytes they cover, so that a
- * good structure with a bad signature is never taken for a checked one.
+ * What was checked already. Signatures are remembered together with the digests they are of, so
+ * that a good structure with a bad signature is never taken for a checked one.
  */
 export type Proven = {
-  readonly channelId: Uint8Array
-  readonly channelMark: Uint8Array
-  readonly mandateMark: Uint8Array
-  readonly commitmentMark: Uint8Array
+  readonly mandate: Signature
+  readonly commitment: Signature
   readonly bind: Uint8Array
   readonly index: number
   readonly word: Uint8Array
 }
+
+type Signature = { readonly digest: Uint8Array; readonly signature: Uint8Array }
 
 /** `amount` is proved for the channel; `proven` is worth remembering. */
 export type Evidence = {
@@ -116,7 +116,7 @@ export function checkClaim(
   tools: ClaimTools,
 ): Evidence | Refusal {
   if (!read || !isWellFormed(read)) return { verdict: 'malformed', channelId: noChannel }
-  const channelId = channelIdOf(context.proven, read, tools.digester)
+  const channelId = tools.digester.channel(read.channel)
   const refused =
     checkTerms(context, read, channelId) ??
     checkTime(context, read.mandate) ??
@@ -126,19 +126,17 @@ export function checkClaim(
   const bind = checkWord(context.proven, read, tools)
   if (!bind) return { verdict: 'bad_word', channelId }
   const amount = amountAt(read.commitment, read.index)
-  return { verdict: 'proved', channelId, amount, proven: provenBy(read, channelId, bind) }
+  return { verdict: 'proved', channelId, amount, proven: provenBy(read, tools.digester, bind) }
 }
 
-function provenBy(read: ReadClaim, channelId: Uint8Array, bind: Uint8Array): Proven {
-  const { channelMark, mandateMark, commitmentMark, index } = read
+function provenBy(read: ReadClaim, digester: Digester, bind: Uint8Array): Proven {
+  const { mandate, mandateSignature, commitment, commitmentSignature, index, word } = read
   return {
-    channelId,
-    channelMark,
-    mandateMark,
-    commitmentMark,
+    mandate: { digest: digester.mandate(mandate), signature: mandateSignature.slice() },
+    commitment: { digest: digester.commitment(commitment), signature: commitmentSignature.slice() },
     bind,
     index,
-    word: read.word.slice(),
+    word: word.slice(),
   }
 }
 
@@ -160,11 +158,6 @@ function isCommitment(commitment: Commitment): boolean {
   if (epoch < 1 || length < 1 || length > EPOCH_LENGTH_TICKS_MAX) return false
   if (commitment.unitsPerTick < 1n) return false
   return isUint64(worstCase(commitment)) && isUint64(readingAt(commitment, length))
-}
-
-function channelIdOf(proven: Proven | undefined, read: ReadClaim, digester: Digester): Uint8Array {
-  if (proven && equalBytes(proven.channelMark, read.channelMark)) return proven.channelId
-  return digester.channel(read.channel)
 }
 
 function checkTerms(
@@ -206,34 +199,43 @@ function checkAmount(
   return amountAt(commitment, index) > mandate.limit ? 'over_mandate' : undefined
 }
 
-/** A part's mark covers its channel id, which was compared: the same mark is the same key. */
+/** A digest covers the channel id, and that the payer's key: the same digest is the same key. */
 function checkSignatures(
   { allocation, proven }: ClaimContext,
-  read: ReadClaim,
+  { channel, mandate, mandateSignature, commitment, commitmentSignature }: ReadClaim,
   { digester, verify }: ClaimTools,
 ): ClaimReason | undefined {
-  const algorithm = algorithms[read.channel.payerAlgorithm - 1]
+  const algorithm = algorithms[channel.payerAlgorithm - 1]
   if (!allocation || !algorithm) return 'malformed'
-  if (!proven || !equalBytes(proven.mandateMark, read.mandateMark)) {
-    const digest = digester.mandate(read.mandate)
-    const { signerKey } = allocation
-    if (!verify(signerKey, digest, read.mandateSignature)) return 'bad_mandate_signature'
+  const digest = digester.mandate(mandate)
+  if (!isProven(proven?.mandate, digest, mandateSignature)) {
+    if (!verify(allocation.signerKey, digest, mandateSignature)) return 'bad_mandate_signature'
   }
-  if (!proven || !equalBytes(proven.commitmentMark, read.commitmentMark)) {
-    const digest = digester.commitment(read.commitment)
-    const payerKey = { algorithm, bytes: read.channel.payerKey }
-    if (!verify(payerKey, digest, read.commitmentSignature)) return 'bad_commitment_signature'
+  const promise = digester.commitment(commitment)
+  if (!isProven(proven?.commitment, promise, commitmentSignature)) {
+    const payerKey = { algorithm, bytes: channel.payerKey }
+    if (!verify(payerKey, promise, commitmentSignature)) return 'bad_commitment_signature'
   }
   return undefined
+}
+
+function isProven(
+  proven: Signature | undefined,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (proven === undefined || !equalBytes(proven.digest, digest)) return false
+  return equalBytes(proven.signature, signature)
 }
 
 /** The chain's bind when the word belongs to the commitment's chain, else undefined. */
 function checkWord(
   proven: Proven | undefined,
-  { commitment, commitmentMark, index, word }: ReadClaim,
+  { commitment, index, word }: ReadClaim,
   { digester, hash, leadsTo: walk }: ClaimTools,
 ): Uint8Array | undefined {
-  const known = proven && equalBytes(proven.commitmentMark, commitmentMark) ? proven : undefined
+  const isKnown = proven && equalBytes(proven.commitment.digest, digester.commitment(commitment))
+  const known = isKnown ? proven : undefined
   const bind = known?.bind ?? digester.bind(commitment, hash)
   const near = known && known.index <= index ? known : { index: 0, word: commitment.root }
   const isProved = walk

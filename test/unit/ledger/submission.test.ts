@@ -124,7 +124,7 @@ describe('a submission', () => {
         holder: undefined,
         proven: undefined,
       }
-      return checkClaim(context, readClaim(claim(index), fastSha256), tools).verdict
+      return checkClaim(context, readClaim(claim(index)), tools).verdict
     }
     expect(judge(10)).toBe('proved')
     expect(judge(11)).toBe('too_long_tail')

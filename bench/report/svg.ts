@@ -20,23 +20,25 @@ export type Line = {
   readonly points: readonly { readonly x: number; readonly y: number }[]
 }
 
-export type Chart =
-  | {
-      readonly kind: 'bars'
-      readonly name: string
-      readonly unit: string
-      /** Each group has a scale of its own, from zero. */
-      readonly groups: readonly BarGroup[]
-    }
-  | {
-      readonly kind: 'lines'
-      readonly name: string
-      readonly unit: string
-      readonly xUnit: string
-      readonly lines: readonly Line[]
-      /** Where the target lies. */
-      readonly bound?: number
-    }
+export type BarsChart = {
+  readonly kind: 'bars'
+  readonly name: string
+  readonly unit: string
+  /** Each group has a scale of its own, from zero. */
+  readonly groups: readonly BarGroup[]
+}
+
+export type LinesChart = {
+  readonly kind: 'lines'
+  readonly name: string
+  readonly unit: string
+  readonly xUnit: string
+  readonly lines: readonly Line[]
+  /** Where the target lies. */
+  readonly bound?: number
+}
+
+export type Chart = BarsChart | LinesChart
 
 const WIDTH = 760
 const PADDING = 12
@@ -120,7 +122,7 @@ type Scales = {
 }
 
 /** The horizontal axis is logarithmic: what is drawn grows in powers. */
-function scalesOf({ lines, bound = 0 }: Extract<Chart, { kind: 'lines' }>): Scales {
+function scalesOf({ lines, bound = 0 }: LinesChart): Scales {
   const points = lines.flatMap((line) => line.points)
   const xs = [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b)
   const [xLow, xHigh] = [Math.log10(xs[0] ?? 1), Math.log10(xs.at(-1) ?? 1)]
@@ -134,7 +136,7 @@ function scalesOf({ lines, bound = 0 }: Extract<Chart, { kind: 'lines' }>): Scal
   }
 }
 
-function linesSvg(chart: Extract<Chart, { kind: 'lines' }>): string {
+function linesSvg(chart: LinesChart): string {
   const scales = scalesOf(chart)
   const { xs, xAt, yAt } = scales
   const parts = [...gridParts(scales), text(PADDING, 18, chart.unit, { class: 'strong' })]

@@ -28,7 +28,10 @@ export type Ignored =
   | 'malformed_state'
 
 /** What the gateway offers to whoever brings it messages. */
-export type DoorHandlers = Pick<BrokerHandlers, 'onMessage' | 'onConnected' | 'onDisconnected'> & {
+export type DoorHandlers = Pick<
+  BrokerHandlers,
+  'onMessage' | 'onConnected' | 'onDisconnected' | 'openLane' | 'whenDurable'
+> & {
   readonly isEnrolled: (fleet: string, device: string) => boolean
   readonly isFleet: (fleet: string) => boolean
 }
@@ -149,7 +152,24 @@ function takeUp(
   peer.heardMs = nowMs
   if (state.leaving.size > 0) state.leaving.delete(peer)
   const sessionId = peers.sessionOf(peer)
+  if (name === 'tick' && takeByLane(handlers, peer, sessionId, message, done)) return true
   handlers.onMessage(peer.identity, sessionId, topic, payloadOf(message), done)
+  return true
+}
+
+/** Ticks go past topics and identities, which were looked at when their session was opened. */
+function takeByLane(
+  { openLane, whenDurable }: DoorHandlers,
+  peer: Peer,
+  sessionId: string,
+  { bytes, payloadStart, payloadEnd }: IncomingMessage,
+  done: () => void,
+): boolean {
+  if (!openLane || !whenDurable) return false
+  peer.lane ??= openLane(peer.identity, sessionId)
+  if (!peer.lane) return false
+  peer.lane.take(bytes, payloadStart, payloadEnd)
+  whenDurable(done)
   return true
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Identity } from '../../protocol/access.ts'
 import { clientIdOf } from '../../protocol/connect.ts'
+import type { TickLane } from '../broker/broker.ts'
 import type { TokenBucket } from '../broker/tokenBucket.ts'
 import { fullBucket } from '../broker/tokenBucket.ts'
 import type { BridgeLimits } from './limits.ts'
@@ -16,6 +17,8 @@ export type Peer = {
   readonly name: string
   /** Of the session, while there is one. */
   sessionId: string | undefined
+  /** The short way of its ticks, once the session had one. */
+  lane: TickLane | undefined
   readonly messages: TokenBucket
   readonly hellos: TokenBucket
   /** Monotonic time of its last message. */
@@ -62,6 +65,7 @@ export function createPeers(
       identity: { kind: 'device', fleet, device },
       name,
       sessionId: undefined,
+      lane: undefined,
       messages: fullBucket(limits.messagesPerSecond, limits.messagesBurst, nowMs),
       hellos: fullBucket(limits.hellosPerSecond, limits.hellosBurst, nowMs),
       heardMs: nowMs,
@@ -74,6 +78,7 @@ export function createPeers(
     const { identity, sessionId } = peer
     if (sessionId === undefined) return
     peer.sessionId = undefined
+    peer.lane = undefined
     online -= 1
     events.onDisconnected(identity, sessionId)
   }

@@ -76,9 +76,7 @@ async function attachedDoor(
       const { state } = gateway.core
       start = () =>
         bridge.start({
-          onMessage: gateway.onMessage,
-          onConnected: gateway.onConnected,
-          onDisconnected: gateway.onDisconnected,
+          ...gateway,
           isEnrolled: (fleet, device) => state.cold.device(fleet, device) !== undefined,
           isFleet: (fleet) => state.fleets.has(fleet),
         })

@@ -50,7 +50,7 @@ export type MovesEncoder = (
 export function createMovesEncoder(): MovesEncoder {
   let entry = new Uint8Array(0)
   let view = new DataView(entry.buffer)
-  return (seconds, columns, channels, from, to) => {
+  return (seconds, { epoch, index, word }, channels, from, to) => {
     const length = HEADER_BYTES + (to - from) * MOVE_BYTES
     if (length > entry.length) {
       entry = new Uint8Array(2 * length)
@@ -62,10 +62,10 @@ export function createMovesEncoder(): MovesEncoder {
     for (let place = from; place < to; place++, offset += MOVE_BYTES) {
       const channel = channels[place] ?? 0
       view.setUint32(offset, channel)
-      view.setUint32(offset + 4, columns.epoch[channel] ?? 0)
-      view.setUint32(offset + 8, columns.index[channel] ?? 0)
-      const word = channel * WORD_BYTES
-      for (let i = 0; i < WORD_BYTES; i++) entry[offset + 12 + i] = columns.word[word + i] ?? 0
+      view.setUint32(offset + 4, epoch[channel] ?? 0)
+      view.setUint32(offset + 8, index[channel] ?? 0)
+      const wordAt = channel * WORD_BYTES
+      for (let i = 0; i < WORD_BYTES; i++) entry[offset + 12 + i] = word[wordAt + i] ?? 0
     }
     return entry.subarray(0, length)
   }

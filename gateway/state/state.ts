@@ -119,8 +119,9 @@ function moveRegister({ columns }: HotChannels, channel: number, step: Step): vo
   const { bytes, at, index } = step
   assert(index >= (columns.index[channel] ?? 0), 'a register never falls')
   columns.index[channel] = index
+  const { word } = columns
   const start = channel * WORD_BYTES
-  for (let i = 0; i < WORD_BYTES; i++) columns.word[start + i] = bytes[at + i] ?? 0
+  for (let i = 0; i < WORD_BYTES; i++) word[start + i] = bytes[at + i] ?? 0
 }
 
 function ticksMoved({ columns }: HotChannels, channel: number, step: Step): number {

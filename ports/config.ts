@@ -22,6 +22,8 @@ export type ConfigSchema = v.GenericSchema<unknown, unknown>
 
 const TEXT_CHARS_MAX = 1 << 20
 const SHOWN_CHARS_MAX = 60
+/** Its warnings would be lines beside the one line that a mistake gets. */
+const yamlOptions = { maxAliasCount: 100, prettyErrors: true, logLevel: 'error' } as const
 /** An environment variable cannot make a list longer than this. */
 const LIST_LENGTH_MAX = 256
 
@@ -45,7 +47,7 @@ export function parseConfig<const S extends ConfigSchema>(
 function parseText({ text, origin }: ConfigSource): unknown {
   if (text.length > TEXT_CHARS_MAX) throw new OperatorError(`${origin}: longer than 1 MiB`)
   try {
-    return parse(text, { maxAliasCount: 100, prettyErrors: true }) ?? {}
+    return parse(text, yamlOptions) ?? {}
   } catch (error) {
     const line = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
     const at = error instanceof YAMLParseError ? error.linePos?.[0] : undefined
@@ -132,7 +134,7 @@ function childrenOf(shape: Shape, segment: string): readonly (readonly [string, 
 function readValue(text: string, shape: Shape, name: string): unknown {
   if (shape.type === 'string' || shape.type === 'picklist') return text
   try {
-    return parse(text)
+    return parse(text, yamlOptions)
   } catch {
     throw new OperatorError(`the environment variable ${name} is not valid YAML`)
   }
@@ -213,6 +215,15 @@ function tidyExpected(expected: string): string {
 }
 
 function shown(input: unknown): string {
-  const text = typeof input === 'bigint' ? String(input) : (JSON.stringify(input) ?? String(input))
+  const text = textOf(input)
   return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text
+}
+
+function textOf(input: unknown): string {
+  if (typeof input === 'bigint') return String(input)
+  try {
+    return JSON.stringify(input) ?? String(input)
+  } catch {
+    return 'something that refers to itself'
+  }
 }

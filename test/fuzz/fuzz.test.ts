@@ -5,11 +5,14 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../ports/config.ts'
 import { present } from '../../protocol/assert.ts'
 import { parseHex } from '../../protocol/bytes.ts'
 import { describeFinding, fuzzTarget, tryInput } from './runner.ts'
 import type { Target } from './target.ts'
+import { programs } from './targets/configuration.ts'
 import { targets } from './targets/index.ts'
+import { intakeTarget, reached } from './targets/intake.ts'
 
 const environment = process.env
 const only = environment['FUZZ_TARGET']
@@ -95,6 +98,23 @@ describe('the fuzzer itself', () => {
     expect(text).toContain('a planted bug')
     expect(text).toContain('npm run fuzz -- --target planted --input 77')
     expect(await tryInput(planted, found.input)).toContain('a planted bug')
+  })
+
+  test('its stories reach the checks behind a signature, and good messages too', async () => {
+    reached.clear()
+    await fuzzTarget(intakeTarget, 11, (runs) => runs >= 14)
+    const reasons = [...reached.keys()].map((name) => name.split(' ').at(-1))
+    for (const deep of ['bad_signature', 'not_continuous', 'wrong_price', 'bad_word', 'accepted']) {
+      expect(reasons).toContain(deep)
+    }
+    expect(new Set(reasons).size).toBeGreaterThan(12)
+  })
+
+  test('the configurations that it changes are good themselves', () => {
+    for (const [text, schema, prefix] of programs) {
+      const source = { text, origin: 'some.yaml', environment: {}, prefix }
+      expect(parseConfig(source, schema)).toBeDefined()
+    }
   })
 
   test('the same seed makes the same inputs, another seed others', async () => {

@@ -4,6 +4,10 @@
  */
 import type { Target } from '../target.ts'
 import { cborTarget } from './cbor.ts'
+import { configurationTarget } from './configuration.ts'
+import { connectTarget } from './connect.ts'
+import { intakeTarget } from './intake.ts'
+import { journalTarget } from './journal.ts'
 import { linkTarget } from './link.ts'
 import { messagesTarget } from './messages.ts'
 import { signaturesTarget } from './signatures.ts'
@@ -17,4 +21,8 @@ export const targets: readonly Target[] = [
   topicsTarget,
   signaturesTarget,
   linkTarget,
+  connectTarget,
+  configurationTarget,
+  journalTarget,
+  intakeTarget,
 ]

@@ -168,6 +168,12 @@ describe('a mistake is one line with key, value and what is allowed', () => {
     expect(mistake(yaml)).toMatch(/meters.0.amountPerDay is .*in quotes/)
   })
 
+  test('a value that refers to itself', () => {
+    expect(mistake(`${text}keepaliveSeconds: &loop [*loop]\n`)).toMatch(
+      /keepaliveSeconds is something that refers to itself; it must be a whole number/,
+    )
+  })
+
   test('a key file has exactly one source of its passphrase', () => {
     expect(v.safeParse(keyFileValue, { file: 'k', passphraseFile: 'p' }).success).toBe(true)
     expect(v.safeParse(keyFileValue, { file: 'k' }).success).toBe(false)

@@ -25,34 +25,35 @@ import type {
   Proven,
 } from '../rules/claimRules.ts'
 import { checkClaim } from '../rules/claimRules.ts'
+import { digesterOfOne } from '../rules/digests.ts'
 import { type Prover, withProvedWords } from '../rules/proofTasks.ts'
 import { type Books, placeOf } from './books.ts'
 import { type Ahead, proveAhead } from './proveAhead.ts'
 import type { ChannelBook } from './records.ts'
 
+/** A claim with tools that remember its digests; without `read` it is malformed. */
+export type Reading = { readonly read: ReadClaim | undefined; readonly tools: ClaimTools }
+
 /** Reads every claim, letting others run in between; `fingerprint` covers all that they say. */
 export async function readClaims(
   claims: readonly Claim[],
-  { digester, hash }: ClaimTools,
+  tools: ClaimTools,
   breathe: () => Promise<void>,
-): Promise<{
-  readonly reads: readonly (ReadClaim | undefined)[]
-  readonly fingerprint: Uint8Array
-}> {
-  const reads: (ReadClaim | undefined)[] = []
+): Promise<{ readonly readings: readonly Reading[]; readonly fingerprint: Uint8Array }> {
+  const readings: Reading[] = []
   const fingerprints: Uint8Array[] = []
   for (const claim of claims) {
-    if (reads.length > 0 && reads.length % READS_PER_SLICE === 0) await breathe()
+    if (readings.length > 0 && readings.length % READS_PER_SLICE === 0) await breathe()
     const read = readClaim(claim)
-    reads.push(read)
-    fingerprints.push(fingerprintOf(read, digester, hash))
+    const own = { ...tools, digester: digesterOfOne(tools.digester) }
+    readings.push({ read, tools: own })
+    fingerprints.push(fingerprintOf(read, own.digester, tools.hash))
   }
-  return { reads, fingerprint: hash(concatBytes(...fingerprints)) }
+  return { readings, fingerprint: tools.hash(concatBytes(...fingerprints)) }
 }
 
 /** What is needed to judge claims beside the books. */
 export type Judge = {
-  readonly tools: ClaimTools
   /** Works ahead, where there is one. */
   readonly prover: Prover | undefined
   readonly proofs: Proofs
@@ -86,26 +87,26 @@ export function createProofs(): Proofs {
 
 /** Judges the claims in order and stages what is to be paid under `key`. */
 export async function judgeClaims(
-  reads: readonly (ReadClaim | undefined)[],
+  readings: readonly Reading[],
   key: string,
   books: Books,
   judge: Judge,
 ): Promise<readonly ClaimResult[]> {
-  const { tools, prover, breathe, maxTail } = judge
+  const { prover, breathe, maxTail } = judge
   const contextOf = (read: ReadClaim | undefined) => facts(read, books, judge).context
-  const aheadOf = prover && (await proveAhead(reads, contextOf, tools, prover, breathe))
+  const aheadOf = prover && (await proveAhead(readings, contextOf, prover, breathe))
   const results: ClaimResult[] = []
   let cost = 0
-  for (const [place, read] of reads.entries()) {
+  for (const [place, reading] of readings.entries()) {
     const ahead = await aheadOf?.(place)
     cost += ahead?.isProved
       ? PROVED_CLAIM_COST_HASHES
-      : CLAIM_COST_HASHES + Math.min(read?.index ?? 0, maxTail)
+      : CLAIM_COST_HASHES + Math.min(reading.read?.index ?? 0, maxTail)
     if (cost > SLICE_COST_HASHES) {
       cost = 0
       await breathe()
     }
-    results.push(judgeClaim(read, ahead, key, books, judge))
+    results.push(judgeClaim(reading, ahead, key, books, judge))
   }
   takeFees(key, books)
   return results
@@ -127,7 +128,7 @@ function facts(read: ReadClaim | undefined, books: Books, { proofs, maxTail, now
 }
 
 function judgeClaim(
-  read: ReadClaim | undefined,
+  { read, tools }: Reading,
   ahead: Ahead | undefined,
   key: string,
   books: Books,
@@ -135,8 +136,8 @@ function judgeClaim(
 ): ClaimResult {
   const { proofs, nowSeconds } = judge
   const { allocation, place, held, context } = facts(read, books, judge)
-  const tools = ahead ? withProvedWords(judge.tools, ahead.words) : judge.tools
-  const judged = checkClaim(context, read, tools)
+  const words = ahead?.words ?? []
+  const judged = checkClaim(context, read, words.length > 0 ? withProvedWords(tools, words) : tools)
   if (judged.verdict !== 'proved') {
     const isHolder = held && equalBytes(held.channelId, judged.channelId)
     const cumulative = isHolder ? held.paid : 0n

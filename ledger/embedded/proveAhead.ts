@@ -4,8 +4,9 @@
  * @module
  */
 import type { ReadClaim } from '../rules/claimBytes.ts'
-import type { ClaimContext, ClaimTools } from '../rules/claimRules.ts'
+import type { ClaimContext } from '../rules/claimRules.ts'
 import { type ProofTask, type Prover, tasksOf, type WordTask } from '../rules/proofTasks.ts'
+import type { Reading } from './judge.ts'
 
 /** Claims asked about between two breaths: about 3 ms. */
 const CLAIMS_PER_SLICE = 128
@@ -20,18 +21,17 @@ export type Ahead = {
 
 /** Ends when everything was asked for; a claim's answer may come later. */
 export async function proveAhead(
-  reads: readonly (ReadClaim | undefined)[],
+  readings: readonly Reading[],
   contextOf: (read: ReadClaim | undefined) => ClaimContext,
-  tools: ClaimTools,
   prover: Prover,
   breathe: () => Promise<void>,
 ): Promise<(place: number) => Promise<Ahead>> {
   const slices: Promise<readonly Ahead[]>[] = []
-  for (let from = 0; from < reads.length; from += CLAIMS_PER_SLICE) {
+  for (let from = 0; from < readings.length; from += CLAIMS_PER_SLICE) {
     if (from > 0) await breathe()
-    const some = reads.slice(from, from + CLAIMS_PER_SLICE)
+    const some = readings.slice(from, from + CLAIMS_PER_SLICE)
     const slice = proveSlice(
-      some.map((read) => tasksOf(contextOf(read), read, tools)),
+      some.map(({ read, tools }) => tasksOf(contextOf(read), read, tools)),
       prover,
     )
     // It is awaited below; until then a failure is not yet nobody's.

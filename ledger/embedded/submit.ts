@@ -11,11 +11,10 @@ import type { Domain } from '../../protocol/typedData.ts'
 import type { Claim, ClaimResult, Ledger } from '../ledger.ts'
 import { CLAIMS_PER_SUBMISSION_MAX, SUBMISSIONS_REMEMBERED_MAX } from '../limits.ts'
 import { stateOf } from '../rules/allocationRules.ts'
-import type { ReadClaim } from '../rules/claimBytes.ts'
-import { digesterOf, rememberingDigester } from '../rules/digests.ts'
+import { digesterOf } from '../rules/digests.ts'
 import type { Prover } from '../rules/proofTasks.ts'
 import { type Books, openBooks } from './books.ts'
-import { createProofs, type Judge, judgeClaims, readClaims } from './judge.ts'
+import { createProofs, type Judge, judgeClaims, type Reading, readClaims } from './judge.ts'
 import { isReference } from './references.ts'
 import type { Writer } from './writer.ts'
 
@@ -34,18 +33,16 @@ type SubmitOptions = {
 /** `Ledger.submit` on the store's books. */
 export function createSubmit(options: SubmitOptions): Ledger['submit'] {
   const { store, writer, timers, nowSeconds, maxTail, verify, sha256, prover } = options
-  // Asked ahead and again when a claim is judged.
-  const digester = rememberingDigester(digesterOf(options.domain))
-  const tools = { digester, verify, hash: sha256 }
+  const tools = { digester: digesterOf(options.domain), verify, hash: sha256 }
   const proofs = createProofs()
   const breathe = () => new Promise<void>((resolve) => timers.soon(resolve))
 
   const submit = async (claims: readonly Claim[], key: string): Promise<readonly ClaimResult[]> => {
-    const { reads, fingerprint } = await readClaims(claims, tools, breathe)
+    const { readings, fingerprint } = await readClaims(claims, tools, breathe)
     const now = nowSeconds()
     const books = openBooks(store, now)
-    const judge = { tools, prover, proofs, maxTail, nowSeconds: now, breathe }
-    const results = await judgeOnce(reads, fingerprint, key, books, judge)
+    const judge = { prover, proofs, maxTail, nowSeconds: now, breathe }
+    const results = await judgeOnce(readings, fingerprint, key, books, judge)
     const paid = books.allocationsChanged()
     await writer.write(books)
     for (const book of paid) writer.announce({ kind: 'paid', allocation: stateOf(book) })
@@ -63,7 +60,7 @@ export function createSubmit(options: SubmitOptions): Ledger['submit'] {
  * refused then is judged again, because what was missing may be there now.
  */
 async function judgeOnce(
-  reads: readonly (ReadClaim | undefined)[],
+  readings: readonly Reading[],
   fingerprint: Uint8Array,
   key: string,
   books: Books,
@@ -75,10 +72,10 @@ async function judgeOnce(
     const status = earlier[place]?.status
     return status !== undefined && status !== 'refused'
   }
-  const unsettled = reads.filter((_, place) => !isSettled(place))
+  const unsettled = readings.filter((_, place) => !isSettled(place))
   if (unsettled.length === 0) return earlier
   const judged = [...(await judgeClaims(unsettled, key, books, judge))].values()
-  const results = reads.map((_, place) => {
+  const results = readings.map((_, place) => {
     const settled = isSettled(place) ? earlier[place] : judged.next().value
     assert(settled !== undefined, 'every claim has a result')
     return settled

@@ -4,11 +4,12 @@
  * @module
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { leadsTo } from '../../protocol/chain.ts'
+import { createWordCheck } from '../../protocol/chain.ts'
 import type { Verify } from '../../protocol/keys.ts'
 import { PROVER_KEY_OBJECTS_MAX } from '../limits.ts'
 import type { ProofTask } from '../rules/proofTasks.ts'
-import { createFastVerify, fastSha256 } from './fastVerify.ts'
+import { fastStepHash } from './fastSha256.ts'
+import { createFastVerify } from './fastVerify.ts'
 import { decodeTasks } from './proofRecords.ts'
 
 export const proofThread = { file: new URL(import.meta.url), name: 'tickpay proofs' } as const
@@ -16,6 +17,8 @@ export const proofThread = { file: new URL(import.meta.url), name: 'tickpay proo
 export type ProofRequest = { readonly number: number; readonly records: Uint8Array }
 /** 1 for each task that is proved. */
 export type ProofAnswer = { readonly number: number; readonly proved: Uint8Array }
+
+const leadsTo = createWordCheck(fastStepHash)
 
 /** The answers to a batch of records. */
 export function proveRecords(records: Uint8Array, verify: Verify): Uint8Array<ArrayBuffer> {
@@ -25,7 +28,8 @@ export function proveRecords(records: Uint8Array, verify: Verify): Uint8Array<Ar
 function isTrue(task: ProofTask, verify: Verify): boolean {
   if (task.kind === 'signature') return verify(task.key, task.digest, task.signature)
   const { bind, word, index, earlier, earlierIndex } = task
-  return earlierIndex <= index && leadsTo(bind, word, index, earlier, earlierIndex, fastSha256)
+  const isLater = earlierIndex < index
+  return isLater && leadsTo(bind, 0, { bytes: word, at: 0, index }, earlier, 0, earlierIndex)
 }
 
 if (!isMainThread && workerData === proofThread.name) {

@@ -9,7 +9,7 @@ import { assert } from '../../protocol/assert.ts'
 import type { PublicKey, Verify } from '../../protocol/keys.ts'
 import { algorithmByte, SIGNATURE_BYTES } from '../../protocol/keys.ts'
 import { VERIFIED_SIGNATURES_MAX } from '../limits.ts'
-import { fastSha256 } from './fastVerify.ts'
+import { fastSha256 } from './fastSha256.ts'
 
 const HASH_BYTES = 32
 const DIGEST_BYTES = 32

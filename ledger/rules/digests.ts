@@ -44,26 +44,17 @@ export function digesterOf(domain: Domain): Digester {
   }
 }
 
-/** Makes each digest of a value once, as long as the value lives. */
-export function rememberingDigester(digester: Digester): Digester {
+/** For the values of one claim only: each digest is made once, however often it is asked for. */
+export function digesterOfOne(digester: Digester): Digester {
+  let channelId: Uint8Array | undefined
+  let mandateDigest: Uint8Array | undefined
+  let commitmentDigest: Uint8Array | undefined
+  let bound: Uint8Array | undefined
   return {
-    channel: remembering(digester.channel),
-    mandate: remembering(digester.mandate),
-    commitment: remembering(digester.commitment),
-    bind: remembering(digester.bind),
-  }
-}
-
-function remembering<Key extends object, Rest extends readonly unknown[]>(
-  make: (value: Key, ...rest: Rest) => Uint8Array,
-): (value: Key, ...rest: Rest) => Uint8Array {
-  const known = new WeakMap<Key, Uint8Array>()
-  return (value, ...rest) => {
-    const found = known.get(value)
-    if (found) return found
-    const made = make(value, ...rest)
-    known.set(value, made)
-    return made
+    channel: (channel) => (channelId ??= digester.channel(channel)),
+    mandate: (mandate) => (mandateDigest ??= digester.mandate(mandate)),
+    commitment: (commitment) => (commitmentDigest ??= digester.commitment(commitment)),
+    bind: (commitment, hash) => (bound ??= digester.bind(commitment, hash)),
   }
 }
 

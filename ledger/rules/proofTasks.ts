@@ -48,7 +48,10 @@ export function tasksOf(
   checkClaim(context, read, {
     ...tools,
     verify: (key, digest, signature) => later({ kind: 'signature', key, digest, signature }),
-    leadsTo: (...walk) => later(wordTask(...walk)),
+    leadsTo: (...walk) => {
+      const task = wordTask(...walk)
+      return task.index === task.earlierIndex || later(task)
+    },
   })
   return tasks
 }

@@ -10,7 +10,8 @@ import { figure, spreadText, type Table } from '../report/tables.ts'
 import { type Spread, spread } from '../statistics.ts'
 import { bundleAgent, startAgentSite } from '../systems/agentSite.ts'
 import { acceptedNow, type GatewayProcess, makeGateway, startGateway } from '../systems/gateway.ts'
-import { atMost, type Case, type CaseOptions } from './case.ts'
+import { runArm64 } from './agentArm64.ts'
+import { atMost, type Case, type CaseOptions, eachPart } from './case.ts'
 
 const TICKS_PER_SECOND = 200
 /** A meter that ticks 200 times a second is at the hash budget of its channel: room for jitter. */
@@ -133,8 +134,16 @@ export const agent: Case = {
   about: 'memory, CPU, wire and disk of one agent with 1, 4 and 16 meters',
   run: async (options) => {
     const bundle = bundleAgent(options.folder)
-    const all: Measured[] = []
-    for (const site of sites) all.push(await measure(site, bundle, options))
+    const { measured: all, failures } = await eachPart(
+      sites,
+      ({ meters, ticksPerSecond }) => `${meters} meters, ${ticksPerSecond} ticks/s`,
+      (site) => measure(site, bundle, options),
+    )
+    const arm64 = await eachPart(
+      ['arm64'],
+      (name) => name,
+      () => runArm64(join(options.folder, 'arm64'), bundle),
+    )
     const inAll = all.filter(({ site }) => site.ticksPerSecond === TICKS_PER_SECOND)
     const each = all.filter(({ site }) => site.ticksPerSecond === site.meters * TICKS_PER_SECOND)
     return {
@@ -165,8 +174,10 @@ export const agent: Case = {
         'A tick is one unit; a message shows the newest, so it may move a channel on by ' +
           'many. Signatures are those from the start on; in the long run an epoch of ' +
           `${EPOCH_LENGTH_TICKS_MAX} ticks takes one.`,
+        `As arm64 under QEMU, for correctness only: ${arm64.measured[0] ?? 'failed'}.`,
       ],
-      figures: all,
+      failures: [...failures, ...arm64.failures],
+      figures: { all, arm64: arm64.measured[0] },
     }
   },
 }

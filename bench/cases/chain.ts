@@ -2,14 +2,26 @@
  * What a tick costs on both sides when nothing but the hash chain is looked at.
  * @module
  */
+import * as crypto from 'node:crypto'
 import { randomBytes } from 'node:crypto'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { fastSha256 } from '../../ledger/io/fastVerify.ts'
+import { createMeetsHeldWord } from '../../gateway/intake/ticks.ts'
+import { hotChannels } from '../../gateway/state/hotChannels.ts'
+import { fastSha256, fastStepHash } from '../../ledger/io/fastSha256.ts'
 import type { Terms } from '../../protocol/chain.ts'
-import { bindOf, buildChain, lastWord, leadsTo, STEP_BYTES } from '../../protocol/chain.ts'
-import { checkTick, type Register } from '../../protocol/channel.ts'
-import { EPOCH_LENGTH_TICKS_MAX } from '../../protocol/limits.ts'
+import {
+  bindOf,
+  buildChain,
+  createWordCheck,
+  lastWord,
+  STEP_BYTES,
+  WORD_BYTES,
+  WORD_OFFSET,
+} from '../../protocol/chain.ts'
+import { judgeTick } from '../../protocol/channel.ts'
+import { EPOCH_LENGTH_TICKS_MAX, JUMP_TICKS_MAX, TICK_BYTES } from '../../protocol/limits.ts'
 import { CHECKPOINT } from '../../protocol/structures.ts'
+import { encodeTicks, TickView } from '../../protocol/tick.ts'
 import type { Chart } from '../report/svg.ts'
 import { figure, spreadText, type Table } from '../report/tables.ts'
 import { ratioSpread, type Spread, spread } from '../statistics.ts'
@@ -31,64 +43,87 @@ const terms: Terms = {
   expiry: 1,
 }
 
-/** Every word of a chain, w_0 first. */
-function allWords(): readonly Uint8Array[] {
-  const chain = buildChain(new Uint8Array(randomBytes(32)), terms)
-  return Array.from({ length: LENGTH + 1 }, (_, index) => chain.wordAt(index))
+/** A chain's words as a gateway meets them: in the message, and in the column of its channel. */
+type Words = {
+  /** One tick for each index, 1 first. */
+  readonly message: Uint8Array
+  /** w_0 first, 32 bytes each. */
+  readonly packed: Uint8Array
+  readonly root: Uint8Array
 }
 
-type Loop = (words: readonly Uint8Array[]) => void
+function allWords(): Words {
+  const chain = buildChain(new Uint8Array(randomBytes(32)), terms)
+  const packed = new Uint8Array((LENGTH + 1) * WORD_BYTES)
+  const message = new Uint8Array(LENGTH * TICK_BYTES)
+  for (let index = 0; index <= LENGTH; index++) {
+    const word = chain.wordAt(index)
+    packed.set(word, index * WORD_BYTES)
+    const tick = { slot: 0, epoch: 1, index, word }
+    if (index > 0) message.set(encodeTicks([tick]), (index - 1) * TICK_BYTES)
+  }
+  return { message, packed, root: chain.root }
+}
 
-/** The least that any verifier must do. */
-const bareLoop: Loop = (words) => {
-  const block = new Uint8Array(STEP_BYTES)
-  for (let index = 1; index <= LENGTH; index++) {
-    block.set(words[index] ?? block, STEP_BYTES - 32)
-    fastSha256(block)
+type Loop = (words: Words) => void
+
+/** The least that any verifier must do, with one call of SHA-256 or another. */
+function bareLoop(hash: (block: Uint8Array) => unknown): Loop {
+  return ({ packed }) => {
+    const block = new Uint8Array(STEP_BYTES)
+    for (let index = 1; index <= LENGTH; index++) {
+      const start = index * WORD_BYTES
+      for (let i = 0; i < WORD_BYTES; i++) block[WORD_OFFSET + i] = packed[start + i] ?? 0
+      hash(block)
+    }
   }
 }
 
-const verifyLoop: Loop = (words) => {
+const verifyLoop: Loop = ({ packed }) => {
   const bind = bindOf(terms)
+  const leads = createWordCheck(fastStepHash)
+  const shown = { bytes: packed, at: 0, index: 0 }
   for (let index = 1; index <= LENGTH; index++) {
-    const word = words[index] ?? bind
-    const held = words[index - 1] ?? bind
-    if (!leadsTo(bind, word, index, held, index - 1, fastSha256)) throw new Error('a word is bad')
+    shown.at = index * WORD_BYTES
+    shown.index = index
+    const heldAt = shown.at - WORD_BYTES
+    if (!leads(bind, 0, shown, packed, heldAt, index - 1)) throw new Error('a word is bad')
   }
 }
 
 /** All checks on a tick of a channel, cheapest first, as the gateway does them. */
-const checkLoop: Loop = (words) => {
-  const register: { -readonly [Name in keyof Register]: Register[Name] } = {
-    epoch: 1,
-    index: 0,
-    length: LENGTH,
-    word: words[0] ?? new Uint8Array(),
-    bind: bindOf(terms),
-    pendingEpoch: 0,
-    pendingLength: 0,
-    pendingRoot: new Uint8Array(32),
-    pendingBind: new Uint8Array(16),
-    claimUntilSeconds: 10,
-    closed: false,
-  }
-  for (let index = 1; index <= LENGTH; index++) {
-    const word = words[index] ?? register.word
-    const verdict = checkTick(register, { slot: 0, epoch: 1, index, word }, 1, 1_024, fastSha256)
+const checkLoop: Loop = ({ message, root }) => {
+  const hot = hotChannels()
+  const channel = hot.add(1)
+  const { columns } = hot
+  columns.epoch[channel] = 1
+  columns.length[channel] = LENGTH
+  columns.claimUntilSeconds[channel] = 10
+  columns.word.set(root)
+  columns.bind.set(bindOf(terms))
+  const meets = createMeetsHeldWord(columns, fastStepHash)
+  const tick = new TickView(message)
+  for (let at = 0; at < message.length; at += TICK_BYTES) {
+    tick.moveTo(at)
+    const verdict = judgeTick(hot.register(channel), tick, 1, JUMP_TICKS_MAX, meets)
     if (verdict !== 'accepted') throw new Error(`a word is ${verdict}`)
-    register.index = index
-    register.word = word
+    columns.index[channel] = tick.index
+    for (let i = 0; i < WORD_BYTES; i++) columns.word[i] = message[tick.at + i] ?? 0
   }
 }
 
 const loops = {
-  bare: { about: 'bare SHA-256 of 55 bytes', run: bareLoop },
+  bytes: { about: 'bare SHA-256 of 55 bytes, to bytes', run: bareLoop(fastSha256) },
+  call: {
+    about: 'bare SHA-256 of 55 bytes, to text that nobody reads',
+    run: bareLoop((block) => crypto.hash('sha256', block, 'binary')),
+  },
   verify: { about: 'verify one step', run: verifyLoop },
   check: { about: 'all checks on a tick', run: checkLoop },
 } as const
 type LoopName = keyof typeof loops
 
-function nanosecondsOf(run: Loop, words: readonly Uint8Array[], seconds: number): number {
+function nanosecondsOf(run: Loop, words: Words, seconds: number): number {
   const startMs = performance.now()
   let passes = 0
   do {
@@ -147,7 +182,7 @@ export const chain: Case = {
   run: async ({ rounds, seconds, onProgress }) => {
     const words = allWords()
     const names = Object.keys(loops) as LoopName[]
-    const times: Record<LoopName, number[]> = { bare: [], verify: [], check: [] }
+    const times: Record<LoopName, number[]> = { bytes: [], call: [], verify: [], check: [] }
     const traversal: number[] = []
     for (const name of names) nanosecondsOf(loops[name].run, words, seconds / 4)
     for (let round = 0; round < rounds; round++) {
@@ -155,12 +190,14 @@ export const chain: Case = {
       traversal.push(traversalNanoseconds())
       onProgress(`chain: ${names.map((name) => figure(times[name].at(-1) ?? 0)).join(', ')} ns`)
     }
-    const share = ratioSpread(times.bare, times.verify)
+    const ofBytes = ratioSpread(times.bytes, times.verify)
+    const ofCall = ratioSpread(times.call, times.verify)
     const blocks = blocksPerWord()
     const spreads = { ...mapped(times), traversal: spread(traversal) }
     return {
       targets: [
-        atLeast('verify step, share of the bare loop', 0.85, share.median),
+        atLeast('verify step, share of the bare loop to bytes', 0.85, ofBytes.median),
+        atLeast('verify step, share of the bare loop to text', 0.85, ofCall.median),
         atMost('hashes for the next word, building included', 2, blocks),
       ],
       limits: {},
@@ -169,8 +206,11 @@ export const chain: Case = {
       notes: [
         `One thread, chains of ${LENGTH} words. The gateway hashes with OpenSSL, the payer's ` +
           'chain with the reference implementation.',
+        'Node answers a hash as bytes or as text, and the bytes take twice as long as the hash. The ' +
+          'gateway takes the text. Its comparison with the held word, 32 characters one by one, is ' +
+          'what a verified step takes beyond the same call whose answer nobody reads.',
       ],
-      figures: { nanoseconds: spreads, verifyShare: share, blocksPerWord: blocks },
+      figures: { nanoseconds: spreads, verifyShare: { ofBytes, ofCall }, blocksPerWord: blocks },
     }
   },
 }
@@ -178,7 +218,13 @@ export const chain: Case = {
 type Spreads = Readonly<Record<LoopName | 'traversal', Spread>>
 
 function mapped(times: Readonly<Record<LoopName, readonly number[]>>) {
-  return { bare: spread(times.bare), verify: spread(times.verify), check: spread(times.check) }
+  const { bytes, call, verify, check } = times
+  return {
+    bytes: spread(bytes),
+    call: spread(call),
+    verify: spread(verify),
+    check: spread(check),
+  }
 }
 
 const traversalAbout = "next word of the payer's chain"
@@ -205,9 +251,10 @@ function chartOf(spreads: Spreads): Chart {
   const bar = (label: string, { median, min, max }: Spread, isOwn: boolean) => {
     return { label, value: median, low: min, high: max, isOwn }
   }
-  const { bare, verify, check, traversal } = spreads
+  const { bytes, call, verify, check, traversal } = spreads
   const bars = [
-    bar(loops.bare.about, bare, false),
+    bar(loops.bytes.about, bytes, false),
+    bar(loops.call.about, call, false),
     bar(loops.verify.about, verify, true),
     bar(loops.check.about, check, true),
     bar(traversalAbout, traversal, true),

@@ -31,13 +31,17 @@ export function bundleAgent(folder: string): string {
   return file
 }
 
-/** Starts meters that count `ticksPerSecond` units in all, and an agent that pays for each unit. */
+/**
+ * Starts meters that count `ticksPerSecond` units in all, and an agent that pays for each unit, run
+ * by `node`: a program and its first words.
+ */
 export async function startAgentSite(
   folder: string,
   bundle: string,
   gateway: GatewayProcess,
   meters: number,
   ticksPerSecond: number,
+  node: readonly string[] = [process.execPath],
 ): Promise<AgentSite> {
   await mkdir(folder, { recursive: true })
   const passphraseFile = join(folder, 'passphrase')
@@ -66,7 +70,8 @@ export async function startAgentSite(
     logLevel: 'error',
   }
   await writeFile(config, JSON.stringify(settings, undefined, 2))
-  const agent = startProgram(process.execPath, [bundle, config])
+  const [program = process.execPath, ...words] = node
+  const agent = startProgram(program, [...words, bundle, config])
   return {
     agent,
     wireBytes: relay.bytes,

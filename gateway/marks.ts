@@ -6,7 +6,7 @@
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { bigEndian, bytesToHex, concatBytes, equalBytes, utf8ToBytes } from '../protocol/bytes.ts'
+import { bigEndian, bytesToHex, concatBytes, equalSecrets, utf8ToBytes } from '../protocol/bytes.ts'
 import type { PrivateKey } from '../protocol/keys.ts'
 import type { Mark } from '../protocol/messages.ts'
 import type { Life } from './state/state.ts'
@@ -31,7 +31,7 @@ export function createMarks(gatewayKey: PrivateKey, life: Uint8Array): Marks {
       if (newest?.position !== position) newest = { life, position, seal: seal(life, position) }
       return newest
     },
-    isOurs: (mark) => equalBytes(seal(mark.life, mark.position), mark.seal),
+    isOurs: (mark) => equalSecrets(seal(mark.life, mark.position), mark.seal),
   }
 }
 

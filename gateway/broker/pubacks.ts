@@ -30,39 +30,39 @@ export type PubacksOptions = {
 /** Most clients have one message on its way. */
 const PLACES_MIN = 4
 
+/** A place holds a packet id, and above it how its message is settled. */
+const ID_MASK = 0xffff
 const ALONE = 0
-const TOGETHER = 1
-const SETTLED = 2
+const TOGETHER = 1 << 16
+const SETTLED = 2 << 16
 
 export function createPubacks({ send, onSent }: PubacksOptions): Pubacks {
-  let ids = new Uint16Array(PLACES_MIN)
-  let states = new Uint8Array(PLACES_MIN)
+  let places = new Uint32Array(PLACES_MIN)
   /** Tickets of the oldest message that waits, and of the next one to come. */
   let head = 0
   let tail = 0
 
   const take = (packetId: number, state: number): number => {
-    if (tail - head === ids.length) grow()
-    const place = tail & (ids.length - 1)
-    ids[place] = packetId
-    states[place] = state
+    if (tail - head === places.length) grow()
+    places[tail & (places.length - 1)] = packetId | state
     return tail++
   }
 
   const grow = () => {
-    const [oldIds, oldStates, mask] = [ids, states, ids.length - 1]
-    ids = new Uint16Array(2 * oldIds.length)
-    states = new Uint8Array(ids.length)
+    const old = places
+    places = new Uint32Array(2 * old.length)
     for (let ticket = head; ticket < tail; ticket++) {
-      ids[ticket & (ids.length - 1)] = oldIds[ticket & mask] ?? 0
-      states[ticket & (ids.length - 1)] = oldStates[ticket & mask] ?? 0
+      places[ticket & (places.length - 1)] = old[ticket & (old.length - 1)] ?? 0
     }
   }
 
   const release = () => {
-    const mask = ids.length - 1
     const first = head
-    while (head < tail && states[head & mask] === SETTLED) send(ids[head++ & mask] ?? 0)
+    for (; head < tail; head++) {
+      const place = places[head & (places.length - 1)] ?? 0
+      if (place < SETTLED) break
+      send(place & ID_MASK)
+    }
     if (head > first) onSent()
   }
 
@@ -71,13 +71,16 @@ export function createPubacks({ send, onSent }: PubacksOptions): Pubacks {
     expectTogether: (packetId) => take(packetId, TOGETHER),
     settle: (ticket) => {
       if (ticket < head || ticket >= tail) return
-      states[ticket & (ids.length - 1)] = SETTLED
+      const at = ticket & (places.length - 1)
+      places[at] = ((places[at] ?? 0) & ID_MASK) | SETTLED
       release()
     },
     settleTogether: (from, end) => {
-      const mask = ids.length - 1
-      for (let ticket = Math.max(from, head); ticket < Math.min(end, tail); ticket++) {
-        if (states[ticket & mask] === TOGETHER) states[ticket & mask] = SETTLED
+      const last = Math.min(end, tail)
+      for (let ticket = Math.max(from, head); ticket < last; ticket++) {
+        const at = ticket & (places.length - 1)
+        const place = places[at] ?? 0
+        if (place >= TOGETHER && place < SETTLED) places[at] = (place & ID_MASK) | SETTLED
       }
       release()
     },

@@ -236,7 +236,9 @@ function open(state: State, connection: Connection): void {
   state.shared.counters.connectsAccepted += 1
   watchKeepalive(connection)
   state.handlers.onConnected(identity, seat.id)
-  connection.lane = openLane(state.handlers, identity, seat.id, connection.pubacks)
+  const { pubacks } = connection
+  const flush = () => gate.writer.flushNow()
+  connection.lane = openLane(state.handlers, identity, seat.id, pubacks, flush)
   gate.admitHeld()
 }
 

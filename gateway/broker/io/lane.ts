@@ -18,12 +18,13 @@ export type Lane = {
 /** Tickets of the messages that become durable together: `[from, end)`. */
 type Batch = { readonly number: number; readonly from: number; end: number }
 
-/** Undefined when the session has none. */
+/** Undefined when the session has none. `flush` writes what was gathered for the client. */
 export function openLane(
   handlers: BrokerHandlers,
   identity: Identity,
   sessionId: string,
   pubacks: Pubacks,
+  flush: () => void,
 ): Lane | undefined {
   const lane = handlers.openLane?.(identity, sessionId)
   if (!lane) return undefined
@@ -46,6 +47,8 @@ export function openLane(
       whenDurable(() => {
         if (forming === batch) forming = undefined
         pubacks.settleTogether(batch.from, batch.end)
+        // What the gateway says of this batch was gathered just before.
+        flush()
       })
     },
   }

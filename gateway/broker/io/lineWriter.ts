@@ -23,6 +23,8 @@ const SPARE_BUFFERS_MAX = 1_024
 /** The writers of a broker that have something to write at the end of this turn. */
 export type TurnEnd = {
   readonly add: (writer: LineWriter) => void
+  /** It has written already: forgets it if it was the last one added. */
+  readonly drop: (writer: LineWriter) => boolean
   readonly takeBuffer: () => Buffer
   readonly giveBuffer: (buffer: Buffer) => void
 }
@@ -30,14 +32,24 @@ export type TurnEnd = {
 export function createTurnEnd(): TurnEnd {
   const spare: Buffer[] = []
   let waiting: LineWriter[] = []
+  let isScheduled = false
   const flush = () => {
     const writers = waiting
     waiting = []
+    isScheduled = false
     for (const writer of writers) writer.flush()
   }
   return {
     add: (writer) => {
-      if (waiting.push(writer) === 1) process.nextTick(flush)
+      waiting.push(writer)
+      if (isScheduled) return
+      isScheduled = true
+      process.nextTick(flush)
+    },
+    drop: (writer) => {
+      if (waiting.at(-1) !== writer) return false
+      waiting.pop()
+      return true
     },
     takeBuffer: () => spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES),
     giveBuffer: (buffer) => {
@@ -84,9 +96,18 @@ export class LineWriter {
     this.#used += bytes.length
   }
 
-  /** Writes what was gathered. */
+  /** Writes what was gathered: at the end of the turn. */
   flush(): void {
     this.#isAdded = false
+    this.#write()
+  }
+
+  /**
+   * Writes what was gathered now. Where thousands of clients are told something in one turn, the
+   * bytes of each are still in the processor's cache, and one buffer serves all of them.
+   */
+  flushNow(): void {
+    if (this.#isAdded && this.#turnEnd.drop(this)) this.#isAdded = false
     this.#write()
   }
 

@@ -22,7 +22,9 @@ const sites: readonly Site[] = [
   ...[1, 4, 16].map((meters) => ({ meters, ticksPerSecond: TICKS_PER_SECOND })),
   ...[4, 16].map((meters) => ({ meters, ticksPerSecond: meters * TICKS_PER_SECOND })),
 ]
-const WARM_SECONDS = 5
+const WARM_SECONDS = 3
+const START_TIMEOUT_MS = 60_000
+const POLL_SECONDS = 0.2
 const SECONDS_MIN = 4
 const SECONDS_A_DAY = 86_400
 const RECORDS_A_DAY = 24
@@ -57,6 +59,7 @@ async function measure(site: Site, bundle: string, options: CaseOptions): Promis
   const gateway = await startGateway(place)
   const running = await startAgentSite(join(folder, 'site'), bundle, gateway, meters, wanted)
   try {
+    await untilAllTick(gateway, meters)
     await pause(WARM_SECONDS)
     const { pid } = running.agent
     const startBytes = writtenBytes(pid)
@@ -77,6 +80,18 @@ async function measure(site: Site, bundle: string, options: CaseOptions): Promis
   } finally {
     await running.stop()
     await gateway.child.stop('SIGKILL')
+  }
+}
+
+/** Starting the programs and opening the channels is not what is measured. */
+async function untilAllTick({ calls }: GatewayProcess, meters: number): Promise<void> {
+  const deadlineMs = performance.now() + START_TIMEOUT_MS
+  for (;;) {
+    const channels = (await calls.call('channels', {})) as readonly { readonly index: number }[]
+    const ticking = channels.filter(({ index }) => index > 0).length
+    if (ticking === meters) return
+    if (performance.now() > deadlineMs) throw new Error(`only ${ticking} meters are paid for`)
+    await pause(POLL_SECONDS)
   }
 }
 

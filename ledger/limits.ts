@@ -35,6 +35,6 @@ export const PROVER_THREADS_MAX = 2
 /** Key objects kept by each of these threads. */
 export const PROVER_KEY_OBJECTS_MAX = 4_096
 /** Under so many hashes of work a thread is not worth the way to it. */
-export const PROVER_WORK_HASHES_MIN = 512
+export const PROVER_WORK_HASHES_MIN = 4_096
 /** Hashes that take as long as verifying one signature. */
 export const SIGNATURE_COST_HASHES = 200

@@ -109,13 +109,16 @@ function isOwing(core: Core, channel: number): boolean {
   const { hot, quarantine } = core.state
   const { claimUntilSeconds, limit, paid } = hot.columns
   const held = heldAmount(hot, channel)
+  const exposure = held - (paid[channel] ?? 0n)
+  // Most channels end here; where settlements follow each other, nearly all.
+  if (exposure <= 0n) return false
+  const refused = quarantine.get(channel)
+  if (refused !== undefined && refused !== PASSING_REASON) return false
   const owing = {
-    exposure: held - (paid[channel] ?? 0n),
+    exposure,
     claimUntilSeconds: claimUntilSeconds[channel] ?? 0,
     urgent: isClosed(hot, channel) || held > (limit[channel] ?? 0n),
   }
-  const refused = quarantine.get(channel)
-  if (refused !== undefined && refused !== PASSING_REASON) return false
   return isDue(owing, core.config.settlement, core.writer.seconds())
 }
 

@@ -120,6 +120,33 @@ test('the next epoch begins where the last acknowledged tick ended', async () =>
   expect(commitment).toMatchObject({ epoch: 2, base: 15n, startReading: 50n })
 })
 
+test('an epoch goes on in the next window as long as it has ticks left', async () => {
+  const device = await connected('ev-1', 1)
+  const command = { do: 'prepare', messages: 5, windows: 2, jump: 1 } as const
+  for (let turn = 0; turn < 3; turn++) {
+    await prepare(device, command)
+    await runClosed([device.connection], { do: 'closed', inFlight: 2, ...window })
+  }
+  const shown = ticksOf('ev-1').map(([tick]) => [tick?.epoch, tick?.index])
+  const upwards = (epoch: number, count: number) =>
+    Array.from({ length: count }, (_, place) => [epoch, place + 1])
+  expect(shown).toEqual([...upwards(1, 10), ...upwards(2, 5)])
+})
+
+test('where nobody checks, the same packets go out again and again', async () => {
+  const plan = { fleet: 'acme', device: 'plain', channelIds: [new Uint8Array(32)] }
+  const connection = new LoadConnection('acme/plain')
+  connection.open(port)
+  const device = loadDevice(connection, plan, undefined)
+  await logIn(device, 'none')
+  await prepare(device, { do: 'prepare', messages: 1, windows: 1, jump: 1 })
+  const command = { do: 'closed', inFlight: 50, warmMs: 0, windowMs: 150, watch: [] } as const
+  const result = await runClosed([connection], command)
+  expect(result.exhausted).toBe(0)
+  expect(result.acknowledged).toBeGreaterThan(connection.packets.count)
+  expect(ticksOf('plain')).toHaveLength(result.acknowledged)
+})
+
 test('an open loop sends at its rate, devices in turn, and times every message', async () => {
   const devices = [await connected('ev-1', 1), await connected('ev-2', 1)]
   for (const device of devices)

@@ -32,11 +32,24 @@ test.each([
   expect(parsed.kind === 'mistake' && parsed.message).not.toContain('\n')
 })
 
+test('the page can be made anew without measuring', () => {
+  expect(parse('--page')).toEqual({ kind: 'page' })
+})
+
 test('help names every case and every option', () => {
   expect(parse('--help')).toEqual({ kind: 'help' })
   const help = helpText([{ name: 'chain', about: 'one step' }])
   expect(help).toContain('chain  one step')
-  for (const option of ['json', 'write', 'rounds', 'seconds', 'parts', 'folder', 'profile']) {
+  for (const option of [
+    'json',
+    'write',
+    'rounds',
+    'seconds',
+    'parts',
+    'folder',
+    'profile',
+    'page',
+  ]) {
     expect(help).toContain(`--${option}`)
   }
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { atLeast, atMost } from '../../../bench/cases/case.ts'
+import { atLeast, atMost, eachPart } from '../../../bench/cases/case.ts'
+import { type CaseReport, failureLine, pageOf, reportLine } from '../../../bench/report/document.ts'
 import { chartSvg } from '../../../bench/report/svg.ts'
 import { figure, markdownTable, spreadText, textTable } from '../../../bench/report/tables.ts'
 
@@ -72,4 +73,63 @@ test('lines go from the left edge to the right one, higher values higher up', ()
   expect(at).toHaveLength(2)
   expect(at[0]?.[0]).toBeLessThan(at[1]?.[0] ?? 0)
   expect(at[0]?.[1]).toBeGreaterThan(at[1]?.[1] ?? 0)
+})
+
+const report: CaseReport = {
+  case: 'ingest',
+  about: 'ticks',
+  at: '2026-01-31T10:20:30.000Z',
+  rounds: 5,
+  seconds: 4,
+  machine: {
+    processor: 'P',
+    cores: 2,
+    memoryGiB: 8,
+    kernel: '6',
+    architecture: 'x64',
+    node: 'v20',
+    openssl: '3',
+    mosquitto: 'Mosquitto 2',
+    loadAtStart: 0,
+  },
+  disk: { fileSystem: 'ext4', syncP50: 900, syncP99: 2_000 },
+  targets: [atLeast('rate', 0.8, 0.9), atMost('seconds', 2, 3)],
+  limits: { inFlight: 64 },
+  tables: [table],
+  charts: [],
+  notes: ['a note'],
+  failures: ['shape d: it broke'],
+  figures: { amount: 5n },
+}
+
+test('the page tells targets, limits, circumstances and what failed', () => {
+  const page = pageOf([report], [{ case: 'scale', reason: 'no space' }])
+  expect(page).toContain('| `ingest` | rate | >= 0.8 | 0.9 | yes |')
+  expect(page).toContain('| `ingest` | seconds | <= 2 | 3 | **no** |')
+  expect(page).toContain('Raised limits: `inFlight` 64.')
+  expect(page).toContain('Not measured: shape d: it broke')
+  expect(page).toContain('- `scale`: no space')
+  expect(page).toContain('2026-01-31 10:20 UTC, 5 rounds of 4 s')
+  expect(pageOf([report], [])).not.toContain('Failed in the last run')
+})
+
+test('a result is one line of JSON, also one that failed', () => {
+  const line = reportLine(report)
+  expect(line.endsWith('\n')).toBe(true)
+  expect(line.trim()).not.toContain('\n')
+  expect(JSON.parse(line)).toMatchObject({ case: 'ingest', figures: { amount: '5' } })
+  const failed = { case: 'ingest', failures: ['two\nlines'] }
+  expect(JSON.parse(failureLine({ case: 'ingest', reason: 'two\nlines' }))).toEqual(failed)
+})
+
+test('a part that fails does not take the others with it', async () => {
+  const { measured, failures } = await eachPart(
+    [1, 2, 3],
+    (part) => `part ${part}`,
+    async (part) => {
+      if (part === 2) throw new Error('it broke')
+      return part * 10
+    },
+  )
+  expect({ measured, failures }).toEqual({ measured: [10, 30], failures: ['part 2: it broke'] })
 })

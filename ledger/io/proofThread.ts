@@ -4,7 +4,7 @@
  * @module
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { createWordCheck } from '../../protocol/chain.ts'
+import { createWordCheck, to32Bit } from '../../protocol/chain.ts'
 import type { Verify } from '../../protocol/keys.ts'
 import { PROVER_KEY_OBJECTS_MAX } from '../limits.ts'
 import type { ProofTask } from '../rules/proofTasks.ts'
@@ -28,8 +28,9 @@ export function proveRecords(records: Uint8Array, verify: Verify): Uint8Array<Ar
 function isTrue(task: ProofTask, verify: Verify): boolean {
   if (task.kind === 'signature') return verify(task.key, task.digest, task.signature)
   const { bind, word, index, earlier, earlierIndex } = task
-  const isLater = earlierIndex < index
-  return isLater && leadsTo(bind, 0, { bytes: word, at: 0, index }, earlier, 0, earlierIndex)
+  if (earlierIndex >= index) return false
+  const shown = { bytes: word, at: 0, index }
+  return leadsTo(to32Bit(bind), 0, shown, to32Bit(earlier), 0, earlierIndex)
 }
 
 if (!isMainThread && workerData === proofThread.name) {

@@ -205,6 +205,7 @@ describe('malformed claims', () => {
   })
 })
 
+// T05
 describe('what a word and a signature are worth elsewhere', () => {
   it('is nothing under another commitment, be it of the same epoch and root', async () => {
     const world = await fundedWorld()
@@ -277,6 +278,7 @@ describe('what one device signs for two channels', () => {
   })
 })
 
+// T07
 describe('terms of the channel that differ from the allocation', () => {
   const differences: Record<string, Partial<Channel>> = {
     payee: { payee: new Uint8Array(20).fill(8) },

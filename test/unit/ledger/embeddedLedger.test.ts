@@ -59,6 +59,7 @@ describe('opening a ledger', () => {
 })
 
 describe('an audit', () => {
+  // T71
   it('finds an altered entry, balance, channel and a missing line', async () => {
     const world = await fundedWorld(1_000n)
     await world.ledger.submit([world.device(1).commit().claim(3)], 'k')
@@ -177,6 +178,7 @@ describe('an allocation', () => {
     })
   }
 
+  // T07
   it('holds each asset apart', async () => {
     const { ledger } = await fundedWorld(10n)
     const asset = { code: 'USD', scale: 2 }

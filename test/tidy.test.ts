@@ -125,6 +125,7 @@ test('every reason appears in a test', () => {
   expect(untestedReasons(reasons, tests)).toEqual([])
 })
 
+// T72
 test('dependencies are pinned, and the program knows its version', () => {
   expect(looseVersions({ dependencies: { a: '^1.0.0' } })).toHaveLength(1)
   expect(looseVersions(manifest)).toEqual([])

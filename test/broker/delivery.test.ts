@@ -71,6 +71,7 @@ describe('messages for the gateway', () => {
     expect(client.waiting()).toEqual([])
   })
 
+  // T38
   test('are 16 in flight; the rest is not read until one is dealt with', async () => {
     const { login, received, until, broker } = await start({ onMessage: () => {} })
     const client = await login({ username: 'solar/pi1' })
@@ -140,6 +141,7 @@ describe('who may say and hear what', () => {
     expect((await subscribed(username, [filter])).granted).toEqual([128])
   })
 
+  // T42
   test('a fleet sees its own tree and never what is between a device and the gateway', async () => {
     const { broker } = await start()
     const { client, granted } = await subscribed('ann@solar', ['tickpay/1/solar/#'])
@@ -290,6 +292,7 @@ describe('a subscriber that does not read', () => {
     expect(broker.counters().closed).toEqual({ queue_full: 1 })
   })
 
+  // T37
   test('is closed after the drain timeout', async () => {
     const { broker, until } = await start({ limits: { drainTimeoutMs: 50 } })
     const { client } = await device()
@@ -321,6 +324,7 @@ describe('a client that sends too fast', () => {
     expect(broker.counters().closed).toEqual({})
   })
 
+  // T37
   test('does not slow down another', async () => {
     const { login, received, until } = await start({
       limits: { ...slow.limits, messagesPerSecond: 1 },

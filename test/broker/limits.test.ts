@@ -38,6 +38,7 @@ describe('the length gate', () => {
     expect(broker.counters().closed).toEqual({ packet_too_long: 1 })
   })
 
+  // T33
   test('closes on 200 MB after login, at its header; honest clients do not notice', async () => {
     const { login, broker, received, until } = await start()
     const honest = await login({ username: 'solar/pi2' })
@@ -161,6 +162,7 @@ describe('deadlines', () => {
     expect(broker.counters().closed).toEqual({ connect_deadline: 1 })
   })
 
+  // T34
   test('the deadline does not move with each byte', async () => {
     const { raw, broker } = await start(fast)
     const client = await raw()
@@ -227,6 +229,7 @@ describe('deadlines', () => {
 })
 
 describe('numbers of connections', () => {
+  // T35
   test('connections that have not logged in are bounded, and a login frees one', async () => {
     const { raw, login, broker, until } = await start({ limits: { pendingConnectionsMax: 2 } })
     const first = await raw()
@@ -248,6 +251,7 @@ describe('numbers of connections', () => {
   })
 })
 
+// T39
 test('filters of one session are bounded', async () => {
   const { login } = await start({ limits: { filtersPerSessionMax: 2 } })
   const client = await login({ username: 'ann@solar' })

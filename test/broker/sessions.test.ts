@@ -89,6 +89,7 @@ describe('logging in', () => {
     expect((await client.next(types.puback)).body.readUInt16BE(0)).toBe(7)
   })
 
+  // T38
   test('no session is kept for a client that is away', async () => {
     const { broker, sessions, until, login } = await start()
     const client = await login({ username: 'solar/pi1', clean: false })
@@ -128,6 +129,7 @@ describe('taking over', () => {
     expect(sessions.at(-1)).toBe('+ solar/pi1')
   })
 
+  // T21
   test('nobody takes over without passing the check', async () => {
     const { sessions, login, received, until } = await start()
     const honest = await login({ username: 'solar/pi1' })
@@ -156,6 +158,7 @@ describe('taking over', () => {
     expect(sessions).toEqual(['+ solar/pi1', '+ solar/_/ann/solar/pi1'])
   })
 
+  // T46
   test('a session with a wrong clock takes over nobody, hears the time, and ends', async () => {
     const { sessions, login, broker, received, until } = await start({
       limits: { staleSessionMs: 500 },
@@ -234,6 +237,7 @@ describe('last wills', () => {
     expect(await (await watcher())()).toEqual({ topic: state, payload: 'lost' })
   })
 
+  // T32
   test('of a device with a wrong clock is let in and never published', async () => {
     const { login, until, sessions, broker } = await start()
     const next = await watcher()

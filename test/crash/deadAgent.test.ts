@@ -89,6 +89,7 @@ async function paidReading({ device }: RealDevice): Promise<bigint> {
   return channel.startReading + channel.unitsPaid
 }
 
+// T08
 test('with the agent dead, supply stops within credit, one poll and the watchdog', async () => {
   site = await realSite(program, [narrow, wide, modbus])
   await allWell(site)

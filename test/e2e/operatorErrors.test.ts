@@ -344,6 +344,7 @@ describe.runIf(whySmallDiskIsMissing === undefined)('a full disk', () => {
     }
   })
 
+  // T52
   test('a gateway that fills its disk ends with a line, and starts again with room', async () => {
     const disk = smallDisk(at('filling'), 16 * 1_024)
     try {

@@ -50,6 +50,7 @@ async function standsStill(site: VirtualSite, device: SiteDevice): Promise<bigin
 }
 
 describe('(!) a device without a clock', () => {
+  // T46
   test('is told the time by the gateway and pays as from 1970 nobody could', async () => {
     const { site, device } = await oneDevice({ clockErrorMs: -START_SECONDS * 1_000 })
     await site.advanceSeconds(30)

@@ -146,6 +146,7 @@ describe('packets that are too long', () => {
     await expectUntouched()
   })
 
+  // T33
   test('200 MB before and after CONNECT', async () => {
     const bytes = 200 * megabyte
     await stream(await rawClient(world.gateway.port), 0x10, bytes)
@@ -218,7 +219,9 @@ describe('topics that are not its own', () => {
   })
 })
 
+// T32
 describe('messages that would stay', () => {
+  // T31
   test('a retained tick closes the connection and is not kept', async () => {
     const bytes = publishPacket(`${own}up/tick`, new Uint8Array(42), { retain: true })
     await expectCut(await loggedIn(), bytes)
@@ -278,6 +281,7 @@ describe('names that are not its own', () => {
     await first.closed
   })
 
+  // T35
   test('an old token of the victim takes over nobody and learns only the time', async () => {
     const stale = world.staleToken(victim)
     const client = await rawClient(world.gateway.port)

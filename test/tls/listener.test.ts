@@ -80,6 +80,7 @@ describe('a certificate of the authority', () => {
     expect(await connectTls(world, pi1, 'ann@solar').answer).toBe(notAuthorised)
   })
 
+  // T36
   test('is remembered in a ticket, which spares the next handshake the certificates', async () => {
     const { workshop, authority } = await start()
     const pi1 = workshop.client(authority, '/CN=solar\\/pi1')

@@ -35,6 +35,7 @@ const step: fc.Arbitrary<WalkStep> = fc.oneof(
   },
 )
 
+// T54
 test('what was acknowledged survives every crash; state is the fold of the journal', async () => {
   const walks = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
     const { scene, run, lost } = await startWalk()

@@ -82,6 +82,7 @@ describe('the CBOR profile', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 24 }), agree), { numRuns: 20_000 })
   })
 
+  // T41
   test('so are encodings in which one byte was changed, added or left out', () => {
     const edit = fc.record({ place: fc.nat(60), byte: fc.nat(255), how: fc.nat(2) })
     fc.assert(

@@ -121,6 +121,7 @@ describe('a channel over a hostile network', () => {
     )
   })
 
+  // T06
   test('(!) never more is owed than was metered, and never more than is set aside', () => {
     fc.assert(
       fc.property(history, fc.bigInt(0n, 400_000n), (steps, setAside) => {
@@ -155,6 +156,7 @@ describe('a channel over a hostile network', () => {
     )
   })
 
+  // T01
   test('what was delivered once may be delivered again at any time, and changes nothing', () => {
     fc.assert(
       fc.property(history, (steps) => {

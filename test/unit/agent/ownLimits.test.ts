@@ -92,6 +92,7 @@ describe('time passes', () => {
     expect(next).toMatchObject({ day: day + 1, hourBase: 890n, dayBase: 890n })
   })
 
+  // T45
   test('a clock set forward again and again opens one hour and one day early, no more', () => {
     let book = open
     let shown = 800n

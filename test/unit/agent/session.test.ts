@@ -284,6 +284,7 @@ describe('waiting between connections', () => {
     bytes: (length: number) => new Uint8Array(length).fill(byte),
   })
 
+  // T36
   test('begins quickly, doubles with full jitter and stays below a minute', () => {
     expect(retryDelayMs(1, random(0))).toBe(500)
     expect(retryDelayMs(1, random(255))).toBe(1_000)

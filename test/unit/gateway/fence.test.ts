@@ -33,6 +33,7 @@ async function lose(between: () => Promise<void>): Promise<void> {
 }
 
 describe('(!) the fence', () => {
+  // T02
   test('is raised by a later mark; old words settle, supply waits for a checkpoint', async () => {
     await lose(() => device.tick(first, 50))
     await device.reconnect(markOf(device))
@@ -126,6 +127,7 @@ describe('(!) the fence', () => {
   })
 })
 
+// T02
 test('a restored gateway takes up what the ledger has paid, and pays nothing twice', async () => {
   await lose(async () => {
     await device.tick(first, 50)

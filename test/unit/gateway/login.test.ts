@@ -112,6 +112,7 @@ describe('a newer session of the same device', () => {
   })
 })
 
+// T45
 describe('(!) a good signature with a bad time', () => {
   test('takes over nobody, and gets nothing but signed time with its own nonce', async () => {
     const committed = await device.commit()

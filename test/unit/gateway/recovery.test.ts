@@ -72,6 +72,7 @@ describe('after a crash', () => {
 })
 
 describe('acknowledged is durable', () => {
+  // T54
   test('no ack, accept or PUBACK leaves before the sync', async () => {
     const scene = await openScene()
     const device = await scene.device('ev-1')
@@ -112,6 +113,7 @@ describe('acknowledged is durable', () => {
     expect(stateOf(scene.world)).toBe(before)
   })
 
+  // T51
   test('after a failed sync nothing is acknowledged and the process is told to stop', async () => {
     const { scene, one, first } = await busyScene()
     const { received } = one.client

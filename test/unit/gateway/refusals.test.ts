@@ -115,6 +115,7 @@ describe('a tick is refused', () => {
     expectHeldProof()
   })
 
+  // T04
   test('needs_checkpoint: a jump that is too long, and not one hash is done', async () => {
     const before = hashes
     await expectRefusal('needs_checkpoint', () => device.tick(committed, 10 + 1_025))
@@ -122,6 +123,7 @@ describe('a tick is refused', () => {
     expect(hashes).toBe(before)
   })
 
+  // T04
   test('slow_down: the budget is used up, and not one hash is done', async () => {
     await scene.world.time.advance(10_000)
     const start = hashes
@@ -225,6 +227,7 @@ describe('a commitment is refused', () => {
     await expectCommitRefused('unknown_channel', theirs)
   })
 
+  // T03
   test('epoch_taken: other terms under a committed or lower epoch', async () => {
     await expectCommitRefused('epoch_taken', checkpoint({ epoch: 1 }))
     const renewal = await device.commit(renewalOf(committed))
@@ -232,6 +235,7 @@ describe('a commitment is refused', () => {
     expect(device.lastReject()?.pending).toEqual(renewal.commitment)
   })
 
+  // T13
   test('the same terms again are accepted with any signature, and change nothing', async () => {
     const before = stateOf(scene.world)
     const { value } = committed.commitment

@@ -59,6 +59,7 @@ describe('(!) a new key is a new channel', () => {
     expect(await reports()).toMatchObject([{ settled: '12000', exposure: '0', reserved: '0' }, {}])
   })
 
+  // T20
   test('words of the old channel are worth nothing in the new one', async () => {
     const device = await scene.device('ev-1', { key: oldKey })
     const first = await device.commit()

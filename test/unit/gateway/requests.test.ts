@@ -111,6 +111,7 @@ describe('requests of a fleet', () => {
     expect(answer.error).toContain(text)
   })
 
+  // T24
   test('know five verbs and nothing of the control socket', async () => {
     const fleet = await fleetClient()
     for (const verb of ['settle', 'ledger-fund', 'credential-add', 'constructor', 'status']) {

@@ -96,6 +96,7 @@ describe('the reservation of a channel', () => {
 })
 
 describe('what is free', () => {
+  // T06
   test('two devices that race for the last funds never get more than there is', async () => {
     const scene = await openScene(undefined, { funds: ticks(100) })
     const [one, two] = [await scene.device('ev-1'), await scene.device('ev-2')]

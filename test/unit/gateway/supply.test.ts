@@ -115,6 +115,7 @@ describe('(!) supply never decides about words: a valid one is accepted and ackn
     expect(device.lastReject()).toMatchObject({ reason: 'expired' })
   })
 
+  // T52
   test('no_space: what is paid is supplied, no more, and words go on', async () => {
     scene.world.disk.setFreeShare(0.04)
     await scene.world.time.advance(32_000)
@@ -166,6 +167,7 @@ describe('without words', () => {
 })
 
 describe('clone_suspected', () => {
+  // T03
   test('(!) a session whose words stay below its start: stale never extends supply', async () => {
     await device.tick(committed, 50)
     await device.reconnect()

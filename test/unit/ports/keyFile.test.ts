@@ -43,6 +43,7 @@ describe('key files', () => {
     expect(await readPublicKeyText(path)).toBe(formatPublicKey(made.publicKey))
   })
 
+  // T20
   test('only its owner can read it, and no secret stands in it', async () => {
     const made = await createKeyFile(path, 'p256', 'secret')
     expect((await stat(path)).mode & 0o777).toBe(0o600)

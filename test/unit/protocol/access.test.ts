@@ -8,6 +8,7 @@ const device: Identity = { kind: 'device', fleet: 'harbour', device: 'charger-7'
 const own = 'tickpay/1/harbour/charger-7'
 
 describe('the access rule', () => {
+  // T30
   test('agrees with the reference model for every identity, action and topic', () => {
     expect(topics.length).toBeGreaterThanOrEqual(200)
     let allowed = 0
@@ -23,6 +24,7 @@ describe('the access rule', () => {
     expect(allowed).toBeGreaterThan(200)
   })
 
+  // T42
   test('nobody may do anything with what is no topic of the protocol', () => {
     const foreign = ['$SYS/#', '$SYS/broker/uptime', '#', '+/#', 'tickpay/#', '', '/']
     const shared = ['$share/group/tickpay/1/harbour/#', `$share/g/${own}/down/+`]
@@ -58,6 +60,7 @@ describe('the access rule', () => {
     expect(can('subscribe').sort()).toEqual([`${own}/down/+`, `${own}/down/welcome`])
   })
 
+  // T30
   test('whatever a filter matches, nothing of another fleet is delivered', () => {
     for (const [name, identity] of Object.entries(identities)) {
       const filters = topics.filter((topic) => mayAccess(identity, 'subscribe', topic))

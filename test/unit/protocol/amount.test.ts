@@ -25,6 +25,7 @@ describe('amounts and units', () => {
     }
   })
 
+  // T12
   test('reads canonical decimal strings below 2^64 only', () => {
     expect(parseUint64('0')).toBe(0n)
     expect(parseUint64(max.toString())).toBe(max)

@@ -56,6 +56,7 @@ describe('the CBOR profile', () => {
     },
   )
 
+  // T40
   test('four levels are allowed, a fifth is not', () => {
     expect(decodeHex('81818180')).toEqual([[[[]]]])
     expect(decodeHex('8181818180')).toBeUndefined()

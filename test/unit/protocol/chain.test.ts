@@ -98,6 +98,7 @@ describe('the chain', () => {
     expect(chain.wordAt(7)).toEqual(naiveChain(rootSecret, terms)[7])
   })
 
+  // T05
   test('(!) a word of other terms is worthless: every field of the commitment is bound', () => {
     expect(altered.map(([name]) => name)).toEqual(
       Object.keys(commitmentStructure.fields).filter((name) => name !== 'root'),
@@ -116,6 +117,7 @@ describe('the chain', () => {
     }
   })
 
+  // T15
   test('(!) two commitments share no word, even for the same epoch', () => {
     const all = [terms, ...altered.map(([, other]) => other)].flatMap((one) =>
       naiveChain(rootSecret, one).map(bytesToHex),

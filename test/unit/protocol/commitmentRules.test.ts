@@ -159,6 +159,7 @@ describe('the checks on a commitment', () => {
     expect(verdict(limited(limit - 1n))).toBe('over_mandate')
   })
 
+  // T12
   test('(!) malformed: an epoch whose end does not fit in 64 bits', () => {
     const wide = (1n << 64n) - 1n
     const open = known(good, { held: undefined, mandate: { ...mandate, limit: wide }, free: wide })

@@ -205,6 +205,7 @@ describe('RFC 8949, appendix A', () => {
     expect(diagnostic(value ?? null)).toBe(one.diagnostic)
     expect(bytesToHex(encodeCbor(value ?? null))).toBe(one.hex)
   })
+  // T41
   test.each(refused)('$diagnostic is refused: $why', (one) => {
     expect(decodeCbor(hexOf(one.hex))).toBeUndefined()
     // Inside an array that is well-formed otherwise, too.

@@ -70,6 +70,7 @@ describe('structures', () => {
     ).toEqual(signed)
   })
 
+  // T12
   test('the ends of every range go over the wire, one step further does not', () => {
     const wide = (1n << 64n) - 1n
     const ends: readonly (readonly [number, WireValue, WireValue])[] = [

@@ -70,6 +70,7 @@ describe('topics', () => {
     expect(parseTopic(downFilter('harbour', 'charger-7'))).toBeUndefined()
   })
 
+  // T39
   test('bytes, levels and characters are bounded', () => {
     expect(isBoundedTopic('a'.repeat(TOPIC_BYTES_MAX))).toBe(true)
     expect(isBoundedTopic('a'.repeat(TOPIC_BYTES_MAX + 1))).toBe(false)

@@ -55,6 +55,7 @@ describe('a static credential', () => {
     expect(await check({ hash: '' })).toEqual(refused)
   })
 
+  // T16
   test('costs the same work for a name that does not exist', async () => {
     const { check } = await ann()
     const costs: unknown[] = []
@@ -69,6 +70,7 @@ describe('a static credential', () => {
     expect(new Set(costs.map((cost) => JSON.stringify(cost))).size).toBe(1)
   })
 
+  // T23
   test('does not keep its password, and no two are alike', async () => {
     const [first, second] = [await ann(), await ann()]
     expect(JSON.stringify(first.credential)).not.toContain(first.password)

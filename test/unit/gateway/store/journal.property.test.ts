@@ -79,6 +79,7 @@ function world() {
   return { open, steps }
 }
 
+// T50
 test('a journal holds exactly what was flushed, through every crash', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (script) => {

@@ -132,6 +132,7 @@ describe('a crash', () => {
     ])
   })
 
+  // T50
   test('at every byte of a segment leaves the records before it', async () => {
     const source = memoryDisk()
     const { journal } = await reopen(source)
@@ -193,6 +194,7 @@ describe('a crash', () => {
 })
 
 describe('a damaged disk', () => {
+  // T53
   test('every flipped bit is detected, and located', async () => {
     const source = memoryDisk()
     const { journal } = await reopen(source, { limits: smallSegments })
@@ -246,6 +248,7 @@ describe('a damaged disk', () => {
     }
   })
 
+  // T71
   test('records of another journal do not fit in', async () => {
     const [ours, theirs] = [memoryDisk(), memoryDisk()]
     for (const [disk, word] of [

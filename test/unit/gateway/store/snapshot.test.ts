@@ -29,6 +29,7 @@ test('the newest comes back, the two newest stay, the older says what may go', a
   expect(await newest(disk)).toEqual({ position: 16n, state: 'sixteen', damaged: [] })
 })
 
+// T53
 test('every flipped bit and truncation of the newest falls back to the one before', async () => {
   const disk = memoryDisk()
   await writeSnapshot(disk, snapshot(5n, 'five'))

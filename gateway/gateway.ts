@@ -70,6 +70,8 @@ export type Gateway = Omit<BrokerHandlers, 'mayAccess'> & {
   /** A verb of the control socket. */
   readonly call: VerbCall
   readonly settle: () => Promise<SettlementSummary>
+  /** Writes a snapshot and carries out `act` while no other one is written: for a backup. */
+  readonly withSnapshot: <T>(act: () => Promise<T>) => Promise<T>
   /** Resolves when everything taken in so far is durable and acknowledged. */
   readonly quiesce: () => Promise<void>
   /** Tells everybody that the gateway stops; call while clients are still there. */
@@ -161,6 +163,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     batch: core.writer.batch,
     call: verbs,
     settle: settlement.run,
+    withSnapshot: snapshots.hold,
     quiesce: core.writer.drained,
     retire: publisher.retire,
     close: () => closeGateway(core, cancels, settlement, snapshots),
@@ -185,7 +188,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     key,
     verify,
     sha256,
-    meetsHeldWord: createMeetsHeldWord(state.hot.columns, options.stepHash ?? stepHashOf(sha256)),
+    meetsHeldWord: createMeetsHeldWord(state.hot.columns32, options.stepHash ?? stepHashOf(sha256)),
     encodeAck: createAckEncoder(),
     ledger,
     state,
@@ -266,7 +269,12 @@ function createSettlement(core: Core, publisher: Publisher): Settlement {
   return { run, runQuietly }
 }
 
-type Snapshots = { readonly run: () => Promise<void>; readonly runQuietly: () => void }
+type Snapshots = {
+  readonly run: () => Promise<void>
+  readonly runQuietly: () => void
+  /** Writes one, then carries out `act` before any other is written. */
+  readonly hold: <T>(act: () => Promise<T>) => Promise<T>
+}
 
 /** One at a time, in order. */
 function createSnapshots(core: Core, { disk, onFatal }: GatewayOptions): Snapshots {
@@ -278,7 +286,16 @@ function createSnapshots(core: Core, { disk, onFatal }: GatewayOptions): Snapsho
     })
     return running
   }
-  return { run, runQuietly: () => void run().catch(onFatal) }
+  const hold = <T>(act: () => Promise<T>) => {
+    const written = run()
+    const result = written.then(act)
+    running = result.then(
+      () => undefined,
+      () => written,
+    )
+    return result
+  }
+  return { run, runQuietly: () => void run().catch(onFatal), hold }
 }
 
 async function closeGateway(

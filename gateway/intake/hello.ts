@@ -50,10 +50,11 @@ function greet(core: Core, session: Session): void {
   const { state } = core
   adoptChannels(session, state.cold.device(session.fleet, session.device))
   session.greeted = true
-  session.start.clear()
   session.cloneSuspected.clear()
   const units = session.channels.map((channel) => state.cold.channel(channel).unit)
   for (const [slot, channel] of session.channels.entries()) {
+    if (session.start.has(slot)) continue
+    // Asked again within a session, ticks from before may still be on their way.
     const { epoch, index } = state.hot.register(channel)
     session.start.set(slot, { epoch, index })
   }

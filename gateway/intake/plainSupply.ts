@@ -42,22 +42,26 @@ export function isPlainlyOn(
   return !core.spaceLow()
 }
 
-function isWithinLimits({ columns, halves }: HotChannels, channel: number, nowSeconds: number) {
-  const price = wholeAt(halves.pricePerTick, channel)
+function isWithinLimits({ columns, columns32 }: HotChannels, channel: number, nowSeconds: number) {
+  const price = wholeAt(columns32.pricePerTick, channel)
   const credit = (columns.creditTicks[channel] ?? 0) * price
-  const held = wholeAt(halves.base, channel) + (columns.index[channel] ?? 0) * price
+  const held = wholeAt(columns32.base, channel) + (columns.index[channel] ?? 0) * price
   // A limit beyond what a number says exactly is read as one that is beyond the sum as well.
   const needed = held + credit
-  if (!(needed < EXACT_MAX && needed <= wholeAt(halves.limit, channel))) return false
+  if (!(needed < EXACT_MAX && needed <= wholeAt(columns32.limit, channel))) return false
   const isToday = columns.day[channel] === Math.floor(nowSeconds / DAY_SECONDS)
-  const dayStart = isToday ? wholeAt(halves.dayStart, channel) : held
-  return dayStart <= held && needed - dayStart <= wholeAt(halves.limitPerDay, channel)
+  const dayStart = isToday ? wholeAt(columns32.dayStart, channel) : held
+  return dayStart <= held && needed - dayStart <= wholeAt(columns32.limitPerDay, channel)
 }
 
-function isPaying({ columns, halves }: HotChannels, channel: number, register?: bigint): boolean {
+function isPaying(
+  { columns, columns32 }: HotChannels,
+  channel: number,
+  register?: bigint,
+): boolean {
   if (register === undefined) return true
-  const units = wholeAt(halves.unitsPerTick, channel)
-  const paid = wholeAt(halves.startReading, channel) + (columns.index[channel] ?? 0) * units
+  const units = wholeAt(columns32.unitsPerTick, channel)
+  const paid = wholeAt(columns32.startReading, channel) + (columns.index[channel] ?? 0) * units
   const credit = (columns.creditTicks[channel] ?? 0) * units
   const reported = Number(register)
   return reported < EXACT_MAX && paid + credit < EXACT_MAX && reported - paid <= credit

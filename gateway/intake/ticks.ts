@@ -4,14 +4,14 @@
  * @module
  */
 
-import { BIND_BYTES, createWordCheck, type StepHash, WORD_BYTES } from '../../protocol/chain.ts'
+import { BIND_32, createWordCheck, type StepHash, WORD_32 } from '../../protocol/chain.ts'
 import type { MeetsWord } from '../../protocol/channel.ts'
 import { judgeTick, stepsOf } from '../../protocol/channel.ts'
 import { tokensNow } from '../../protocol/hashBudget.ts'
 import { TICK_BYTES } from '../../protocol/limits.ts'
 import { countTicksIn, TickView } from '../../protocol/tick.ts'
 import type { Core } from '../core.ts'
-import type { Columns, HotRegister } from '../state/hotChannels.ts'
+import type { Columns32, HotRegister } from '../state/hotChannels.ts'
 import { acknowledge, NO_SLOT, refuse } from './answers.ts'
 import type { Session } from './session.ts'
 import { channelOf } from './session.ts'
@@ -19,11 +19,11 @@ import { channelOf } from './session.ts'
 /** The last check, on a tick where it lies and on the columns of its channel. */
 export type MeetsHeldWord = MeetsWord<HotRegister, TickView>
 
-export function createMeetsHeldWord(columns: Columns, stepHash: StepHash): MeetsHeldWord {
+export function createMeetsHeldWord(columns: Columns32, stepHash: StepHash): MeetsHeldWord {
   const leads = createWordCheck(stepHash)
   return ({ channel, index }, tick, renews) => {
-    const bindAt = channel * BIND_BYTES
-    const wordAt = channel * WORD_BYTES
+    const bindAt = channel * BIND_32
+    const wordAt = channel * WORD_32
     return renews
       ? leads(columns.pendingBind, bindAt, tick, columns.pendingRoot, wordAt, 0)
       : leads(columns.bind, bindAt, tick, columns.word, wordAt, index)

@@ -80,11 +80,15 @@ export const HOT_BYTES = names.reduce((sum, name) => {
 export type HotRegister = Register & { readonly channel: number }
 
 /**
- * 64-bit columns as pairs of 32-bit numbers. Reading a `bigint` out of a column makes an object;
- * where a tick needs no more than "is it small, and smaller than that", `wholeAt` does without.
+ * Columns that a tick reads as 32-bit numbers: words, because a comparison takes four bytes at a
+ * time, and amounts, because reading a `bigint` out of a column makes an object; see `wholeAt`.
  */
-export type Halves = { readonly [Name in HalvedColumn]: Uint32Array }
-const halved = [
+export type Columns32 = { readonly [Name in Column32]: Uint32Array }
+const columns32 = [
+  'word',
+  'bind',
+  'pendingRoot',
+  'pendingBind',
   'base',
   'pricePerTick',
   'unitsPerTick',
@@ -93,7 +97,7 @@ const halved = [
   'limitPerDay',
   'dayStart',
 ] as const
-type HalvedColumn = (typeof halved)[number]
+type Column32 = (typeof columns32)[number]
 
 const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 const LOW = isLittleEndian ? 0 : 1
@@ -116,8 +120,8 @@ export type HotChannels = {
   readonly add: (channels: number) => number
   /** The register of one channel: a view that the next call moves elsewhere. */
   readonly register: (channel: number) => HotRegister
-  /** The columns of supply's sums as halves; views that `add` replaces. */
-  readonly halves: Halves
+  /** Some of the columns as 32-bit numbers; views that `add` replaces as it does the columns. */
+  readonly columns32: Columns32
   /** All columns as one block, for a snapshot. */
   readonly serialise: () => Uint8Array
 }
@@ -134,17 +138,17 @@ export function hotChannels(serialised?: Uint8Array): HotChannels {
     columns.hashAtMs.fill(0)
   }
   const view = new RegisterView(columns)
-  const halves = halvesOf(columns)
+  const numbers = numbersOf(columns)
   const grow = (needed: number) => {
     capacity = Math.max(needed, capacity * 2)
     const larger = makeColumns(capacity)
     for (const name of names) (larger[name] as Uint8Array).set(columns[name] as Uint8Array)
     Object.assign(columns, larger)
-    Object.assign(halves, halvesOf(columns))
+    Object.assign(numbers, numbersOf(columns))
   }
   return {
     columns,
-    halves,
+    columns32: numbers,
     count: () => count,
     add: (channels) => {
       if (count + channels > capacity) grow(count + channels)
@@ -162,12 +166,12 @@ function makeColumns(capacity: number): Columns {
   ) as Columns
 }
 
-function halvesOf(columns: Columns): Halves {
-  const views = halved.map((name) => {
-    const { buffer, byteOffset, length } = columns[name]
-    return [name, new Uint32Array(buffer, byteOffset, 2 * length)]
+function numbersOf(columns: Columns): Columns32 {
+  const views = columns32.map((name) => {
+    const { buffer, byteOffset, byteLength } = columns[name]
+    return [name, new Uint32Array(buffer, byteOffset, byteLength / 4)]
   })
-  return Object.fromEntries(views) as Halves
+  return Object.fromEntries(views) as Columns32
 }
 
 function columnBytes(columns: Columns, name: keyof Columns, count: number): Uint8Array {

@@ -9,6 +9,7 @@ import {
   stepBack,
   stepBlock,
   stepHashOf,
+  to32Bit,
 } from '../../../protocol/chain.ts'
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -30,25 +31,28 @@ describe('a step of the chain', () => {
 
   test('meets the very word that the reference meets, and no word that differs in a bit', () => {
     fc.assert(
-      fc.property(bytes(55), fc.nat(9), fc.nat(255), (block, heldAt, bit) => {
-        const held = new Uint8Array(heldAt + 32)
-        held.set(sha256(block), heldAt)
-        const before = block.slice()
+      fc.property(bytes(55), fc.nat(9), fc.nat(255), (block, before, bit) => {
+        const word = sha256(block)
+        const held = new Uint32Array([...new Uint32Array(before), ...to32Bit(word)])
+        const own = block.slice()
+        const spoiled = word.slice()
+        spoiled[bit >> 3] = (spoiled[bit >> 3] ?? 0) ^ (1 << (bit & 7))
         for (const { meets } of [fastStepHash, reference]) {
-          expect(meets(block, held, heldAt)).toBe(true)
-          held[heldAt + (bit >> 3)] = (held[heldAt + (bit >> 3)] ?? 0) ^ (1 << (bit & 7))
-          expect(meets(block, held, heldAt)).toBe(false)
-          held.set(sha256(before), heldAt)
+          expect(meets(block, held, before)).toBe(true)
+          expect(meets(block, to32Bit(spoiled), 0)).toBe(false)
         }
-        expect(block).toEqual(before)
+        expect(block).toEqual(own)
       }),
     )
   })
 
-  test('a held word that the column does not hold is not met', () => {
+  test('a held word that the column does not hold to its end is not met', () => {
     const block = new Uint8Array(55)
+    const held = to32Bit(sha256(block))
     for (const { meets } of [fastStepHash, reference]) {
-      expect(meets(block, sha256(block).subarray(0, 31), 0)).toBe(false)
+      expect(meets(block, held, 0)).toBe(true)
+      expect(meets(block, held.subarray(0, 7), 0)).toBe(false)
+      expect(meets(block, held, 1)).toBe(false)
     }
   })
 })
@@ -69,9 +73,9 @@ describe('the check of a word where it lies', () => {
         const steps = Math.min(most, index)
         const held = stepBack(stepBlock(bind), word, index, steps)
         if (spoiled) held[31] = (held[31] ?? 0) ^ 1
-        const columns = { bind: new Uint8Array(at + 16), held: new Uint8Array(at + 32) }
-        columns.bind.set(bind, at)
-        columns.held.set(held, at)
+        const columns = { bind: new Uint32Array(at + 4), held: new Uint32Array(at + 8) }
+        columns.bind.set(to32Bit(bind), at)
+        columns.held.set(to32Bit(held), at)
         const message = new Uint8Array(at + 32)
         message.set(word, at)
         const shown = { bytes: message, at, index }
@@ -85,9 +89,9 @@ describe('the check of a word where it lies', () => {
   })
 
   test('a word that is not further along is a bug', () => {
-    const zeros = new Uint8Array(32)
+    const zeros = new Uint32Array(8)
     for (const check of checks) {
-      const shown = { bytes: zeros, at: 0, index: 3 }
+      const shown = { bytes: new Uint8Array(32), at: 0, index: 3 }
       expect(() => check(zeros, 0, shown, zeros, 0, 3)).toThrow()
     }
   })

@@ -166,10 +166,13 @@ function takeReject(payer: Payer, refusal: Refusal, proof: Proof, now: Now): Pay
   if (consequence === 'open') return { ...goOffline(payer), refusal }
   const adopted = { ...adoptProof(payer, proof), refusal }
   if (consequence === 'end') return { ...adopted, halt: 'closed' }
+  // A channel that has lapsed goes on with a checkpoint under a mandate that is in force by now.
+  const hasLapsed = refusal.refused === 'tick' && refusal.reason === 'expired'
   if (consequence === 'send_checkpoint') return { ...adopted, asked: true }
   if (refusal.refused !== 'commit' && refusal.refused !== 'open') {
     const waitMs = consequence === 'benign' ? 0 : SLOW_DOWN_MS
-    return { ...adopted, slowUntilMs: now.monotonicMs + waitMs }
+    const asked = adopted.asked || hasLapsed
+    return { ...adopted, asked, slowUntilMs: now.monotonicMs + waitMs }
   }
   const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(payer.failures, 10))
   return {

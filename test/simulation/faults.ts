@@ -3,10 +3,13 @@
  * @module
  */
 import { type Dice, diceFrom } from '../../firmware-sim/dice.ts'
+import { present } from '../../protocol/assert.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
+import { START_MS, testKey } from '../support/virtualGateway.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import { fleetName } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
+import type { SkewedClock } from './life.ts'
 import type { Fault, FaultKind } from './plan.ts'
 import type { Sky } from './sky.ts'
 import type { SimWorld } from './world.ts'
@@ -50,6 +53,72 @@ const acts: Readonly<Record<FaultKind, Act>> = {
   cut_cable: ({ device }) => {
     for (const meter of device.meters.values()) meter.cut()
   },
+  reboot_meter: ({ world, device, dice }) => {
+    for (const [name, meter] of device.meters) {
+      const keepsRegister = dice.chance(0.6)
+      meter.reboot(keepsRegister)
+      if (!keepsRegister) world.invariants.registerLost(device, name)
+    }
+  },
+  swap_meter: ({ world, device, dice }) => {
+    for (const [name, meter] of device.meters) {
+      meter.swap(BigInt(dice.between(0, 20_000)))
+      world.invariants.registerLost(device, name)
+    }
+  },
+  clock_device: (scene) => skew(scene, scene.device.clock),
+  clock_gateway: (scene) => {
+    skew(scene, scene.gateway.clock)
+    // Devices that took over its time ask for it only when they connect again.
+    const { devices, ports } = scene.world
+    ports.timers.after(scene.fault.forMs, () => {
+      for (const { plan } of devices) scene.gateway.network.cut(plan.device)
+    })
+  },
+  clock_ledger: ({ world, dice, fault }) => {
+    world.ledger.clock.offsetMs = dice.between(-3_600_000, 3_600_000)
+    world.ports.timers.after(fault.forMs, () => {
+      world.ledger.clock.offsetMs = 0
+    })
+  },
+  change_tariff: (scene) => changeTariff(scene),
+  replace_device: async ({ world, device, dice }) => {
+    const place = dice.between(0, 3)
+    const key = testKey('ed25519', 41 + place + 7 * world.devices.indexOf(device))
+    await world.fleet.replace(device.gateway, device.plan.device, { key })
+    device.giveKey(key, place)
+    device.crash(dice.between(0, 2_000))
+  },
+  replace_meter: async ({ world, device, dice }) => {
+    const [name, meter] = [...device.meters][0] ?? []
+    if (name === undefined || !meter) return
+    await world.fleet.replace(device.gateway, device.plan.device, { meter: name })
+    if (dice.chance(0.5)) return
+    meter.swap(BigInt(dice.between(0, 20_000)))
+    world.invariants.registerLost(device, name)
+  },
+  withdraw: async ({ gateway, dice }) => {
+    const amount = `${dice.between(1, 3_000)}`
+    await gateway.call('ledger_withdraw', { fleet: fleetName, amount })
+  },
+  back_up: ({ world, gateway }) => {
+    if (gateway.running()) world.backups.set(gateway.name, backUp(gateway))
+  },
+  restore_backup: async ({ world, gateway }) => {
+    const backup = world.backups.get(gateway.name)
+    if (backup) await gateway.replaceStore(() => restore(gateway, backup))
+  },
+  crook: ({ world, dice }) => world.crook.act(dice),
+  gateway_lies: ({ world, dice, fault }) => {
+    const gateway = world.gateways[1]
+    if (!gateway) return
+    gateway.liar.dice = dice
+    world.ports.timers.after(fault.forMs, () => {
+      gateway.liar.dice = undefined
+      // Whoever was lied to has to be told the truth once.
+      for (const { plan } of world.devices) gateway.network.cut(plan.device)
+    })
+  },
   settle: async ({ gateway }) => {
     await gateway.call('settle', {})
   },
@@ -69,6 +138,50 @@ const acts: Readonly<Record<FaultKind, Act>> = {
   fund: async ({ world, gateway, dice }) => {
     await world.fleet.fund(gateway, BigInt(dice.between(1, 5_000)))
   },
+}
+
+function skew({ world, dice, fault }: Scene, clock: SkewedClock): void {
+  const day = 86_400_000
+  const choices = [
+    dice.between(-300_000, 300_000),
+    dice.between(-3_600_000, 3_600_000),
+    -START_MS,
+    dice.between(1, 10) * day,
+  ]
+  clock.offsetMs = choices[dice.between(0, choices.length - 1)] ?? 0
+  world.ports.timers.after(fault.forMs, () => {
+    clock.offsetMs = 0
+  })
+}
+
+/** A new price in a few seconds, known to everybody after a restart of the gateway. */
+function changeTariff({ world, gateway, dice, fault }: Scene): void {
+  const unit = dice.chance(0.5) ? 'Wh' : 'mL'
+  const { tariffs } = gateway.config
+  const last = tariffs.findLast((one) => one.unit === unit)
+  if (!last) return
+  const validFrom = Math.floor(world.ports.clock.nowMs() / 1_000) + dice.between(1, 6)
+  if (validFrom <= last.validFrom) return
+  const next = { ...last, validFrom, pricePerTick: BigInt(dice.between(1, 6)) }
+  const others = tariffs.map((one) => (one === last ? { ...one, validUntil: validFrom } : one))
+  gateway.config = { ...gateway.config, tariffs: [...others, next] }
+  gateway.crash(Math.min(fault.forMs, 500), dice)
+}
+
+export type Backup = {
+  readonly files: ReadonlyMap<string, Uint8Array>
+  readonly cold: ReturnType<GatewayActor['cold']['entries']>
+}
+
+function backUp({ disk, cold }: GatewayActor): Backup {
+  const files = disk.paths().map((path) => [path, present(disk.bytes(path), path)] as const)
+  return { files: new Map(files), cold: cold.entries() }
+}
+
+async function restore({ disk, cold }: GatewayActor, backup: Backup): Promise<void> {
+  for (const path of disk.paths()) await disk.remove(path)
+  for (const [path, bytes] of backup.files) disk.put(path, bytes)
+  await cold.refill(backup.cold)
 }
 
 /** Lets one fault happen; what fails because something is away is no matter. */

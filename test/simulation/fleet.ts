@@ -26,8 +26,15 @@ export type Fleet = {
     device: string,
     key: PrivateKey,
     meters: readonly { readonly name: string; readonly unit: string }[],
+    change?: Partial<Mandate>,
   ) => Promise<void>
   /** Signs and hands over a mandate for each channel. */
+  /** The device has another key, or another meter, from now on: new channels. */
+  readonly replace: (
+    gateway: GatewayActor,
+    device: string,
+    change: { readonly key?: PrivateKey; readonly meter?: string },
+  ) => Promise<void>
   readonly allow: (
     gateway: GatewayActor,
     channelIds: readonly string[],
@@ -36,6 +43,8 @@ export type Fleet = {
   readonly fund: (gateway: GatewayActor, amount: bigint) => Promise<void>
   /** The highest limit ever signed, by channel id in hex. */
   readonly allowed: ReadonlyMap<string, bigint>
+  /** `device/meter` of every channel ever opened, by channel id in hex. */
+  readonly owners: ReadonlyMap<string, string>
   /** Money from outside, whatever became of it. */
   readonly given: () => bigint
 }
@@ -48,6 +57,11 @@ const usualLimit = 1_000_000n
 
 export function fleetManager(ports: Ports, domain: Domain): Fleet {
   const allowed = new Map<string, bigint>()
+  const owners = new Map<string, string>()
+  const own = (device: string, { channels }: Enrolment) => {
+    for (const { channelId, meter } of channels) owners.set(channelId, `${device}/${meter}`)
+    return channels.map(({ channelId }) => channelId)
+  }
   let sequence = 0
   let references = 0
   let given = 0n
@@ -84,22 +98,28 @@ export function fleetManager(ports: Ports, domain: Domain): Fleet {
       await gateway.call('enrol_fleet', { fleet: fleetName, signerKey: key })
       await fund(gateway, deposit)
     },
-    enrolDevice: async (gateway, device, key, meters) => {
+    enrolDevice: async (gateway, device, key, meters, change) => {
       const answer = await gateway.call('enrol_device', {
         fleet: fleetName,
         device,
         publicKey: formatPublicKey(publicKeyOf(key)),
         meters: meters.map(({ name, unit }) => ({ meter: name, unit })),
       })
-      const { channels } = answer as Enrolment
-      await allow(
-        gateway,
-        channels.map(({ channelId }) => channelId),
-      )
+      await allow(gateway, own(device, answer as Enrolment), change)
+    },
+    replace: async (gateway, device, { key, meter }) => {
+      const answer = await gateway.call('device_replace', {
+        fleet: fleetName,
+        device,
+        ...(key && { publicKey: formatPublicKey(publicKeyOf(key)) }),
+        ...(meter !== undefined && { meter }),
+      })
+      await allow(gateway, own(device, answer as Enrolment))
     },
     allow,
     fund,
     allowed,
+    owners,
     given: () => given,
   }
 }

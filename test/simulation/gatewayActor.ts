@@ -11,11 +11,12 @@ import { startLife } from '../../gateway/store/meta.ts'
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
-import { concatBytes } from '../../protocol/bytes.ts'
+import { bytesToHex, concatBytes } from '../../protocol/bytes.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import { type MemoryDisk, memoryDisk } from '../support/memoryDisk.ts'
 import { seededRandom } from '../support/virtualGateway.ts'
 import type { LedgerActor } from './ledgerActor.ts'
+import { honestLiar, type Liar } from './liar.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
 import { type SimNetwork, simNetwork, type Tap, type Weather } from './network.ts'
 import type { GatewayName } from './plan.ts'
@@ -25,7 +26,11 @@ import { lifeDisk, type SimStore, type Slowness, simStore } from './stores.ts'
 export type GatewayActor = {
   readonly name: GatewayName
   readonly key: PrivateKey
-  readonly config: GatewayConfig
+  /** In force from the next start on. */
+  config: GatewayConfig
+  readonly liar: Liar
+  /** Last position of a life that the store still has: what came after it is lost. */
+  readonly lostAfter: (life: string) => number
   readonly clock: SkewedClock
   readonly disk: MemoryDisk
   readonly cold: SimStore
@@ -42,7 +47,7 @@ export type GatewayActor = {
   /** While true, a start or a write that fails is what was asked for. */
   mayFail: boolean
   /** Told of each start. */
-  onStarted: (gateway: Gateway, why: 'first' | 'again' | 'restored') => void
+  onStarted: (gateway: Gateway, why: Why) => void
 }
 
 export type GatewayWorld = {
@@ -55,6 +60,8 @@ export type GatewayWorld = {
   readonly wrapLink: (actor: () => GatewayActor, link: SimNetwork['link']) => SimNetwork['link']
 }
 
+type Why = 'first' | 'again' | 'restored'
+
 type State = {
   readonly world: GatewayWorld
   readonly actor: GatewayActor
@@ -62,6 +69,10 @@ type State = {
   gateway: Gateway | undefined
   trap: { operations: number; readonly downMs: number; readonly dice: Dice } | undefined
   starts: number
+  /** Its store came from a backup, and no start has succeeded since. */
+  isRestored: boolean
+  /** By life in hex: the last of its positions that is not lost. */
+  readonly lives: Map<string, number>
 }
 
 export function gatewayActor(
@@ -76,6 +87,8 @@ export function gatewayActor(
     name,
     key,
     config,
+    liar: honestLiar(),
+    lostAfter: (life) => state.lives.get(life) ?? Number.POSITIVE_INFINITY,
     clock: skewedClock(ports.clock),
     disk: memoryDisk(),
     cold: simStore(world.slow),
@@ -91,6 +104,7 @@ export function gatewayActor(
     },
     replaceStore: async (restore) => {
       kill(state)
+      state.isRestored = true
       await restore()
       await start(state, 'restored')
     },
@@ -98,7 +112,16 @@ export function gatewayActor(
     onStarted: () => undefined,
   }
   const life = newLife()
-  const state: State = { world, actor, life, gateway: undefined, trap: undefined, starts: 0 }
+  const state: State = {
+    world,
+    actor,
+    life,
+    gateway: undefined,
+    trap: undefined,
+    starts: 0,
+    isRestored: false,
+    lives: new Map(),
+  }
   return { actor, start: () => start(state, 'first') }
 }
 
@@ -122,7 +145,8 @@ function crash(state: State, downMs: number, dice: Dice): void {
 }
 
 /** Retried each second for as long as the disk fails, as a supervisor does. */
-async function start(state: State, why: 'first' | 'again' | 'restored'): Promise<void> {
+async function start(state: State, reason: Why): Promise<void> {
+  const why = state.isRestored ? 'restored' : reason
   const { actor, world } = state
   const life = newLife()
   state.life = life
@@ -130,15 +154,17 @@ async function start(state: State, why: 'first' | 'again' | 'restored'): Promise
     const gateway = await startIn(state, life)
     if (life.isOver) return
     state.gateway = gateway
+    state.isRestored = false
+    countLives(state, gateway, why)
     actor.network.serve(gateway)
     world.record.note(`${actor.name} runs`)
     actor.onStarted(gateway, why)
   } catch (error) {
     if (life.isOver) return
-    const reason = String(error)
-    world.record.note(`${actor.name} does not start: ${reason}`)
+    const what = String(error)
+    world.record.note(`${actor.name} does not start: ${what}`)
     if (!actor.mayFail) {
-      world.record.violate('nothing fails by itself', `${actor.name} does not start: ${reason}`)
+      world.record.violate('nothing fails by itself', `${actor.name} does not start: ${what}`)
     }
     kill(state)
     const dead = state.life
@@ -167,7 +193,7 @@ async function startIn(state: State, life: Life): Promise<Gateway> {
     disk,
     store: actor.cold.openFor(life),
     storeId,
-    ledger,
+    ledger: actor.liar.wrap(ledger),
     desk,
     verify: fastVerify,
     sha256: fastSha256,
@@ -179,6 +205,26 @@ async function startIn(state: State, life: Life): Promise<Gateway> {
     life: name,
     onFatal: (error) => fail(state, life, error),
   })
+}
+
+/** Remembers which lives the store knows of, and how far a backup goes back. */
+function countLives({ lives }: State, gateway: Gateway, why: Why): void {
+  const known = gateway.core.state.lives.map(({ life, position }) => ({
+    name: bytesToHex(life),
+    position,
+  }))
+  const [newest] = known.slice(-1)
+  if (why === 'restored' && newest) {
+    const former = known.at(-2)?.name
+    for (const name of lives.keys()) {
+      if (!known.some((one) => one.name === name)) lives.set(name, -1)
+    }
+    const before = former === undefined ? undefined : (lives.get(former) ?? 0)
+    if (former !== undefined && before !== undefined) {
+      lives.set(former, Math.min(before, newest.position - 1))
+    }
+  }
+  if (newest) lives.set(newest.name, Number.POSITIVE_INFINITY)
 }
 
 /** What a dead program still wants to say is not heard. */

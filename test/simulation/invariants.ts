@@ -2,15 +2,14 @@
  * What must hold after every step of a simulated run, whatever happened in it.
  * @module
  */
-import { createHash } from 'node:crypto'
 import type { Gateway } from '../../gateway/gateway.ts'
 import { heldAmount } from '../../gateway/state/hotChannels.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
-import { amountAt } from '../../protocol/channel.ts'
-import { decodeAccept, decodeAck } from '../../protocol/messages.ts'
+import { amountAt, readingAt } from '../../protocol/channel.ts'
+import { decodeAccept, decodeAck, decodeReject, decodeSlot } from '../../protocol/messages.ts'
+import { CHECKPOINT, type Commitment } from '../../protocol/structures.ts'
 import { parseTopic } from '../../protocol/topics.ts'
 import type { DeviceActor } from './deviceActor.ts'
-import { firstRegister } from './deviceActor.ts'
 import type { Fleet } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import type { LedgerActor } from './ledgerActor.ts'
@@ -41,8 +40,8 @@ export type Invariants = {
   readonly gatewayStarted: (actor: GatewayActor, gateway: Gateway, isRestored: boolean) => void
   /** A message of a gateway leaves for one of its devices. */
   readonly gatewaySays: (actor: GatewayActor, topic: string, payload: Uint8Array) => void
-  /** Runs the handling of one message and compares what a refusal left behind. */
-  readonly handle: (actor: GatewayActor, topic: string, run: () => void) => void
+  /** What a device is told in the end, be it true or not. */
+  readonly deviceHears: (topic: string, payload: Uint8Array, gateway: GatewayActor) => void
   /** The register of a meter is gone: what was not acknowledged may never be paid. */
   readonly registerLost: (device: DeviceActor, meter: string) => void
   /** What the gateway holds for one meter now, and what the ledger has paid for it. */
@@ -54,10 +53,12 @@ type State = {
   readonly watched: Watched
   readonly said: Map<string, Said>
   readonly ledgerPaid: Map<string, bigint>
-  /** Units that may stay unpaid, by device and meter. */
-  readonly lost: Map<string, bigint>
-  /** Highest reading that was acknowledged to a device, by device and meter. */
-  readonly ackedReading: Map<string, bigint>
+  /** By `device/meter`. */
+  readonly accounts: Map<string, Account>
+  /** Highest reading of each channel that was paid or shown. */
+  readonly readings: Map<string, bigint>
+  /** Since when something has stood against supply, by session and channel. */
+  readonly barredMs: Map<string, number>
 }
 
 export function createInvariants(watched: Watched): Invariants {
@@ -65,9 +66,11 @@ export function createInvariants(watched: Watched): Invariants {
     watched,
     said: new Map(),
     ledgerPaid: new Map(),
-    lost: new Map(),
-    ackedReading: new Map(),
+    accounts: new Map(),
+    readings: new Map(),
+    barredMs: new Map(),
   }
+  watched.record.onShown = (commitment, index) => advance(state, 'shown', commitment, index)
   return {
     check: () => {
       checkMoney(state)
@@ -78,7 +81,7 @@ export function createInvariants(watched: Watched): Invariants {
     },
     gatewayStarted: (actor, gateway, isRestored) => started(state, actor, gateway, isRestored),
     gatewaySays: (actor, topic, payload) => says(state, actor, topic, payload),
-    handle: (actor, topic, run) => handle(watched, actor, topic, run),
+    deviceHears: (topic, payload, gateway) => hears(state, topic, payload, gateway),
     registerLost: (device, meter) => registerLost(state, device, meter),
     owed: (device, meter) => sumOf(device, meter, heldAmount),
     settled: (device, meter) =>
@@ -181,6 +184,48 @@ function checkGateway(state: State, actor: GatewayActor): void {
     }
   }
   checkSessions(state.watched, actor)
+  checkSupply(state, actor)
+}
+
+/** What stands against supply for a while is known to every connected device. */
+function checkSupply(state: State, actor: GatewayActor): void {
+  const core = actor.running()?.core
+  if (!core) return
+  const nowMs = core.ports.clock.monotonicMs()
+  for (const session of core.sessions.values()) {
+    if (!session.greeted) continue
+    for (const [slot, channel] of session.channels.entries()) {
+      const name = `${session.id} ${actor.name} ${channel}`
+      const barrier = barrierOf(core, channel)
+      const since = barrier === undefined ? nowMs : (state.barredMs.get(name) ?? nowMs)
+      state.barredMs.set(name, since)
+      const level = session.supply.get(slot)?.level
+      if (level !== 'on' || nowMs - since < sweptMs) continue
+      const detail = `${actor.name} ${session.device}/${slot}: supply is on, ${barrier}`
+      state.watched.record.violate('supply follows the rules', detail)
+    }
+  }
+}
+
+/** By when a gateway has looked at everybody's supply. */
+const sweptMs = 2_200
+
+function barrierOf({ state, writer }: Core, channel: number): string | undefined {
+  const { columns } = state.hot
+  const flags = columns.flags[channel] ?? 0
+  const mandate = state.cold.mandate(channel)?.value
+  const epoch = columns.epoch[channel] ?? 0
+  const commitment = state.cold.commitment(channel, epoch)?.value
+  const now = writer.seconds()
+  if ((flags & 1) !== 0) return 'the channel is closed'
+  if ((flags & 2) !== 0) return 'it is paused'
+  if (!mandate || now >= mandate.expiry) return 'there is no mandate'
+  if (!commitment) return undefined
+  if (now >= commitment.expiry) return 'the commitment has expired'
+  if ((columns.checkpointPosition[channel] ?? 0) < state.fencePosition) return 'it is fenced'
+  const credit = BigInt(columns.creditTicks[channel] ?? 0) * commitment.pricePerTick
+  const held = heldAmount(state.hot, channel)
+  return held + credit > mandate.limit ? 'the mandate is used up' : undefined
 }
 
 /** What a gateway keeps of a connected device is bounded by its channels. */
@@ -222,35 +267,69 @@ function checkDevice(state: State, device: DeviceActor): void {
   const { record } = state.watched
   for (const [meter, truth] of device.meters) {
     const name = `${device.plan.device}/${meter}`
-    const flowed = firstRegister + truth.delivered() - (state.lost.get(name) ?? 0n)
-    const acked = state.ackedReading.get(name) ?? firstRegister
-    const tariff = device.gateway.config.tariffs.find(({ unit }) => unit === truth.unit)
-    const credit = BigInt(tariff?.creditTicks ?? 0) * (tariff?.unitsPerTick ?? 0n)
-    if (flowed - acked > credit) {
-      const detail = `${name}: ${flowed} flowed, ${acked} acknowledged, ${credit} on credit`
+    const { paid, shown, lost } = accountOf(state, name)
+    const flowed = truth.delivered()
+    const credit = device.gateway.config.tariffs
+      .filter(({ unit }) => unit === truth.unit)
+      .map(({ creditTicks, unitsPerTick }) => BigInt(creditTicks) * unitsPerTick)
+      .reduce((most, one) => (one > most ? one : most), 0n)
+    if (flowed - lost - paid > credit) {
+      const detail = `${name}: ${flowed} flowed, ${paid} paid, ${lost} lost, ${credit} on credit`
       record.violate('supplied within the credit window', detail)
     }
-    const shown = shownReading(state, device, meter)
-    if (shown > firstRegister + truth.delivered()) {
-      const detail = `${name}: ${shown} was paid, ${truth.delivered()} flowed`
+    if (shown > flowed) {
+      const detail = `${name}: ${shown} units were paid for, ${flowed} flowed`
       record.violate('settled once and never above its proof', detail)
     }
   }
 }
 
-/** The highest reading that a device has paid for at one meter, through all its channels. */
-function shownReading({ watched: { record } }: State, device: DeviceActor, meter: string): bigint {
-  const core = device.gateway.running()?.core
-  if (!core) return 0n
-  let highest = 0n
-  const { cold, hot } = core.state
-  for (let channel = 0; channel < hot.count(); channel++) {
-    const { device: owner, channel: terms, channelId } = cold.channel(channel)
-    if (owner !== device.plan.device || terms.meter !== meter) continue
-    const reading = record.shown.get(bytesToHex(channelId))?.reading ?? 0n
-    if (reading > highest) highest = reading
+/** Units of one meter, through all its channels. */
+type Account = { paid: bigint; shown: bigint; lost: bigint }
+
+function accountOf({ accounts }: State, name: string): Account {
+  const known = accounts.get(name) ?? { paid: 0n, shown: 0n, lost: 0n }
+  accounts.set(name, known)
+  return known
+}
+
+/** Counts units once that a channel's reading has moved on by. */
+function advance(
+  state: State,
+  what: 'paid' | 'shown',
+  { channelId, ...commitment }: Commitment,
+  index: number,
+): void {
+  const id = bytesToHex(channelId)
+  const owner = state.watched.fleet.owners.get(id)
+  if (owner === undefined) return
+  const account = accountOf(state, owner)
+  const key = `${what} ${id}`
+  const isOpening = commitment.base === 0n && index === 0
+  const before = state.readings.get(key)
+  const reading = readingAt(commitment, index)
+  if (before === undefined || isOpening) {
+    // What was not paid before a new line begins stays unpaid.
+    if (what === 'paid') loseUnpaid(state, owner)
+    state.readings.set(key, before === undefined || reading > before ? reading : before)
+  } else if (reading > before) {
+    account[what] += reading - before
+    state.readings.set(key, reading)
   }
-  return highest
+}
+
+function registerLost(state: State, device: DeviceActor, meter: string): void {
+  loseUnpaid(state, `${device.plan.device}/${meter}`)
+}
+
+function loseUnpaid(state: State, name: string): void {
+  const [device, meter = ''] = name.split('/')
+  const actor = state.watched.devices.find(({ plan }) => plan.device === device)
+  const flowed = actor?.meters.get(meter)?.delivered()
+  if (flowed === undefined) return
+  const account = accountOf(state, name)
+  const unpaid = flowed - account.paid
+  if (unpaid > account.lost) account.lost = unpaid
 }
 
 type Hot = Core['state']['hot']
@@ -270,15 +349,6 @@ function sumOf(
     if (device === plan.device && terms.meter === meter) sum += amount(hot, channel)
   }
   return sum
-}
-
-function registerLost(state: State, device: DeviceActor, meter: string): void {
-  const name = `${device.plan.device}/${meter}`
-  const truth = device.meters.get(meter)
-  if (!truth) return
-  const acked = state.ackedReading.get(name) ?? firstRegister
-  const unpaid = firstRegister + truth.delivered() - acked
-  raise(state.lost, name, unpaid > 0n ? unpaid : 0n)
 }
 
 /** After a crash a gateway holds at least what it has told anyone. */
@@ -323,79 +393,55 @@ function says(state: State, actor: GatewayActor, text: string, payload: Uint8Arr
   const core = actor.running()?.core
   const topic = parseTopic(text)
   if (!core || topic?.kind !== 'down') return
-  const { fleet, device, name } = topic
-  const channels = core.state.cold.device(fleet, device)?.channels ?? []
   const said = saidBy(state, actor.name)
-  const idOf = (slot: number) => {
+  const channels = core.state.cold.device(topic.fleet, topic.device)?.channels ?? []
+  for (const { slot, epoch, index } of statements(topic.name, payload)) {
     const channel = channels[slot]
-    return channel === undefined
-      ? undefined
-      : bytesToHex(core.state.cold.channel(channel).channelId)
-  }
-  if (name === 'accept') {
-    const accept = decodeAccept(payload)
-    const id = accept && idOf(accept.slot)
-    if (accept && id) raise(said.acceptedEpoch, id, accept.epoch)
-  }
-  if (name !== 'ack') return
-  for (const { slot, epoch, index } of decodeAck(payload)?.entries ?? []) {
-    const commitment = state.watched.record.commitment(device, slot, epoch)
-    const id = idOf(slot)
-    if (!commitment || !id || bytesToHex(commitment.channelId) !== id) continue
-    raise(said.acked, id, amountAt(commitment, index))
-    const meter = core.state.cold.channel(channels[slot] ?? 0).channel.meter
-    raise(
-      state.ackedReading,
-      `${device}/${meter}`,
-      commitment.startReading + BigInt(index) * commitment.unitsPerTick,
-    )
+    if (channel === undefined) continue
+    const { channelId } = core.state.cold.channel(channel)
+    // As the gateway has it: a cheat makes several commitments for one epoch.
+    const commitment = core.state.cold.commitment(channel, epoch)?.value
+    if (!commitment) continue
+    const id = bytesToHex(channelId)
+    if (topic.name === 'accept') raise(said.acceptedEpoch, id, epoch)
+    if (topic.name !== 'accept' || commitment.kind === CHECKPOINT) {
+      raise(said.acked, id, amountAt(commitment, index))
+    }
   }
 }
 
-/** A message of which every part was refused leaves the whole state as it was. */
-function handle(watched: Watched, actor: GatewayActor, text: string, run: () => void): void {
+/** States that a message speaks of as held. */
+function statements(name: string, payload: Uint8Array): readonly Statement[] {
+  if (name === 'ack') return decodeAck(payload)?.entries ?? []
+  if (name === 'accept') {
+    const accept = decodeAccept(payload)
+    return accept ? [{ ...accept, index: 0 }] : []
+  }
+  const told = name === 'slot' ? decodeSlot(payload) : undefined
+  const spoken = told ?? (name === 'reject' ? decodeReject(payload) : undefined)
+  if (!spoken?.held) return []
+  const { commitment, index } = spoken.held
+  return [{ slot: spoken.slot, epoch: commitment.value.epoch, index }]
+}
+
+type Statement = { readonly slot: number; readonly epoch: number; readonly index: number }
+
+/** Only what a device has shown can be acknowledged to it. */
+function hears(state: State, text: string, payload: Uint8Array, actor: GatewayActor): void {
   const core = actor.running()?.core
   const topic = parseTopic(text)
-  const isJudged = topic?.kind === 'up' && ['tick', 'open', 'commit'].includes(topic.name)
-  if (!core || !isJudged) {
-    run()
-    return
+  if (!core || topic?.kind !== 'down') return
+  const { record } = state.watched
+  const channels = core.state.cold.device(topic.fleet, topic.device)?.channels ?? []
+  for (const { slot, epoch, index } of statements(topic.name, payload)) {
+    const channel = channels[slot]
+    if (channel === undefined) continue
+    const { channelId } = core.state.cold.channel(channel)
+    const commitment = record.commitment(topic.device, slot, epoch, channelId)
+    const shown = record.shown.get(bytesToHex(channelId))?.reading ?? 0n
+    if (!commitment || (topic.name === 'accept' && commitment.kind !== CHECKPOINT)) continue
+    if (readingAt(commitment, index) <= shown) advance(state, 'paid', commitment, index)
   }
-  const before = fingerprint(core)
-  const refusedBefore = refusals(core)
-  const acceptedBefore = core.state.acceptedTicks
-  const { opened, renewals, checkpoints } = core.state.commitments
-  run()
-  const after = core.state.commitments
-  const isAccepted =
-    core.state.acceptedTicks !== acceptedBefore ||
-    after.opened + after.renewals + after.checkpoints !== opened + renewals + checkpoints
-  if (isAccepted || refusals(core) === refusedBefore) return
-  if (fingerprint(core) === before) return
-  watched.record.violate('a refusal changes nothing', `${actor.name}: ${text}`)
 }
 
 type Core = Gateway['core']
-
-function refusals({ counters }: Core): number {
-  let sum = 0
-  for (const count of counters.refused.values()) sum += count
-  return sum
-}
-
-/** Everything hot but the hash budgets, and how much of everything else there is. */
-function fingerprint({ state, journal }: Core): string {
-  const hash = createHash('sha256')
-  const { columns, count } = { columns: state.hot.columns, count: state.hot.count() }
-  const capacity = columns.epoch.length
-  for (const [name, column] of Object.entries(columns)) {
-    if (name.startsWith('hash')) continue
-    const width = column.length / capacity
-    hash.update(new Uint8Array(column.buffer, 0, count * width * column.BYTES_PER_ELEMENT))
-  }
-  const { allocations, outbox, quarantine, lives, fencePosition } = state
-  const sizes = [outbox.size, quarantine.size, lives.length, fencePosition]
-  const reserved = allocations.map((use) => `${use.reserved} ${use.nextPosition}`)
-  hash.update(`${sizes} ${reserved} ${journal.head().position}`)
-  return hash.digest('hex')
-}

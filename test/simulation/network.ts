@@ -27,7 +27,7 @@ export type Tap = {
   readonly sent: (topic: string, payload: Uint8Array) => void
   readonly arrives: (direction: Direction, topic: string, payload: Uint8Array) => void
   /** Surrounds the gateway's handling of one message. */
-  readonly handle: (topic: string, payload: Uint8Array, run: () => void) => void
+  readonly handle: (sessionId: string, topic: string, payload: Uint8Array, run: () => void) => void
 }
 
 type Client = {
@@ -179,7 +179,7 @@ function arrive(hub: Hub, client: Client, message: Message, done: () => void): v
     done()
   } else {
     hub.tap.arrives('up', topic, payload)
-    hub.tap.handle(topic, payload, () =>
+    hub.tap.handle(client.id, topic, payload, () =>
       side.onMessage(client.identity, client.id, topic, payload, done),
     )
   }

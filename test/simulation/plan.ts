@@ -36,6 +36,21 @@ export const faultKinds = [
   'crash_ledger',
   'lose_ledger_answers',
   'cut_cable',
+  'reboot_meter',
+  'swap_meter',
+  'clock_device',
+  'clock_gateway',
+  'clock_ledger',
+  'change_tariff',
+  'replace_device',
+  'replace_meter',
+  'withdraw',
+  'back_up',
+  'restore_backup',
+  'crook',
+  'crook',
+  'crook',
+  'gateway_lies',
   'settle',
   'pause',
   'mandate',
@@ -69,16 +84,26 @@ const faultsLastMs = 18_000
 export function planOf(seed: number): Plan {
   const dice = diceFrom(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995)
   const devices = devicesOf(dice)
-  const count = dice.between(4, 16)
+  const count = dice.between(4, 18)
   const faults = Array.from({ length: count }, () => faultOf(dice, devices))
   return {
     seed,
     devices,
-    faults: faults.sort((a, b) => a.atMs - b.atMs),
+    faults: [...faults, ...backupsFor(faults)].sort((a, b) => a.atMs - b.atMs),
     operationMs: dice.chance(0.2) ? 150 : dice.between(0, 25),
-    deposit: BigInt(dice.between(1, 10)) * 1_000n,
+    deposit: BigInt(dice.chance(0.2) ? 40 : dice.between(1, 10)) * 1_000n,
     faultsEndMs: faultsBeginMs + faultsLastMs,
   }
+}
+
+/** What is restored was backed up some time before. */
+function backupsFor(faults: readonly Fault[]): readonly Fault[] {
+  return faults
+    .filter(({ kind }) => kind === 'restore_backup')
+    .map((fault) => {
+      const atMs = Math.max(faultsBeginMs, fault.atMs - 500 - (fault.chance % 5_000))
+      return { ...fault, kind: 'back_up', atMs }
+    })
 }
 
 function devicesOf(dice: Dice): readonly DevicePlan[] {

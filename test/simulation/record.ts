@@ -4,11 +4,11 @@
  * @module
  */
 import { createHash, type Hash } from 'node:crypto'
-import { bytesToHex } from '../../protocol/bytes.ts'
+import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import { amountAt, readingAt } from '../../protocol/channel.ts'
 import { decodeCommit } from '../../protocol/messages.ts'
-import { CHECKPOINT, type Commitment } from '../../protocol/structures.ts'
-import { countTicks, tickAt } from '../../protocol/tick.ts'
+import { CHECKPOINT, type Commitment, type Signed } from '../../protocol/structures.ts'
+import { countTicks, type Tick, tickAt } from '../../protocol/tick.ts'
 import { parseTopic } from '../../protocol/topics.ts'
 
 export const invariants = [
@@ -24,13 +24,16 @@ export const invariants = [
   'honest channels progress',
   'the fence comes up, and only then',
   'supply follows the rules',
+  'verdicts are those of the tables',
   'nothing fails by itself',
 ] as const
 export type Invariant = (typeof invariants)[number]
 
 export type Violation = { readonly invariant: Invariant; readonly detail: string }
 
-/** Cumulative: up to here a device has committed itself. */
+/** Commitments of one epoch that are kept: an honest device makes one. */
+const alternativesMax = 8
+
 export type Shown = { amount: bigint; reading: bigint }
 
 export type WorldRecord = {
@@ -38,28 +41,51 @@ export type WorldRecord = {
   readonly violate: (invariant: Invariant, detail: string) => void
   /** By channel id in hex. */
   readonly shown: Map<string, Shown>
+  /** A device hands over a word, or at index 0 a checkpoint. */
+  onShown: (commitment: Commitment, index: number) => void
   /** Notes what a device hands to its connection. */
   readonly deviceSent: (topic: string, payload: Uint8Array) => void
   /** The commitment that a device's slot made for an epoch, newest last. */
-  readonly commitment: (device: string, slot: number, epoch: number) => Commitment | undefined
+  readonly commitment: (
+    device: string,
+    slot: number,
+    epoch: number,
+    channelId: Uint8Array,
+  ) => Commitment | undefined
   /** One line for whoever wants to read along, and a part of the history's hash. */
   readonly note: (text: string) => void
   readonly noteMessage: (direction: string, topic: string, payload: Uint8Array) => void
   readonly history: () => string
 }
 
-export function worldRecord(nowMs: () => number, tell: (line: string) => void): WorldRecord {
+/** Whether a device's commitment, or a word of it, is what it claims to be. */
+export type Proves = (device: string, commitment: Signed<Commitment>, tick?: Tick) => boolean
+
+export function worldRecord(
+  nowMs: () => number,
+  tell: (line: string) => void,
+  proves: Proves,
+): WorldRecord {
   const violations: Violation[] = []
   const shown = new Map<string, Shown>()
-  const commitments = new Map<string, Commitment>()
+  const commitments = new Map<string, Signed<Commitment>[]>()
+  const remember = (name: string, commitment: Signed<Commitment>) => {
+    const known = commitments.get(name) ?? []
+    known.push(commitment)
+    commitments.set(name, known.slice(-alternativesMax))
+  }
   const hash = createHash('sha256')
-  const show = (commitment: Commitment, index: number) => raise(shown, commitment, index)
+  const show = (commitment: Commitment, index: number) => {
+    raise(shown, commitment, index)
+    record.onShown(commitment, index)
+  }
   const note = (text: string) => {
     const line = `${nowMs().toString().padStart(6)} ${text}`
     hash.update(line)
     tell(line)
   }
-  return {
+  const record: WorldRecord = {
+    onShown: () => undefined,
     violations,
     violate: (invariant, detail) => {
       if (violations.length < 20) violations.push({ invariant, detail })
@@ -73,22 +99,28 @@ export function worldRecord(nowMs: () => number, tell: (line: string) => void): 
         const commit = decodeCommit(payload)
         if (!commit) return
         const { value } = commit.commitment
-        commitments.set(`${topic.device} ${commit.slot} ${value.epoch}`, value)
+        if (!proves(topic.device, commit.commitment)) return
+        remember(`${topic.device} ${commit.slot} ${value.epoch}`, commit.commitment)
         if (value.kind === CHECKPOINT) show(value, 0)
       } else if (topic.name === 'tick') {
         for (let place = 0; place < (countTicks(payload) ?? 0); place++) {
           const tick = tickAt(payload, place)
-          const known = commitments.get(`${topic.device} ${tick.slot} ${tick.epoch}`)
-          if (known && tick.index > 0) show(known, Math.min(tick.index, known.length))
+          const known = commitments.get(`${topic.device} ${tick.slot} ${tick.epoch}`) ?? []
+          const own = known.findLast((one) => proves(topic.device, one, tick))
+          if (own && tick.index > 0) show(own.value, tick.index)
         }
       }
     },
-    commitment: (device, slot, epoch) => commitments.get(`${device} ${slot} ${epoch}`),
+    commitment: (device, slot, epoch, channelId) =>
+      commitments
+        .get(`${device} ${slot} ${epoch}`)
+        ?.findLast(({ value }) => equalBytes(value.channelId, channelId))?.value,
     note,
     noteMessage: (direction, topic, payload) =>
       hashMessage(hash, nowMs(), direction, topic, payload),
     history: () => hash.copy().digest('hex').slice(0, 16),
   }
+  return record
 }
 
 function raise(shown: Map<string, Shown>, commitment: Commitment, index: number): void {

@@ -2,6 +2,8 @@
  * One run: a plan is carried out, its faults end, and all that is honest has to go on.
  * @module
  */
+import { equalBytes } from '../../protocol/bytes.ts'
+import { encodePublicKey, publicKeyOf } from '../../protocol/keys.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import { freeDisk, openChannels, strike } from './faults.ts'
 import { fleetName } from './fleet.ts'
@@ -67,6 +69,7 @@ async function heal(world: SimWorld): Promise<void> {
   ledger.lossShare = 0
   ledger.clock.offsetMs = 0
   for (const gateway of gateways) {
+    gateway.liar.dice = undefined
     freeDisk(gateway)
     gateway.clock.offsetMs = 0
   }
@@ -78,10 +81,19 @@ async function heal(world: SimWorld): Promise<void> {
   }
   for (const gateway of gateways) void ignore(fleet.fund(gateway, 60_000n))
   for (const device of devices) {
-    const name = { fleet: fleetName, device: device.plan.device }
-    void ignore(device.gateway.call('resume', name))
-    void ignore(fleet.allow(device.gateway, openChannels(device)))
+    void ignore(putRight(world, device))
   }
+}
+
+/** A gateway that came from a backup may know another key, and mandates that are long past. */
+async function putRight({ fleet }: SimWorld, device: DeviceActor): Promise<void> {
+  const { gateway, plan } = device
+  const key = device.key()
+  const known = gateway.running()?.core.state.cold.device(fleetName, plan.device)?.key
+  const own = encodePublicKey(publicKeyOf(key))
+  if (known && !equalBytes(known, own)) await fleet.replace(gateway, plan.device, { key })
+  await gateway.call('resume', { fleet: fleetName, device: plan.device })
+  await fleet.allow(gateway, openChannels(device))
 }
 
 async function ignore(work: Promise<unknown>): Promise<void> {

@@ -16,16 +16,19 @@ import {
   testTariff,
 } from '../support/virtualGateway.ts'
 import { type VirtualTime, virtualTime } from '../support/virtualTime.ts'
+import { type Crook, crookAt, crookName } from './crook.ts'
 import { type DeviceActor, deviceActor } from './deviceActor.ts'
-import { isAway } from './faults.ts'
+import { type Backup, isAway } from './faults.ts'
 import { type Fleet, fleetManager } from './fleet.ts'
 import { type GatewayActor, type GatewayWorld, gatewayActor } from './gatewayActor.ts'
 import { createInvariants, type Invariants } from './invariants.ts'
 import { type LedgerActor, startLedger } from './ledgerActor.ts'
 import { type GatewayName, gatewayNames, type Plan } from './plan.ts'
+import { crookKey, isProven } from './proofs.ts'
 import { type WorldRecord, worldRecord } from './record.ts'
 import { openSky, type Sky } from './sky.ts'
 import type { Slowness } from './stores.ts'
+import { watchMessage } from './watchedMessage.ts'
 
 export type SimWorld = {
   readonly plan: Plan
@@ -39,6 +42,8 @@ export type SimWorld = {
   readonly devices: readonly DeviceActor[]
   readonly fleet: Fleet
   readonly invariants: Invariants
+  readonly crook: Crook
+  readonly backups: Map<GatewayName, Backup>
   /** Moves time on until it is so, looking at the invariants all along. */
   readonly until: (isSo: () => boolean, limitMs: number) => Promise<boolean>
 }
@@ -53,7 +58,10 @@ const stepMs = 250
 /** Builds the world and lets its people enrol everything; no fault has come yet. */
 export async function buildWorld(plan: Plan, tell: (line: string) => void): Promise<SimWorld> {
   const time = virtualTime(START_MS)
-  const record = worldRecord(time.clock.monotonicMs, tell)
+  const record = worldRecord(time.clock.monotonicMs, tell, (device, commitment, tick) => {
+    const { domain } = ledger.running()
+    return device !== crookName || isProven(domain, commitment, tick)
+  })
   const ports: Ports = { ...time, random: seededRandom(plan.seed), log: logOf(record) }
   const dice = diceFrom(plan.seed + 1)
   const slow: Slowness = { timers: time.timers, dice, operationMs: plan.operationMs }
@@ -83,7 +91,15 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const watched = { ...ground, gateways, devices, timersPending: time.pending }
   const invariants = createInvariants(watched)
   watch.invariants = invariants
-  const world = { ...ground, gateways, devices, invariants }
+  const crook = crookAt({
+    ports,
+    domain,
+    gateway: present(gateways[0], 'a gateway'),
+    key: crookKey,
+    otherChannel: () => gateways[0]?.running()?.core.state.cold.channel(0).channelId,
+  })
+  const backups: SimWorld['backups'] = new Map()
+  const world = { ...ground, gateways, devices, invariants, crook, backups }
   for (const { start } of all) await during(time, start())
   await enrolAll(world)
   return { ...world, until: (isSo, limitMs) => until(world, isSo, limitMs) }
@@ -117,16 +133,17 @@ function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, n
     tapOf: (actorOf) => ({
       sent: record.deviceSent,
       arrives: record.noteMessage,
-      handle: (topic, _, run) => {
-        if (watch.invariants) watch.invariants.handle(actorOf(), topic, run)
-        else run()
-      },
+      handle: (sessionId, topic, payload, run) =>
+        watchMessage(record, { actor: actorOf(), sessionId, topic, payload }, run),
     }),
     wrapLink: (actorOf, link) => ({
       ...link,
       publish: (topic, payload, mode) => {
-        watch.invariants?.gatewaySays(actorOf(), topic, payload)
-        link.publish(topic, payload, mode)
+        const actor = actorOf()
+        watch.invariants?.gatewaySays(actor, topic, payload)
+        const told = actor.liar.twist(topic, payload)
+        watch.invariants?.deviceHears(topic, told, actor)
+        link.publish(topic, told, mode)
       },
     }),
   }
@@ -139,13 +156,16 @@ function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, n
 }
 
 async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
-  const { devices, fleet, gateways, plan, time } = world
+  const { crook, devices, fleet, gateways, plan, time } = world
   for (const gateway of gateways) await during(time, fleet.enrol(gateway, plan.deposit))
   for (const device of devices) {
     const { gateway, key, plan: one } = device
     await during(time, fleet.enrolDevice(gateway, one.device, key(), one.meters))
     await during(time, device.start())
   }
+  const limit = 4_000n
+  const meters = [{ name: 'main', unit: 'Wh' }]
+  await during(time, fleet.enrolDevice(crook.gateway, crook.device, crook.key, meters, { limit }))
 }
 
 async function until(

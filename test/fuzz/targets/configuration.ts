@@ -135,7 +135,7 @@ function checkRead(source: Parameters<typeof parseConfig>[0], schema: ConfigSche
 
 export const configurationTarget: Target = {
   name: 'configuration',
-  quickRuns: 250,
+  quickRuns: 100,
   generate,
   check,
 }

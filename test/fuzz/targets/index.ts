@@ -10,6 +10,8 @@ import { intakeTarget } from './intake.ts'
 import { journalTarget } from './journal.ts'
 import { linkTarget } from './link.ts'
 import { messagesTarget } from './messages.ts'
+import { modbusTarget } from './modbus.ts'
+import { mqttTarget } from './mqtt.ts'
 import { signaturesTarget } from './signatures.ts'
 import { ticksTarget } from './ticks.ts'
 import { topicsTarget } from './topics.ts'
@@ -21,6 +23,8 @@ export const targets: readonly Target[] = [
   topicsTarget,
   signaturesTarget,
   linkTarget,
+  modbusTarget,
+  mqttTarget,
   connectTarget,
   configurationTarget,
   journalTarget,

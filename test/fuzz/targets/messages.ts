@@ -47,4 +47,4 @@ function check(input: Uint8Array): string | undefined {
   return undefined
 }
 
-export const messagesTarget: Target = { name: 'messages', quickRuns: 1_500, generate, check }
+export const messagesTarget: Target = { name: 'messages', quickRuns: 800, generate, check }

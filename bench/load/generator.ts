@@ -13,6 +13,7 @@ import { runClosed, runOpen, runRotating } from './runs.ts'
 
 /** Well within the broker's limit for connections that have not logged in. */
 const LOGINS_AT_ONCE = 64
+const PREPARED_AT_ONCE_MIN = 4
 /** Half of the longest keepalive that a gateway allows, and some. */
 const PING_PERIOD_MS = 50_000
 
@@ -27,7 +28,7 @@ async function perform(command: Command): Promise<Result> {
       await connect(command)
       return undefined
     case 'prepare':
-      await forAll(devices, LOGINS_AT_ONCE, (one) => prepare(one, command))
+      await forAll(devices, preparedAtOnce(), (one) => prepare(one, command))
       return undefined
     case 'closed':
       return { ...(await runClosed(connections(), command)), downs: downs() }
@@ -49,6 +50,15 @@ async function perform(command: Command): Promise<Result> {
   }
 }
 
+/**
+ * Signing for many channels at a time would keep this process from reading for so long that the
+ * gateway takes its devices for stuck.
+ */
+function preparedAtOnce(): number {
+  const channels = devices[0]?.channels.length ?? 1
+  return Math.max(PREPARED_AT_ONCE_MIN, Math.floor(LOGINS_AT_ONCE / channels))
+}
+
 function running(): Attack | Comeback {
   return present(background, 'something was started before')
 }
@@ -59,6 +69,10 @@ async function connect(command: ConnectCommand): Promise<void> {
     const connection = new LoadConnection(`${plan.fleet}/${plan.device}`)
     return loadDevice(connection, plan, command.gateway)
   })
+  // From the start: the first must not be taken for gone before the last has logged in.
+  setInterval(() => {
+    for (const { connection } of devices) connection.ping()
+  }, PING_PERIOD_MS)
   await forAll(devices, LOGINS_AT_ONCE, async (device) => {
     device.connection.open(port)
     device.connection.onLost = ({ name }) => {
@@ -66,9 +80,6 @@ async function connect(command: ConnectCommand): Promise<void> {
     }
     await logIn(device, command.listen)
   })
-  setInterval(() => {
-    for (const { connection } of devices) connection.ping()
-  }, PING_PERIOD_MS)
 }
 
 function connections(): readonly LoadConnection[] {

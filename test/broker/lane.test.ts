@@ -173,7 +173,7 @@ describe('packets of one read', () => {
     expect([ticks, received]).toEqual([['t1'], []])
   })
 
-  test('a DISCONNECT ends a session after what came before it, and before what comes after', async () => {
+  test('a DISCONNECT comes after what was before it, and nothing comes after it', async () => {
     const { login, ticks, until, sessions, broker } = await startLane()
     const will = { topic: 'tickpay/1/solar/pi3/state', payload: 'lost', qos: 1 }
     const watcher = await login({ username: 'ann@solar' })

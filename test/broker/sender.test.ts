@@ -138,7 +138,7 @@ describe('a client', () => {
     expect(world.broker.counters().closed).toEqual({})
   })
 
-  test('that acknowledges nothing is sent no more at some point, and goes on when it does', async () => {
+  test('that acknowledges nothing is sent no more, until it does', async () => {
     const client = await subscribed({})
     const queued = () => world.broker.sessions()[0]?.queued
     let sent = 0

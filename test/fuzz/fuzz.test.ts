@@ -110,6 +110,12 @@ describe('the fuzzer itself', () => {
     expect(new Set(reasons).size).toBeGreaterThan(12)
   })
 
+  test('its page names every target and nothing that is none', () => {
+    const text = readFileSync(new URL('../../docs/fuzzing.md', import.meta.url), 'utf8')
+    const named = [...text.matchAll(/^\| `([a-z]+)` \|/gm)].map(([, name]) => name)
+    expect(named.sort()).toEqual(targets.map(({ name }) => name).sort())
+  })
+
   test('the configurations that it changes are good themselves', () => {
     for (const [text, schema, prefix] of programs) {
       const source = { text, origin: 'some.yaml', environment: {}, prefix }

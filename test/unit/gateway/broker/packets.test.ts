@@ -23,7 +23,7 @@ const bodyOf = (bytes: Uint8Array) => {
 }
 
 describe('a PUBLISH', () => {
-  test('is written as any client writes it, and read back', () => {
+  test('is written as every client writes it, and read back', () => {
     fc.assert(
       fc.property(
         topics,

@@ -114,9 +114,21 @@ export const commandTable: CommandTable = {
     'Lists the entries of the ledger, oldest first',
     () => import('./commands/ledgerEntries.ts'),
   ),
+  'ledger confirm': entry(
+    'Confirms, after a restore, that payments made since the backup are known',
+    () => import('./commands/ledgerConfirm.ts'),
+  ),
   settle: entry(
     'Settles now what is owed, without waiting for the period',
     () => import('./commands/settle.ts'),
+  ),
+  backup: entry(
+    'Writes a backup of the store and its ledger, and reads it back',
+    () => import('./commands/backup.ts'),
+  ),
+  restore: entry(
+    'Restores a backup into an empty data folder',
+    () => import('./commands/restore.ts'),
   ),
   'store encrypt': entry(
     'Makes an encrypted copy of a store that is not encrypted',

@@ -17,6 +17,7 @@ import { createDerive } from '../broker/io/scrypt.ts'
 import type { GatewaySettings } from '../config.ts'
 import { toGatewayConfig } from '../config.ts'
 import { openControlSocket } from '../control/io/controlSocket.ts'
+import type { VerbCall } from '../control/verb.ts'
 import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
@@ -24,6 +25,7 @@ import { startLife } from '../store/meta.ts'
 import { createDoor } from './clientDoor.ts'
 import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
 import { configuredStoreKey, openSeals } from './storeSeals.ts'
+import { withStoreVerbs } from './storeVerbs.ts'
 
 export type OpenGateway = {
   readonly gateway: Gateway
@@ -44,7 +46,11 @@ const noLink: ClientLink = {
 
 type Opened = {
   readonly gateway: Gateway
+  /** The verbs of the gateway and of its store. */
+  readonly call: VerbCall
   readonly ledger: EmbeddedLedger
+  /** Ends what must not keep a gateway from stopping. */
+  readonly stop: () => void
   readonly release: () => Promise<void>
 }
 
@@ -65,9 +71,10 @@ export async function openGateway(
   try {
     await door.prepare(gateway)
     const path = join(settings.data, CONTROL_SOCKET)
-    control = await openControlSocket(path, gateway.call, ports.log)
+    control = await openControlSocket(path, opened.call, ports.log)
     const listening = await door.open()
     const close = async () => {
+      opened.stop()
       await control?.close()
       gateway.retire()
       await gateway.quiesce()
@@ -90,7 +97,7 @@ export async function openOffline(settings: GatewaySettings, ports: Ports) {
     throw error
   }
   const opened = await openStore(settings, ports, key, noLink, fatal)
-  return { call: opened.gateway.call, close: opened.release }
+  return { call: opened.call, close: opened.release }
 }
 
 async function readKey(settings: GatewaySettings, ports: Ports): Promise<PrivateKey> {
@@ -118,9 +125,10 @@ async function openStore(
     // What a device showed is not verified a second time when it is settled.
     const memory = createRememberingVerify(fastVerify)
     const prover = openProver(memory)
+    const books = openDatabase(place, onFatal)
     const ledger = await openEmbeddedLedger({
       ...ports,
-      store: seals.database('ledger', openDatabase(place, onFatal)),
+      store: seals.database('ledger', books),
       place,
       verify: memory.verify,
       prover: prover.prove,
@@ -146,14 +154,30 @@ async function openStore(
       life,
       onFatal,
     })
+    let stopping = false
+    const stop = () => {
+      stopping = true
+    }
+    const source = {
+      gateway: settings.gateway,
+      disk: folder,
+      cold,
+      ledger: books,
+      head: gateway.core.journal.head,
+      withSnapshot: gateway.withSnapshot,
+      isStopping: () => stopping,
+      ports,
+    }
+    const call = await withStoreVerbs(gateway.call, { source, disk: folder, storeKey, ports })
     const release = async () => {
+      stop()
       await gateway.close()
       await store.close()
       await ledger.close()
       await prover.close()
       await lock.release()
     }
-    return { gateway, ledger, release }
+    return { gateway, call, ledger, stop, release }
   } catch (error) {
     await lock.release()
     throw inStore(settings.data, error)

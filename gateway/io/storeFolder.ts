@@ -4,9 +4,10 @@
  * @module
  */
 import { statfs } from 'node:fs/promises'
-import type { Disk, KeyValue } from '../../ports/index.ts'
+import type { Disk } from '../../ports/index.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
+import type { LmdbStore } from '../store/io/lmdb.ts'
 import { openLmdb } from '../store/io/lmdb.ts'
 import type { StoreLock } from '../store/io/lock.ts'
 import { lockStore } from '../store/io/lock.ts'
@@ -51,7 +52,7 @@ async function requireSpace(path: string): Promise<void> {
  * A database of the store. Once a write has failed, what is in memory is not what is on the disk:
  * `onFatal` must end the process, and the next start recovers.
  */
-export function openDatabase(path: string, onFatal: (error: unknown) => void): KeyValue {
+export function openDatabase(path: string, onFatal: (error: unknown) => void): LmdbStore {
   checkDatabaseFile(path)
   const database = openLmdb(path)
   return {

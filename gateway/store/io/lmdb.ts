@@ -24,11 +24,16 @@ type Pending = {
 }
 type Database = RootDatabase<Uint8Array, Uint8Array>
 
+export type LmdbStore = KeyValue & {
+  /** Writes `data.mdb` of this moment, as far as it is committed, into an empty folder. */
+  readonly copyTo: (folder: string) => Promise<void>
+}
+
 /**
  * Opens or creates the database folder at `path`.
  * @throws OperatorError when it cannot be opened
  */
-export function openLmdb(path: string): KeyValue {
+export function openLmdb(path: string): LmdbStore {
   const database = openDatabase(path)
   const pending = new Map<string, Pending>()
   let writes = 0
@@ -65,6 +70,10 @@ export function openLmdb(path: string): KeyValue {
     write,
     close: async () => {
       await database.close()
+    },
+    copyTo: async (folder) => {
+      // Compacted: free pages hold what was deleted.
+      await database.backup(folder, true)
     },
   }
 }

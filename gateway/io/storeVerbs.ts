@@ -1,0 +1,106 @@
+/**
+ * The verbs about the store itself, beside those of the gateway's logic: backups, and what holds
+ * for a store that was restored.
+ * @module
+ */
+import * as v from 'valibot'
+import { textValue } from '../../ports/configTypes.ts'
+import type { Disk, Ports } from '../../ports/index.ts'
+import { readStoreKey } from '../../ports/io/storeKey.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import type { VerbCall } from '../control/verb.ts'
+import type { Restored } from '../store/restored.ts'
+import { readRestored, writeRestored } from '../store/restored.ts'
+import type { BackupResult, BackupSource } from './backup.ts'
+import { writeBackup } from './backup.ts'
+
+/** Where money leaves the ledger for good. */
+const PAYING_VERBS = ['ledger_complete_withdrawal']
+
+const backupArguments = v.strictObject({ target: textValue, keyFile: v.optional(textValue) })
+
+export type StoreVerbsOptions = {
+  readonly source: BackupSource
+  readonly disk: Disk
+  readonly storeKey: Uint8Array | undefined
+  readonly ports: Ports
+}
+
+type Backup = { state: 'running' | 'done' | 'failed'; result?: BackupResult; error?: string }
+
+/** `call` with the verbs of the store added. */
+export async function withStoreVerbs(
+  call: VerbCall,
+  options: StoreVerbsOptions,
+): Promise<VerbCall> {
+  let restored = await readRestored(options.disk)
+  const backups = createBackups(options)
+  return async (verb, args) => {
+    switch (verb) {
+      case 'backup':
+        return backups.start(args)
+      case 'backup_status':
+        return backups.status()
+      case 'ledger_confirm':
+        restored = await confirm(options, restored)
+        return restored
+      case 'status':
+        return { ...((await call(verb, args)) as object), restored: restored ?? null }
+      default:
+        if (PAYING_VERBS.includes(verb)) requireConfirmed(restored)
+        return call(verb, args)
+    }
+  }
+}
+
+function requireConfirmed(restored: Restored | undefined): void {
+  if (!restored || restored.confirmedAtSeconds !== null) return
+  const time = new Date(restored.backupAtSeconds * 1_000).toISOString()
+  throw new OperatorError(
+    `the store was restored from a backup of ${time}, and its ledger may not know of payments ` +
+      'made since: see what has left your account, then run "tickpay ledger confirm"',
+  )
+}
+
+async function confirm(
+  { disk, ports }: StoreVerbsOptions,
+  restored: Restored | undefined,
+): Promise<Restored> {
+  if (!restored) throw new OperatorError('this store was not restored: there is nothing to confirm')
+  if (restored.confirmedAtSeconds !== null) return restored
+  const confirmedAtSeconds = Math.floor(ports.clock.nowMs() / 1_000)
+  const confirmed = { ...restored, confirmedAtSeconds }
+  await writeRestored(disk, confirmed)
+  return confirmed
+}
+
+/** One at a time; a caller asks how it is going, because it may take longer than an answer may. */
+function createBackups({ source, storeKey }: StoreVerbsOptions) {
+  let current: Backup | undefined
+  const run = async (target: string, keyFile: string | undefined, backup: Backup) => {
+    try {
+      const key = keyFile === undefined ? storeKey : (await readStoreKey({ file: keyFile }, {})).key
+      backup.result = await writeBackup(source, target, key)
+      backup.state = 'done'
+    } catch (error) {
+      backup.error = error instanceof OperatorError ? error.message : String(error)
+      backup.state = 'failed'
+    }
+  }
+  return {
+    start: (args: unknown) => {
+      const parsed = v.safeParse(backupArguments, args ?? {})
+      if (!parsed.success) throw new OperatorError('backup: name a target')
+      if (current?.state === 'running') {
+        throw new OperatorError('a backup is being made: wait until it is done')
+      }
+      current = { state: 'running' }
+      void run(parsed.output.target, parsed.output.keyFile, current)
+      return current
+    },
+    status: () => {
+      if (!current) throw new OperatorError('no backup was made since the start')
+      return current
+    },
+  }
+}

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Target } from '../target.ts'
+import { agentTarget } from './agent.ts'
 import { cborTarget } from './cbor.ts'
 import { configurationTarget } from './configuration.ts'
 import { connectTarget } from './connect.ts'
@@ -29,4 +30,5 @@ export const targets: readonly Target[] = [
   configurationTarget,
   journalTarget,
   intakeTarget,
+  agentTarget,
 ]

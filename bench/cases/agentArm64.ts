@@ -1,5 +1,5 @@
 /**
- * The agent's bundle as arm64: a session of some hundred ticks, whether it is right and not how fast.
+ * The agent's bundle as arm64: a session of some hundred ticks. Whether it is right, not how fast.
  * @module
  */
 import { join } from 'node:path'
@@ -45,7 +45,8 @@ async function runSession(
       const names = Object.keys(refused)
       if (names.length > 0) throw new Error(`the gateway refused: ${JSON.stringify(refused)}`)
       if (accepted >= TICKS_WANTED) {
-        return `Node ${version} for arm64: ${accepted} ticks of ${METERS} meters accepted, none refused`
+        const ticks = `${accepted} ticks of ${METERS} meters accepted, none refused`
+        return `Node ${version} for arm64: ${ticks}`
       }
       if (performance.now() > deadlineMs) {
         throw new Error(`only ${accepted} ticks of an agent on arm64 were accepted`)

@@ -209,8 +209,8 @@ export const chain: Case = {
       notes: [
         `One thread, chains of ${LENGTH} words. The gateway hashes with OpenSSL, the payer's ` +
           'chain with the reference implementation.',
-        'Node answers a hash as bytes or as text, and the bytes take twice as long as the hash. The ' +
-          'gateway takes the text. Its comparison with the held word, character by character, is ' +
+        'Node answers a hash as bytes or as text, and bytes take twice as long as the hash. The ' +
+          'gateway takes text. Its comparison with the held word, character by character, is ' +
           'what a verified step takes beyond the same call whose answer nobody reads.',
       ],
       figures: { nanoseconds: spreads, verifyShare: { ofBytes, ofCall }, blocksPerWord: blocks },

@@ -111,7 +111,7 @@ async function run(options: CaseOptions): Promise<readonly Round[]> {
     const one = await runOnce(round, seconds, options)
     const { first, later, usual, busy } = one
     onProgress(
-      `settle: ${CHANNELS} channels in ${figure(first.seconds)} s, later ${figure(later.seconds)} s`,
+      `settle: ${figure(first.seconds)} s the first time, later ${figure(later.seconds)} s`,
     )
     onProgress(`settle: ${figure(usual)} ticks/s, while settling ${figure(busy)}`)
     measured.push(one)

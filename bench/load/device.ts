@@ -171,8 +171,8 @@ function topicOf({ plan }: LoadDevice, name: UpName): string {
 }
 
 /**
- * Makes the packets of the next window: `messages`, each with the next tick of every slot. Where the
- * running epoch has not as many left, it commits to one that lasts for `windows` such windows.
+ * Makes the packets of the next window: `messages`, each with the next tick of every slot. Where
+ * the running epoch has not as many left, it commits to one that lasts for `windows` such windows.
  */
 export async function prepare(
   device: LoadDevice,

@@ -74,16 +74,17 @@ const opening = `# Benchmarks
 Written by \`npm run bench\`; do not edit. What the figures mean and where the time goes is in
 [performance.md](performance.md).
 
-\`npm run bench\` measures everything again on your machine; \`npm run bench -- --help\` names the cases and how to run one
-of them. Mosquitto must be installed; the case \`agent\` says what else it would like to have.
+\`npm run bench\` measures everything again on your machine; \`npm run bench -- --help\` names the
+cases and how to run one of them. Mosquitto must be installed; the case \`agent\` says what else it
+would like to have.
 `
 
 const method = `## Method
 
 - Compared systems run alternately in one run, round by round, in processes of their own, each under
   a load generator in yet another process that sends packets made before the clock started.
-- A figure is the median of its rounds, with the lowest and the highest in brackets. A share is taken
-  round by round, and its median counts.
+- A figure is the median of its rounds, with the lowest and the highest in brackets. A share is
+  taken round by round, and its median counts.
 - All ticks are real: every word meets the one before it. The gateway's own counter of accepted
   ticks must agree with what its clients were acknowledged; then it is killed, and its store, opened
   again, must hold exactly that. A run in which it does not, fails.
@@ -117,6 +118,7 @@ function summaryOf(reports: readonly CaseReport[]): string {
       met ? '' : reasonOf(report.case, name),
     ]),
   )
+  if (rows.length === 0) return '## Targets\n\nNothing has been measured yet.\n'
   const columns = ['case', 'target', 'bound', 'measured', 'met', 'reason']
   return `## Targets\n\n${markdownTable({ title: '', columns, rows })}\n`
 }

@@ -42,7 +42,8 @@ export type Chart = BarsChart | LinesChart
 
 const WIDTH = 760
 const PADDING = 12
-const LABEL_WIDTH = 260
+/** Width of a letter, about; a label is never measured. */
+const LETTER = 6.8
 const VALUE_WIDTH = 120
 const BAR_HEIGHT = 16
 const BAR_STEP = 24
@@ -77,15 +78,17 @@ export function chartSvg(chart: Chart): string {
 }
 
 function barsSvg(groups: readonly BarGroup[], unit: string): string {
+  const lengths = groups.flatMap(({ bars }) => bars.map(({ label }) => label.length))
+  const left = Math.round(PADDING + 8 + LETTER * Math.max(...lengths, 1))
   let y = PADDING
   const parts: string[] = []
   for (const { title, bars } of groups) {
     const highest = Math.max(...bars.map(({ high }) => high), 1e-9)
-    const scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH - PADDING) / highest
+    const scale = (WIDTH - left - VALUE_WIDTH - PADDING) / highest
     parts.push(text(PADDING, y + 12, title, { class: 'strong' }))
     y += TITLE_HEIGHT
     for (const bar of bars) {
-      parts.push(...barParts(bar, y, scale, unit))
+      parts.push(...barParts(bar, y, { left, scale }, unit))
       y += BAR_STEP
     }
     y += GROUP_GAP
@@ -94,17 +97,22 @@ function barsSvg(groups: readonly BarGroup[], unit: string): string {
 }
 
 /** The median as a bar, the lowest and the highest round as a span with ends. */
-function barParts(bar: Bar, y: number, scale: number, unit: string): readonly string[] {
+function barParts(
+  bar: Bar,
+  y: number,
+  { left, scale }: { readonly left: number; readonly scale: number },
+  unit: string,
+): readonly string[] {
   const width = Math.max(1, bar.value * scale)
   const middle = y + BAR_HEIGHT / 2
-  const [low, high] = [LABEL_WIDTH + bar.low * scale, LABEL_WIDTH + bar.high * scale]
+  const [low, high] = [left + bar.low * scale, left + bar.high * scale]
   const ends = [low, high].map((x) => `M${round(x)} ${middle - 4}V${middle + 4}`).join('')
   return [
-    text(LABEL_WIDTH - 8, middle + 4, bar.label, { anchor: 'end' }),
-    `<rect x="${LABEL_WIDTH}" y="${y}" width="${round(width)}" height="${BAR_HEIGHT}" rx="2" ` +
+    text(left - 8, middle + 4, bar.label, { anchor: 'end' }),
+    `<rect x="${left}" y="${y}" width="${round(width)}" height="${BAR_HEIGHT}" rx="2" ` +
       `stroke="none" class="${bar.isOwn ? 'own' : 'other'}"/>`,
     `<path d="M${round(low)} ${middle}H${round(high)}${ends}" class="span"/>`,
-    text(Math.max(high, LABEL_WIDTH + width) + 8, middle + 4, `${compact(bar.value)} ${unit}`, {
+    text(Math.max(high, left + width) + 8, middle + 4, `${compact(bar.value)} ${unit}`, {
       class: bar.isOwn ? 'strong' : 'faint',
     }),
   ]
@@ -112,6 +120,10 @@ function barParts(bar: Bar, y: number, scale: number, unit: string): readonly st
 
 const HEIGHT = 260
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 150, 34, 44]
+/** The first point stands clear of the axis and its figures. */
+const INSET = 28
+/** Figures closer than this would lie on each other. */
+const FIGURE_HEIGHT = 15
 const GRID_LINES = 4
 
 type Scales = {
@@ -127,11 +139,11 @@ function scalesOf({ lines, bound = 0 }: LinesChart): Scales {
   const xs = [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b)
   const [xLow, xHigh] = [Math.log10(xs[0] ?? 1), Math.log10(xs.at(-1) ?? 1)]
   const yHigh = niceAbove(Math.max(...points.map(({ y }) => y), bound, 1e-9))
-  const width = WIDTH - LEFT - RIGHT
+  const width = WIDTH - LEFT - RIGHT - INSET
   return {
     xs,
     yHigh,
-    xAt: (x) => LEFT + ((Math.log10(x) - xLow) / Math.max(1e-9, xHigh - xLow)) * width,
+    xAt: (x) => LEFT + INSET + ((Math.log10(x) - xLow) / Math.max(1e-9, xHigh - xLow)) * width,
     yAt: (y) => HEIGHT - BOTTOM - (y / yHigh) * (HEIGHT - TOP - BOTTOM),
   }
 }
@@ -152,7 +164,8 @@ function linesSvg(chart: LinesChart): string {
     )
   }
   for (const [place, line] of chart.lines.entries()) {
-    parts.push(...lineParts(line, place === 0 ? 'own' : 'second', scales))
+    const above = chart.lines.slice(0, place).flatMap(({ points }) => points)
+    parts.push(...lineParts(line, place === 0 ? 'own' : 'second', above, scales))
   }
   return svg(HEIGHT, parts)
 }
@@ -166,13 +179,21 @@ function gridParts({ yHigh, yAt }: Scales): readonly string[] {
   })
 }
 
-function lineParts(line: Line, colour: string, { xAt, yAt }: Scales): readonly string[] {
+/** A figure that would lie on one of `drawn` is left to the table. */
+function lineParts(
+  line: Line,
+  colour: string,
+  drawn: Line['points'],
+  { xAt, yAt }: Scales,
+): readonly string[] {
+  const isClear = (x: number, y: number) =>
+    drawn.every((one) => one.x !== x || Math.abs(yAt(one.y) - yAt(y)) >= FIGURE_HEIGHT)
   const path = line.points.map(({ x, y }) => `${round(xAt(x))} ${round(yAt(y))}`).join('L')
   const last = line.points.at(-1)
   const dots = line.points.map(
     ({ x, y }) =>
       `<circle cx="${round(xAt(x))}" cy="${round(yAt(y))}" r="3.5" class="${colour}"/>` +
-      text(xAt(x), yAt(y) - 9, compact(y), { anchor: 'middle' }),
+      text(xAt(x), yAt(y) - 9, isClear(x, y) ? compact(y) : '', { anchor: 'middle' }),
   )
   return [
     // As an attribute: the fill of the class is for dots.
@@ -182,10 +203,10 @@ function lineParts(line: Line, colour: string, { xAt, yAt }: Scales): readonly s
   ]
 }
 
-/** The next 1, 2, 2.5, 4, 5 or 8 times a power of ten, so that a quarter of it reads well. */
+/** The next 1, 2, 4, 6 or 8 times a power of ten, so that a quarter of it reads well. */
 function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
-  const step = [1, 2, 2.5, 4, 5, 8, 10].find((one) => one * power >= value * 0.999) ?? 10
+  const step = [1, 2, 4, 6, 8, 10].find((one) => one * power >= value * 0.999) ?? 10
   return step * power
 }
 
@@ -215,10 +236,10 @@ function round(value: number): number {
   return Math.round(value * 10) / 10
 }
 
-/** 1,234 as 1.23K: a chart is for proportions, the table beside it for digits. */
+/** 12,345 as 12.3K: a chart is for proportions, the table beside it for digits. */
 function compact(value: number): string {
   return new Intl.NumberFormat('en-US', {
-    notation: 'compact',
+    notation: Math.abs(value) < 10_000 ? 'standard' : 'compact',
     maximumSignificantDigits: 3,
   }).format(value)
 }

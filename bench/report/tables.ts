@@ -10,9 +10,13 @@ export type Table = {
   readonly rows: readonly (readonly string[])[]
 }
 
+/** Columns of figures to the right, text to the left. */
 export function markdownTable({ columns, rows }: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const rule = columns.map((_, place) => (place === 0 ? '---' : '---:'))
+  const rule = columns.map((_, place) => {
+    const isText = rows.some((cells) => /^[^\d<>=-]/.test(cells[place] ?? ''))
+    return place === 0 || isText ? '---' : '---:'
+  })
   return [line(columns), line(rule), ...rows.map(line)].join('\n')
 }
 

@@ -115,6 +115,41 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     core,
     authenticate: login.authenticate,
+    ...sessionHandlers(core),
+    onMessage: (identity, sessionId, topic, payload, done) => {
+      core.counters.messages += 1
+      switch (identity.kind) {
+        case 'device': {
+          const session = core.sessions.get(clientIdOf(identity.fleet, identity.device))
+          if (session?.id === sessionId) takeDeviceMessage(core, session, topic, payload)
+          core.touch(identity.fleet, identity.device)
+          break
+        }
+        case 'stale_clock': {
+          const nonce = login.nonceOf(identity)
+          if (nonce) sendTime(core, identity, sessionId, nonce)
+          break
+        }
+        default:
+          takeFleetRequest(core, verbs, identity, topic, payload)
+      }
+      core.writer.whenDurable(done)
+    },
+    call: verbs,
+    settle: settlement.run,
+    withSnapshot: snapshots.hold,
+    quiesce: core.writer.drained,
+    retire: publisher.retire,
+    close: () => closeGateway(core, cancels, settlement, snapshots),
+  }
+}
+
+type SessionHandlers = Required<
+  Pick<BrokerHandlers, 'onConnected' | 'onDisconnected' | 'openLane' | 'whenDurable' | 'batch'>
+>
+
+function sessionHandlers(core: Core): SessionHandlers {
+  return {
     onConnected: (identity, sessionId) => {
       if (identity.kind !== 'device') return
       const { fleet, device } = identity
@@ -135,25 +170,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       core.sessions.delete(name)
       core.touch(identity.fleet, identity.device)
     },
-    onMessage: (identity, sessionId, topic, payload, done) => {
-      core.counters.messages += 1
-      switch (identity.kind) {
-        case 'device': {
-          const session = core.sessions.get(clientIdOf(identity.fleet, identity.device))
-          if (session?.id === sessionId) takeDeviceMessage(core, session, topic, payload)
-          core.touch(identity.fleet, identity.device)
-          break
-        }
-        case 'stale_clock': {
-          const nonce = login.nonceOf(identity)
-          if (nonce) sendTime(core, identity, sessionId, nonce)
-          break
-        }
-        default:
-          takeFleetRequest(core, verbs, identity, topic, payload)
-      }
-      core.writer.whenDurable(done)
-    },
     openLane: (identity, sessionId) => {
       if (identity.kind !== 'device') return undefined
       const session = core.sessions.get(clientIdOf(identity.fleet, identity.device))
@@ -161,12 +177,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     whenDurable: core.writer.whenDurable,
     batch: core.writer.batch,
-    call: verbs,
-    settle: settlement.run,
-    withSnapshot: snapshots.hold,
-    quiesce: core.writer.drained,
-    retire: publisher.retire,
-    close: () => closeGateway(core, cancels, settlement, snapshots),
   }
 }
 

@@ -36,7 +36,7 @@ export type Sha256 = (bytes: Uint8Array) => Uint8Array
 export type StepHash = {
   /** Puts the SHA-256 of the block in the place of its word. */
   readonly replace: (block: Uint8Array) => void
-  /** True when the SHA-256 of the block is the word at `held[heldAt]`; leaves the block as it is. */
+  /** True when the SHA-256 of the block, which stays as it is, is the word at `held[heldAt]`. */
   readonly meets: (block: Uint8Array, held: Uint32Array, heldAt: number) => boolean
 }
 

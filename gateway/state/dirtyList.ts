@@ -1,6 +1,6 @@
 /**
- * The channels that moved since the last entry of the journal: each once, in the order in which they
- * moved first. Two typed arrays, because a tick passes here.
+ * The channels that moved since the last entry of the journal: each once, in the order in which
+ * they moved first. Two typed arrays, because a tick passes here.
  * @module
  */
 

@@ -39,7 +39,7 @@ export async function openBenchGateway(
 ): Promise<BenchGateway> {
   const place = await makeGateway(folder, limits, profile, door)
   let running = await startGateway(place)
-  const { devices, plan } = await enrol(running.calls, shape.connections, shape.channels)
+  const { devices, plan } = await enrol(running.lanes, shape.connections, shape.channels)
   const system: System = {
     name: 'gateway',
     port: running.port,

@@ -39,11 +39,17 @@ export type Enrolled = { readonly devices: readonly DevicePlan[]; readonly plan:
 const fleetKey = benchKey('the fleet itself')
 
 /** Enrols `devices` devices with `channels` meters each. */
-export async function enrol(calls: Calls, devices: number, channels: number): Promise<Enrolled> {
+export async function enrol(
+  lanes: readonly Calls[],
+  devices: number,
+  channels: number,
+): Promise<Enrolled> {
+  const calls = present(lanes[0], 'a gateway is talked to')
   await enrolFleet(calls)
   const answers: DeviceAnswer[] = []
-  await forAll([...Array(devices).keys()], CALLS_AT_ONCE, async (number) => {
-    answers[number] = await enrolDevice(calls, deviceId(number), channels)
+  await forAll([...Array(devices).keys()], lanes.length, async (number) => {
+    const lane = lanes[number % lanes.length] ?? calls
+    answers[number] = await enrolDevice(lane, deviceId(number), channels)
   })
   await putMandates(calls, answers)
   const domain = domainOf(present(answers[0], 'a benchmark has a device'))

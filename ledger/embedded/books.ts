@@ -155,8 +155,14 @@ type Stage<T> = {
 function stage<T>(store: KeyValue, codec: Codec<T>, keyOf: (name: string) => Uint8Array): Stage<T> {
   const known = new Map<string, T | undefined>()
   const changed = new Set<string>()
+  const keys = new Map<string, Uint8Array>()
+  const keyFor = (name: string): Uint8Array => {
+    const key = keys.get(name) ?? keyOf(name)
+    keys.set(name, key)
+    return key
+  }
   const read = (name: string): T | undefined => {
-    const bytes = store.get(keyOf(name))
+    const bytes = store.get(keyFor(name))
     const value = bytes && codec.decode(bytes)
     known.set(name, value)
     return value
@@ -171,7 +177,7 @@ function stage<T>(store: KeyValue, codec: Codec<T>, keyOf: (name: string) => Uin
     writes: () =>
       [...changed].map((name) => {
         const value = known.get(name)
-        return [keyOf(name), value === undefined ? undefined : codec.encode(value)] as const
+        return [keyFor(name), value === undefined ? undefined : codec.encode(value)] as const
       }),
   }
 }

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { PROVER_THREADS_MAX, PROVER_WORK_HASHES_MIN, SIGNATURE_COST_HASHES } from '../limits.ts'
 import type { ProofTask, Prover } from '../rules/proofTasks.ts'
 import { encodeTasks, isRecordable } from './proofRecords.ts'
-import { type ProofAnswer, proofThread } from './proofThread.ts'
+import { isWordTrue, type ProofAnswer, proofThread } from './proofThread.ts'
 import type { RememberingVerify } from './rememberingVerify.ts'
 
 /** Far more than the batches and keys of a thread take. */
@@ -38,7 +38,9 @@ export function openProver(
       (task) => task.kind === 'signature' && memory.knows(task.key, task.digest, task.signature),
     )
     const open = tasks.filter((task, place) => !known[place] && isRecordable(task))
-    if (workOf(open) < PROVER_WORK_HASHES_MIN) return known
+    if (workOf(open) < PROVER_WORK_HASHES_MIN) {
+      return tasks.map((task, place) => known[place] === true || isProvedHere(task))
+    }
     const answers = await free().ask(open)
     const proved = new Set(open.filter((_, place) => answers?.[place] === 1))
     for (const task of proved) {
@@ -52,6 +54,11 @@ export function openProver(
       await Promise.all(threads.map(({ end }) => end()))
     },
   }
+}
+
+/** Short walks are over before a thread would know of them. */
+function isProvedHere(task: ProofTask): boolean {
+  return task.kind === 'word' && isRecordable(task) && isWordTrue(task)
 }
 
 function workOf(tasks: readonly ProofTask[]): number {

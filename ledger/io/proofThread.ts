@@ -7,7 +7,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { createWordCheck, to32Bit } from '../../protocol/chain.ts'
 import type { Verify } from '../../protocol/keys.ts'
 import { PROVER_KEY_OBJECTS_MAX } from '../limits.ts'
-import type { ProofTask } from '../rules/proofTasks.ts'
+import type { ProofTask, WordTask } from '../rules/proofTasks.ts'
 import { fastStepHash } from './fastSha256.ts'
 import { createFastVerify } from './fastVerify.ts'
 import { decodeTasks } from './proofRecords.ts'
@@ -26,7 +26,12 @@ export function proveRecords(records: Uint8Array, verify: Verify): Uint8Array<Ar
 }
 
 function isTrue(task: ProofTask, verify: Verify): boolean {
-  if (task.kind === 'signature') return verify(task.key, task.digest, task.signature)
+  if (task.kind === 'word') return isWordTrue(task)
+  return verify(task.key, task.digest, task.signature)
+}
+
+/** Walks from a word to an earlier one, here and now: 0.3 us a step. */
+export function isWordTrue(task: WordTask): boolean {
   const { bind, word, index, earlier, earlierIndex } = task
   if (earlierIndex >= index) return false
   const shown = { bytes: word, at: 0, index }

@@ -82,14 +82,16 @@ function textHasher(): (text: string) => Uint8Array {
   }
 }
 
-/** Type hash, then one word a field. Offsets and bytes at once: this runs for every digest. */
+/**
+ * Type hash, then one word a field. Every call writes to the same bytes, which the caller hashes at
+ * once: what a field leaves 0 in its word, every value of it leaves 0.
+ */
 function encoder(type: StructureType, hashText: (text: string) => Uint8Array): Encoder {
   const hash = typeHash(type)
-  const length = FIELD_BYTES * (1 + type.fields.length)
+  const encoded = new Uint8Array(FIELD_BYTES * (1 + type.fields.length))
+  const view = new DataView(encoded.buffer)
+  encoded.set(hash)
   return (value) => {
-    const encoded = new Uint8Array(length)
-    const view = new DataView(encoded.buffer)
-    encoded.set(hash)
     let offset = FIELD_BYTES
     for (const field of type.fields) {
       writeField(encoded, view, offset, field, value[field.name] ?? 0, hashText)

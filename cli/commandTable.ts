@@ -72,6 +72,39 @@ export const commandTable: CommandTable = {
     'Takes a static credential back',
     () => import('./commands/credentialRemove.ts'),
   ),
+  'ca create': entry(
+    'Makes an authority that signs certificates for a gateway and its devices',
+    () => import('./commands/caCreate.ts'),
+  ),
+  'ca server': entry(
+    'Makes the certificate of a gateway, with its key',
+    () => import('./commands/caServer.ts'),
+  ),
+  'ca device': entry('Makes the certificate of a device', () => import('./commands/caDevice.ts')),
+  'ca fleet': entry(
+    'Makes the certificate of a fleet, for its service and its people',
+    () => import('./commands/caFleet.ts'),
+  ),
+  'ca renew': entry(
+    'Makes the next certificate for the same key',
+    () => import('./commands/caRenew.ts'),
+  ),
+  'ca list': entry(
+    'Lists authorities and certificates, and which of them end soon',
+    () => import('./commands/caList.ts'),
+  ),
+  'ca revoke': entry(
+    'Takes back all certificates of a name',
+    () => import('./commands/caRevoke.ts'),
+  ),
+  'ca rotate': entry(
+    'Begins to replace the authority: both are trusted for a while',
+    () => import('./commands/caRotate.ts'),
+  ),
+  'ca retire': entry(
+    'Ends the trust in an authority that was replaced, and removes its key',
+    () => import('./commands/caRetire.ts'),
+  ),
   'channels list': entry(
     'Lists channels: what was paid, reserved and settled',
     () => import('./commands/channelsList.ts'),
@@ -129,6 +162,14 @@ export const commandTable: CommandTable = {
   restore: entry(
     'Restores a backup into an empty data folder',
     () => import('./commands/restore.ts'),
+  ),
+  'store verify': entry(
+    'Scrubs a store: every record, every sum, and that they tell the same',
+    () => import('./commands/storeVerify.ts'),
+  ),
+  'journal verify': entry(
+    'Checks the journal record by record and names the first altered one',
+    () => import('./commands/journalVerify.ts'),
   ),
   'store encrypt': entry(
     'Makes an encrypted copy of a store that is not encrypted',

@@ -33,14 +33,21 @@ export async function newKeyFiles(
   if (existsSync(publicFile)) {
     throw new OperatorError(`${publicFile} is there already; move it away or choose another path`)
   }
-  const isPassphraseNew = !existsSync(passphraseFile)
-  if (isPassphraseNew) {
-    await writeNew(passphraseFile, `${randomBytes(32).toString('base64')}\n`, 0o600)
-  }
+  const isPassphraseNew = await makePassphrase(passphraseFile)
   const passphrase = await readPassphrase({ file: passphraseFile }, process.env)
   const { publicKey } = await createKeyFile(file, algorithm, passphrase)
   await writeNew(publicFile, `${formatPublicKey(publicKey)}\n`, 0o644)
   return { publicKey, isPassphraseNew }
+}
+
+/**
+ * Makes a passphrase of 32 random bytes where there is none; true when it did.
+ * @throws OperatorError when it cannot be written
+ */
+export async function makePassphrase(passphraseFile: string): Promise<boolean> {
+  if (existsSync(passphraseFile)) return false
+  await writeNew(passphraseFile, `${randomBytes(32).toString('base64')}\n`, 0o600)
+  return true
 }
 
 /**

@@ -53,6 +53,8 @@ export const packagePlaces: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['gateway/store/io/'],
   serialport: ['agent/io/', 'firmware-sim/io/'],
   'modbus-serial': ['agent/io/'],
+  '@peculiar/x509': ['cli/certificates/io/'],
+  'reflect-metadata': ['cli/certificates/io/'],
 }
 
 /** Folders that compare or test the product with the packages themselves. */

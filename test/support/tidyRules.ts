@@ -41,7 +41,10 @@ const allowedBy: Readonly<Record<string, Allowed>> = {
   },
   fleet: { folders: ['fleet', 'ports', 'protocol'], packages: ['valibot'] },
   'firmware-sim': { folders: ['firmware-sim', 'ports', 'protocol'], packages: ['serialport'] },
-  cli: { folders: everything, packages: ['valibot', 'yaml', 'pino'] },
+  cli: {
+    folders: everything,
+    packages: ['valibot', 'yaml', 'pino', '@peculiar/x509', 'reflect-metadata'],
+  },
 }
 
 /** What a microcontroller's side may know of the protocol. */

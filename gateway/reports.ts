@@ -134,6 +134,7 @@ export function reportStatus(core: Core, ledgerSum: string | null) {
     gateway: core.config.gateway,
     life: bytesToHex(state.lives.at(-1)?.life ?? new Uint8Array()),
     position: core.writer.position(),
+    journal: reportHead(core),
     sessions: core.sessions.size,
     channels: state.hot.count(),
     accepted: state.acceptedTicks,
@@ -158,6 +159,12 @@ export function reportStatus(core: Core, ledgerSum: string | null) {
     spaceLow: core.spaceLow(),
     ...(core.link.report ? { broker: core.link.report() } : {}),
   }
+}
+
+/** Kept by anybody, it proves later that the journal up to there was not altered. */
+function reportHead(core: Core) {
+  const { position, hash } = core.journal.head()
+  return { position: Number(position), hash: bytesToHex(hash) }
 }
 
 function totalAmounts(core: Core) {

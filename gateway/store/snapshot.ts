@@ -55,6 +55,24 @@ export async function readNewestSnapshot(disk: Disk): Promise<SnapshotReading> {
   return { snapshot: undefined, damaged }
 }
 
+/**
+ * All snapshots that meet their checksum, oldest first, and the paths of those that do not.
+ * @throws OperatorError when one was written by a newer version
+ */
+export async function readSnapshots(
+  disk: Disk,
+): Promise<{ readonly snapshots: readonly Snapshot[]; readonly damaged: readonly string[] }> {
+  const snapshots: Snapshot[] = []
+  const damaged: string[] = []
+  for (const position of await listPositions(disk)) {
+    const path = snapshotPath(position)
+    const state = decode(path, position, await disk.read(path))
+    if (state) snapshots.unshift({ position, state })
+    else damaged.push(path)
+  }
+  return { snapshots, damaged }
+}
+
 function decode(
   path: string,
   position: bigint,

@@ -4,6 +4,14 @@
  * @module
  */
 
+/** Control characters, and the two that break lines beside them. */
+const lineBreakers = /[\p{Cc}\u2028\u2029]/gu
+
+/** What a message quotes may come from anywhere: it stays one line whatever was quoted. */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.replaceAll(lineBreakers, ' '), options)
+  }
 }

@@ -62,8 +62,12 @@ export function createVerbs(
 
 function describe(name: string, issue: v.BaseIssue<unknown>): string {
   const path = issue.path?.map((item) => String(item.key)).join('.') ?? 'arguments'
-  return `${name}: ${path}: ${issue.message}`
+  const text = `${name}: ${path}: ${issue.message}`
+  return text.length > MESSAGE_CHARS_MAX ? `${text.slice(0, MESSAGE_CHARS_MAX)}...` : text
 }
+
+/** The message quotes what was sent, which may be of any length. */
+const MESSAGE_CHARS_MAX = 200
 
 function readVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
   const filter = v.strictObject({ fleet: v.optional(idValue), device: v.optional(idValue) })

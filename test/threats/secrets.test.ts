@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { createMarks } from '../../gateway/marks.ts'
 import { jsonLog } from '../../ports/io/log.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
 import { bytesToHex, equalSecrets } from '../../protocol/bytes.ts'
 import { buildChain } from '../../protocol/chain.ts'
 import { channelStructure, digestOf } from '../../protocol/structures.ts'
@@ -105,6 +106,11 @@ describe('T74: logs', () => {
     const controls = [...(lines[0] ?? '')].filter((one) => one < ' ')
     expect(controls).toEqual(['\n'])
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'warn', message: evil, device: evil })
+  })
+
+  test('an error for an operator is one line, whatever it quotes', () => {
+    const { message } = new OperatorError('no "a\r\nb\u2028c\u001b[31m" here')
+    expect(message).toBe('no "a  b c [31m" here')
   })
 
   test('of a gateway that refuses everything hold no key, no word and no password', async () => {

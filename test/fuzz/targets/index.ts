@@ -13,6 +13,7 @@ import { linkTarget } from './link.ts'
 import { messagesTarget } from './messages.ts'
 import { modbusTarget } from './modbus.ts'
 import { mqttTarget } from './mqtt.ts'
+import { requestsTarget } from './requests.ts'
 import { signaturesTarget } from './signatures.ts'
 import { ticksTarget } from './ticks.ts'
 import { topicsTarget } from './topics.ts'
@@ -30,5 +31,6 @@ export const targets: readonly Target[] = [
   configurationTarget,
   journalTarget,
   intakeTarget,
+  requestsTarget,
   agentTarget,
 ]

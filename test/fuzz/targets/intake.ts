@@ -29,6 +29,7 @@ import { diceOf } from '../target.ts'
 const OPS_MAX = 24
 /** Longer chains cost more than they find; a commitment that is longer gets a root of chance. */
 const CHAIN_TICKS_MAX = 300
+const EPOCH_MAX = 0xffff_ffff
 
 /** How often each answer was seen: whether the stories reach deep enough is tested too. */
 export const reached = new Map<string, number>()
@@ -104,7 +105,7 @@ function commitmentChange(
       return { channelId: dice.pick([...device.channelIds, dice.bytes(32)]) }
     case 2:
       return {
-        epoch: dice.pick([0, 1, line.epochs, line.epochs + 1, value.epoch + 5, 0xffff_ffff]),
+        epoch: dice.pick([0, 1, line.epochs, Math.min(value.epoch + 5, EPOCH_MAX), EPOCH_MAX]),
       }
     case 3:
       return { base: dice.oneIn(2) ? dice.pick(edgeAmounts) : near(value.base) }
@@ -130,9 +131,10 @@ function commitmentChange(
 async function sendCommitment(story: Story, actor: Actor): Promise<void> {
   const { dice, scene } = story
   const { device, slot, line } = actor
+  const epoch = Math.min(line.epochs + 1, EPOCH_MAX)
   const start = dice.oneIn(2)
-    ? renewalOf(line.committed, { epoch: line.epochs + 1 })
-    : checkpointOf(line.committed, line.index + dice.below(5), line.epochs + 1)
+    ? renewalOf(line.committed, { epoch })
+    : checkpointOf(line.committed, line.index + dice.below(5), epoch)
   const channelId = present(device.channelIds[slot], 'a channel')
   const shared = { channelId, tariff: testTariff(), nowSeconds: scene.nowSeconds() }
   const proper = commit(device.identity, { ...shared, length: 1 + dice.below(90), ...start })
@@ -176,9 +178,9 @@ function changedTick(dice: Dice, tick: Tick): Tick {
     case 0:
       return { ...tick, slot: dice.below(256) }
     case 1:
-      return { ...tick, epoch: dice.pick([0, tick.epoch + 1, 0xffff_ffff]) }
+      return { ...tick, epoch: dice.pick([0, Math.min(tick.epoch + 1, EPOCH_MAX), EPOCH_MAX]) }
     case 2:
-      return { ...tick, index: dice.pick([0, tick.index + 1, 65_536, 0xffff_ffff]) }
+      return { ...tick, index: dice.pick([0, tick.index + 1, 2_000, 65_536, 0xffff_ffff]) }
     case 3:
       return { ...tick, word: tick.word.map((byte) => byte ^ 1) }
     default:

@@ -30,6 +30,8 @@ import { type SparseChain, sparseChain } from './words.ts'
 const EPOCH_SECONDS = 86_400
 const WORD_OFFSET = 10
 const POLL_MS = 1
+/** Commitments of a device on their way. */
+const COMMITS_AT_ONCE = 16
 const ANSWER_TIMEOUT_MS = 60_000
 /** Packets of a device that nobody checks; more than are ever on their way. */
 const REPEATED_PACKETS = 256
@@ -204,6 +206,8 @@ async function commit(device: LoadDevice, gateway: GatewayPlan, length: number):
     channel.amount += moved * gateway.pricePerTick
     channel.reading += moved * gateway.unitsPerTick
     channel.epoch += 1
+    // More, and what the gateway answers would overflow its queue for this device.
+    await until(device.connection, () => device.connection.others < COMMITS_AT_ONCE)
     const terms = termsOf(channel, gateway, length)
     // A payer derives its last word from a secret; to whoever checks it is just 32 bytes.
     channel.chain = sparseChain(bindOf(terms), randomBytes(WORD_BYTES), length)

@@ -60,6 +60,10 @@ export const commandTable: CommandTable = {
     'Gives a device a new key, or a meter of it a new channel',
     () => import('./commands/deviceReplace.ts'),
   ),
+  'device revoke': entry(
+    'Ends a device for good: its key and its mandates count no more',
+    () => import('./commands/deviceRevoke.ts'),
+  ),
   'credential add': entry(
     'Gives a person or a tool an MQTT user name and password',
     () => import('./commands/credentialAdd.ts'),

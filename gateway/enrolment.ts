@@ -65,12 +65,14 @@ export function enrolDevice(
   requireFleet(core, fleet)
   for (const spec of meters) requireMeter(core, spec)
   const encoded = encodePublicKey(key)
+  requireFreeKey(core, fleet, device, encoded)
   const known = core.state.cold.device(fleet, device)
-  if (known && !equalBytes(known.key, encoded)) {
+  const isChanged = known !== undefined && !equalBytes(known.key, encoded)
+  if (isChanged && !isRevoked(core, fleet, device)) {
     const what = `device ${fleet}/${device} is enrolled with another key`
     throw new OperatorError(`${what}: use "tickpay device replace" to give it a new one`)
   }
-  if (!known) core.writer.record({ kind: 'device', fleet, device, key: encoded })
+  if (!known || isChanged) core.writer.record({ kind: 'device', fleet, device, key: encoded })
   const open = openMeters(core, fleet, device)
   for (const spec of meters) {
     if (open.has(spec.meter)) continue
@@ -94,6 +96,8 @@ export function replaceDevice(
   meter: string | undefined,
 ): readonly number[] {
   const record = requireDevice(core, fleet, device)
+  if (isRevoked(core, fleet, device)) throw new OperatorError(revokedAdvice(fleet, device))
+  if (key) requireFreeKey(core, fleet, device, encodePublicKey(key))
   const newKey = key ?? present(parsePublicKey(record.key), 'an enrolled key is sound')
   const concerned = record.channels.filter((channel) => {
     const named = core.state.cold.channel(channel).channel.meter === meter
@@ -112,6 +116,39 @@ export function replaceDevice(
   }
   dropSession(core, fleet, device, 'the device was replaced')
   return requireDevice(core, fleet, device).channels
+}
+
+/**
+ * Ends a device for good: its key opens nothing any more, its channels are closed, so that what was
+ * accepted is settled and nothing else of its mandates counts. Returns how many were open.
+ */
+export function revokeDevice(core: Core, fleet: string, device: string): number {
+  const { key, channels } = requireDevice(core, fleet, device)
+  const open = channels.filter((channel) => !isClosed(core.state.hot, channel))
+  if (isRevoked(core, fleet, device)) return 0
+  core.writer.record({ kind: 'revoked', fleet, device, key })
+  for (const channel of open) closeChannel(core, channel)
+  core.touch(fleet, device)
+  dropSession(core, fleet, device, 'the device was revoked')
+  return open.length
+}
+
+/** True until the device is enrolled again, with another key. */
+export function isRevoked({ state }: Core, fleet: string, device: string): boolean {
+  const known = state.cold.device(fleet, device)
+  return known !== undefined && state.cold.keyUse(known.key)?.revoked === true
+}
+
+function revokedAdvice(fleet: string, device: string): string {
+  return `device ${fleet}/${device} was revoked: enrol it again, with a new key`
+}
+
+/** A key that two devices use tells them not apart; one that was revoked may be in wrong hands. */
+function requireFreeKey(core: Core, fleet: string, device: string, key: Uint8Array): void {
+  const use = core.state.cold.keyUse(key)
+  if (use?.revoked) throw new OperatorError(`this key was revoked: ${revokedAdvice(fleet, device)}`)
+  if (!use || (use.fleet === fleet && use.device === device)) return
+  throw new OperatorError(`the key is that of device ${use.fleet}/${use.device}: make another one`)
 }
 
 /** No word is accepted any more; what is held is settled. */

@@ -81,7 +81,8 @@ function keyOf(core: Core, fleet: string, device: string) {
     device === FLEET_ITSELF
       ? core.state.fleets.get(fleet)?.signerKey
       : core.state.cold.device(fleet, device)?.key
-  return encoded && parsePublicKey(encoded)
+  if (encoded === undefined || core.state.cold.keyUse(encoded)?.revoked) return undefined
+  return parsePublicKey(encoded)
 }
 
 /** Nonces are remembered for twice the tolerance: no token is valid for longer. */

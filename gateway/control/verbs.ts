@@ -23,6 +23,7 @@ import {
   replaceDevice,
   requireDevice,
   resumeDevice,
+  revokeDevice,
 } from '../enrolment.ts'
 import { reportChannel, reportStatus } from '../reports.ts'
 import type { SettlementSummary } from '../settle/settler.ts'
@@ -123,6 +124,10 @@ function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
     device_replace: verb(replaceArguments, ({ fleet, device, publicKey, meter }) =>
       enrolmentAnswer(core, device, replaceDevice(core, fleet, device, publicKey, meter)),
     ),
+    device_revoke: verb(v.strictObject(deviceName), ({ fleet, device }) => ({
+      device,
+      channelsClosed: revokeDevice(core, fleet, device),
+    })),
     mandate_put: verb(mandateArguments, ({ mandates, fleet }) =>
       mandates.map((hex) => readMandate(core, hex, fleet)),
     ),

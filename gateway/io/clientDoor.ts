@@ -9,6 +9,7 @@ import type { Broker } from '../broker/broker.ts'
 import { createBroker } from '../broker/io/embeddedBroker.ts'
 import type { GatewaySettings } from '../config.ts'
 import type { ClientLink } from '../core.ts'
+import { isRevoked } from '../enrolment.ts'
 import type { Gateway } from '../gateway.ts'
 
 export type ClientDoor = {
@@ -77,7 +78,9 @@ async function attachedDoor(
       start = () =>
         bridge.start({
           ...gateway,
-          isEnrolled: (fleet, device) => state.cold.device(fleet, device) !== undefined,
+          isEnrolled: (fleet, device) =>
+            state.cold.device(fleet, device) !== undefined &&
+            !isRevoked(gateway.core, fleet, device),
           isFleet: (fleet) => state.fleets.has(fleet),
         })
     },

@@ -37,9 +37,15 @@ export type ColdDevice = {
   readonly channels: readonly number[]
 }
 
+/** A revoked key is never used again. */
+export type KeyUse = { readonly fleet: string; readonly device: string; readonly revoked: boolean }
+
 export type ColdStore = {
   readonly device: (fleet: string, device: string) => ColdDevice | undefined
   readonly putDevice: (fleet: string, device: string, record: ColdDevice) => void
+  /** Who uses a key, or used it last. */
+  readonly keyUse: (key: Uint8Array) => KeyUse | undefined
+  readonly putKeyUse: (key: Uint8Array, use: KeyUse) => void
   readonly channel: (channel: number) => ColdChannel
   /** False for one that must be there says that the database is not this store's. */
   readonly hasChannel: (channel: number) => boolean
@@ -106,8 +112,17 @@ export function coldStore(store: KeyValue): ColdStore {
 type Get = (key: Uint8Array) => Row | undefined
 type Put = (key: Uint8Array, value: WireValue) => void
 
-function devices(get: Get, put: Put): Pick<ColdStore, 'device' | 'putDevice'> {
+type Devices = Pick<ColdStore, 'device' | 'putDevice' | 'keyUse' | 'putKeyUse'>
+
+function devices(get: Get, put: Put): Devices {
   return {
+    keyUse: (key) => {
+      const row = get(concatBytes(utf8ToBytes('y'), key))
+      return row && { fleet: row.text(), device: row.text(), revoked: row.next() === true }
+    },
+    putKeyUse: (key, { fleet, device, revoked }) => {
+      put(concatBytes(utf8ToBytes('y'), key), [fleet, device, revoked])
+    },
     device: (fleet, device) => {
       const row = get(nameKey('d', `${fleet}/${device}`))
       return row && { key: row.bytes(), channels: row.rows((one) => one.integer()) }

@@ -25,6 +25,8 @@ export function eventToWire(event: GatewayEvent): WireValue {
       return ['fleet', event.fleet, event.signerKey, event.ownerKey ?? null, event.allocation]
     case 'device':
       return ['device', event.fleet, event.device, event.key]
+    case 'revoked':
+      return ['revoked', event.fleet, event.device, event.key]
     case 'channel': {
       const channel = toWire(channelStructure, event.channel)
       return ['channel', event.fleet, event.device, event.slot, event.unit, channel]
@@ -83,6 +85,7 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
     allocation: row.bytes(),
   }),
   device: (row) => ({ kind: 'device', fleet: row.text(), device: row.text(), key: row.bytes() }),
+  revoked: (row) => ({ kind: 'revoked', fleet: row.text(), device: row.text(), key: row.bytes() }),
   channel: (row) => ({
     kind: 'channel',
     fleet: row.text(),

@@ -36,6 +36,13 @@ export type GatewayEvent =
       readonly device: string
       readonly key: Uint8Array
     }
+  /** This key opens nothing any more, for no device. */
+  | {
+      readonly kind: 'revoked'
+      readonly fleet: string
+      readonly device: string
+      readonly key: Uint8Array
+    }
   | {
       readonly kind: 'channel'
       readonly fleet: string

@@ -185,6 +185,9 @@ function applyEvent(
     case 'device':
       applyDevice(state, event)
       return
+    case 'revoked':
+      state.cold.putKeyUse(event.key, { fleet: event.fleet, device: event.device, revoked: true })
+      return
     case 'channel':
       applyChannel(state, event)
       return
@@ -238,6 +241,8 @@ function applyFleet(state: GatewayState, event: Extract<GatewayEvent, { kind: 'f
 }
 
 function applyDevice(state: GatewayState, event: Extract<GatewayEvent, { kind: 'device' }>): void {
+  const { fleet, device, key } = event
+  state.cold.putKeyUse(key, { fleet, device, revoked: false })
   const known = state.cold.device(event.fleet, event.device)
   const channels = known?.channels ?? []
   state.cold.putDevice(event.fleet, event.device, { key: event.key, channels })

@@ -9,7 +9,7 @@ import { fastSha256, fastStepHash } from '../../ledger/io/fastSha256.ts'
 import { fastVerify } from '../../ledger/io/fastVerify.ts'
 import { openProver } from '../../ledger/io/openProver.ts'
 import { createRememberingVerify } from '../../ledger/io/rememberingVerify.ts'
-import type { Ports } from '../../ports/index.ts'
+import type { Disk, Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
@@ -21,7 +21,9 @@ import type { VerbCall } from '../control/verb.ts'
 import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
+import type { LmdbStore } from '../store/io/lmdb.ts'
 import { startLife } from '../store/meta.ts'
+import type { BackupSource } from './backup.ts'
 import { createDoor } from './clientDoor.ts'
 import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
 import { configuredStoreKey, openSeals } from './storeSeals.ts'
@@ -154,20 +156,11 @@ async function openStore(
       life,
       onFatal,
     })
-    let stopping = false
+    const stopping = { isStopping: false }
     const stop = () => {
-      stopping = true
+      stopping.isStopping = true
     }
-    const source = {
-      gateway: settings.gateway,
-      disk: folder,
-      cold,
-      ledger: books,
-      head: gateway.core.journal.head,
-      withSnapshot: gateway.withSnapshot,
-      isStopping: () => stopping,
-      ports,
-    }
+    const source = backupSource(settings, ports, gateway, { disk: folder, cold, books, stopping })
     const call = await withStoreVerbs(gateway.call, { source, disk: folder, storeKey, ports })
     const release = async () => {
       stop()
@@ -182,4 +175,22 @@ async function openStore(
     await lock.release()
     throw inStore(settings.data, error)
   }
+}
+
+type BackupParts = {
+  readonly disk: Disk
+  readonly cold: LmdbStore
+  readonly books: LmdbStore
+  readonly stopping: { readonly isStopping: boolean }
+}
+
+function backupSource(
+  { gateway }: GatewaySettings,
+  ports: Ports,
+  { core, withSnapshot }: Gateway,
+  { disk, cold, books, stopping }: BackupParts,
+): BackupSource {
+  const { head } = core.journal
+  const isStopping = () => stopping.isStopping
+  return { gateway, disk, cold, ledger: books, head, withSnapshot, isStopping, ports }
 }

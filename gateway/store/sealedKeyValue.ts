@@ -55,7 +55,7 @@ export function sealedKeyValue(store: KeyValue, box: Box, keys: KeyHider, name: 
   }
 }
 
-/** Entries whose stored order is not that of their keys; only ever those of names, which are few. */
+/** Entries whose stored order is not that of their keys: those of names, which are few. */
 function inOrder(found: Iterable<Pair>, from: Uint8Array, to: Uint8Array): Iterable<Pair> {
   const within = [...found].filter(
     ([key]) => compareBytes(key, from) >= 0 && compareBytes(key, to) < 0,

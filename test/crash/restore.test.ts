@@ -1,6 +1,6 @@
 /**
  * (!) T02: a gateway restored from a backup, with real programs: a device pays, a backup is made,
- * the device pays more, the store is lost and restored, the device comes back with what it has seen.
+ * the device pays more, the store is lost and restored, the device comes back and has seen more.
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Scrubbing: every altered byte of a journal is found and located; what a store says must agree. */
+/** Scrubbing: every altered byte of a journal is found and located; what a store says agrees. */
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -27,11 +27,12 @@ import { createStoreSite } from '../../../support/storeSite.ts'
 
 const genesis = fastSha256(utf8ToBytes('a store'))
 
-describe.each([
-  ['a plain journal', (): Seal | undefined => undefined],
-  ['a sealed journal', () => journalSeal(createBox(newRing(nodeRandom), 'journal'))],
-])('%s', (_, makeSeal) => {
-  const seal = makeSeal()
+const seals: readonly (readonly [string, Seal | undefined])[] = [
+  ['a plain journal', undefined],
+  ['a sealed journal', journalSeal(createBox(newRing(nodeRandom), 'journal'))],
+]
+
+describe.each(seals)('%s', (_, seal) => {
   let disk: MemoryDisk
   let heads: Head[]
   let dropped: readonly Head[]

@@ -4,6 +4,7 @@
  */
 import type { Target } from '../target.ts'
 import { agentTarget } from './agent.ts'
+import { archiveTarget } from './archive.ts'
 import { cborTarget } from './cbor.ts'
 import { configurationTarget } from './configuration.ts'
 import { connectTarget } from './connect.ts'
@@ -30,6 +31,7 @@ export const targets: readonly Target[] = [
   connectTarget,
   configurationTarget,
   journalTarget,
+  archiveTarget,
   intakeTarget,
   requestsTarget,
   agentTarget,

@@ -132,9 +132,14 @@ async function sendCommitment(story: Story, actor: Actor): Promise<void> {
   const { dice, scene } = story
   const { device, slot, line } = actor
   const epoch = Math.min(line.epochs + 1, EPOCH_MAX)
-  const start = dice.oneIn(2)
+  const next = dice.oneIn(2)
     ? renewalOf(line.committed, { epoch })
     : checkpointOf(line.committed, line.index + dice.below(5), epoch)
+  const start = {
+    ...next,
+    base: BigInt.asUintN(64, next.base),
+    startReading: BigInt.asUintN(64, next.startReading),
+  }
   const channelId = present(device.channelIds[slot], 'a channel')
   const shared = { channelId, tariff: testTariff(), nowSeconds: scene.nowSeconds() }
   const proper = commit(device.identity, { ...shared, length: 1 + dice.below(90), ...start })

@@ -24,21 +24,20 @@ export type Publisher = {
 const HEALTH_PERIOD_MS = 30_000
 /** How many channels a round looks at that nothing has touched since the start. */
 const CHANNELS_PER_ROUND = 1_000
+/** A report takes some 50 us for each channel, and ticks wait meanwhile. */
+const CHANNELS_PER_TURN = 64
 
 export function createPublisher(core: Core): Publisher {
   const cancels: Cancel[] = []
   let unseen = 0
+  let round: Round | undefined
   const flush = () => {
     // The broker forgets with the gateway: reports of devices that stay away are made again.
     const end = Math.min(unseen + CHANNELS_PER_ROUND, core.state.hot.count())
     for (; unseen < end; unseen++) touchChannel(core, unseen)
-    const round = [...core.touched.values()]
-    core.touched.clear()
-    for (const { fleet, device } of round) {
-      const session = sessionOf(core, fleet, device)
-      if (session) session.touched = false
-      publishDevice(core, fleet, device)
-    }
+    if (round && round.left > 0) return
+    round = { left: core.touched.size }
+    publishTurn(core, round)
   }
   return {
     start: () => {
@@ -52,18 +51,42 @@ export function createPublisher(core: Core): Publisher {
     retire: () => publishOwn(core, 'state', { state: 'offline' }),
     close: () => {
       for (const cancel of cancels) cancel()
+      if (round) round.left = 0
     },
   }
 }
+
+/** Devices that are still to be reported on. */
+type Round = { left: number }
 
 function touchChannel(core: Core, channel: number): void {
   const { fleet, device } = core.state.cold.channel(channel)
   core.touch(fleet, device)
 }
 
-function publishDevice(core: Core, fleet: string, device: string): void {
+/**
+ * Reports of the devices that were touched first, some in each turn of the event loop. What is
+ * touched meanwhile belongs to the next round.
+ */
+function publishTurn(core: Core, round: Round): void {
+  let channels = 0
+  for (const [name, { fleet, device }] of core.touched) {
+    if (round.left === 0 || channels >= CHANNELS_PER_TURN) break
+    round.left -= 1
+    core.touched.delete(name)
+    const session = sessionOf(core, fleet, device)
+    if (session) session.touched = false
+    channels += publishDevice(core, fleet, device)
+  }
+  if (round.left > 0) core.ports.timers.soon(() => publishTurn(core, round))
+}
+
+/** Returns how many channels the report speaks of. */
+function publishDevice(core: Core, fleet: string, device: string): number {
   const topic = formatTopic({ kind: 'deviceReport', fleet, device })
-  publishJson(core, topic, reportDevice(core, fleet, device))
+  const report = reportDevice(core, fleet, device)
+  publishJson(core, topic, report)
+  return report.channels.length
 }
 
 function publishOwn(core: Core, name: GatewayName, value: unknown): void {

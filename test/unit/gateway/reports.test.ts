@@ -76,6 +76,13 @@ describe('the report of a device', () => {
     expect(report()?.channels[0]).toMatchObject({ settled: 15_000n, exposure: 0n })
   })
 
+  test('of more devices than one turn of the event loop takes all go out in one round', async () => {
+    const names = Array.from({ length: 130 }, (_, number) => `meter-${number}`)
+    for (const name of names) await scene.device(name)
+    await scene.world.time.advance(10_000)
+    for (const name of names) expect(count(`tickpay/1/acme/_/devices/${name}`), name).toBe(1)
+  })
+
   test('follows what operator and fleet do while the device is away', async () => {
     await device.client.transport.close()
     await scene.world.time.advance(10_000)

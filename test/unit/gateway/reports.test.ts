@@ -80,6 +80,9 @@ describe('the report of a device', () => {
     const names = Array.from({ length: 130 }, (_, number) => `meter-${number}`)
     for (const name of names) await scene.device(name)
     await scene.world.time.advance(10_000)
+    published = []
+    for (const name of names) scene.world.gateway.core.touch('acme', name)
+    await scene.world.time.advance(10_000)
     for (const name of names) expect(count(`tickpay/1/acme/_/devices/${name}`), name).toBe(1)
   })
 

@@ -175,6 +175,10 @@ export const commandTable: CommandTable = {
     'Checks the journal record by record and names the first altered one',
     () => import('./commands/journalVerify.ts'),
   ),
+  'store purge': entry(
+    'Drops journal segments in which everything is older than a date',
+    () => import('./commands/storePurge.ts'),
+  ),
   'store encrypt': entry(
     'Makes an encrypted copy of a store that is not encrypted',
     () => import('./commands/storeEncrypt.ts'),

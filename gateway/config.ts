@@ -138,6 +138,11 @@ const settlementValue = v.pipe(
   ),
 )
 
+const retentionValue = v.strictObject({
+  /** Days for which the journal is kept beyond what a restart needs. */
+  journalDays: v.optional(integerValue(0, 36_500), 0),
+})
+
 const doorAllowed = 'a list of at least one listener, or else an external broker under "broker"'
 
 const gatewayEntries = v.strictObject({
@@ -160,6 +165,7 @@ const gatewayEntries = v.strictObject({
   tariffs: v.pipe(v.array(tariffValue), v.minLength(1, 'at least one tariff')),
   settlement: v.optional(settlementValue, {}),
   limits: v.optional(limitsValue, {}),
+  retention: v.optional(retentionValue, {}),
   /** How often a device's retained report may change. */
   reportSeconds: v.optional(integerValue(1, 3_600), 10),
   log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
@@ -200,10 +206,13 @@ export type GatewayConfig = {
     readonly channelsPerDevice: number
   }
   readonly reportSeconds: number
+  /** Days for which journal segments stay after they are settled; none when it is absent. */
+  readonly journalDays?: number
 }
 
 export function toGatewayConfig(settings: GatewaySettings): GatewayConfig {
   const { gateway, payee, asset, feeBasisPoints, settlement, reportSeconds, limits } = settings
+  const { journalDays } = settings.retention
   const shared = { gateway, payee, assetCode: asset.code, assetScale: asset.scale }
   const { hashesPerSecond, hashesBurst, ...others } = limits
   return {
@@ -213,6 +222,7 @@ export function toGatewayConfig(settings: GatewaySettings): GatewayConfig {
     feeBasisPoints,
     settlement,
     reportSeconds,
+    journalDays,
     tariffs: settings.tariffs.map((tariff) => ({ ...shared, ...tariff })),
     limits: { ...others, hashRate: { perSecond: hashesPerSecond, burst: hashesBurst } },
   }

@@ -38,6 +38,7 @@ import { settleDue, settleOutbox } from './settle/settler.ts'
 import { openState, writeState } from './state/open.ts'
 import { createWriter } from './state/writer.ts'
 import type { Seal } from './store/record.ts'
+import { createSegmentTimes, retainingJournal } from './store/retention.ts'
 import { signTariffs } from './tariffs.ts'
 
 export type GatewayOptions = {
@@ -87,6 +88,7 @@ const LENGTH_SWEEP_MS = 5_000
 const SPACE_CHECK_MS = 30_000
 /** How much journal a restart may have to replay. */
 const SNAPSHOT_PERIOD_MS = 300_000
+const DAY_SECONDS = 86_400
 
 /** Recovers the state and starts everything that runs by itself. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -287,12 +289,14 @@ type Snapshots = {
 }
 
 /** One at a time, in order. */
-function createSnapshots(core: Core, { disk, onFatal }: GatewayOptions): Snapshots {
+function createSnapshots(core: Core, options: GatewayOptions): Snapshots {
+  const { disk, onFatal } = options
+  const journal = retainedJournal(core, options)
   let running: Promise<void> = Promise.resolve()
   let previous = 0
   const run = () => {
     running = running.then(async () => {
-      previous = await writeState(disk, core.writer, core.journal, previous)
+      previous = await writeState(disk, core.writer, journal, previous)
     })
     return running
   }
@@ -306,6 +310,18 @@ function createSnapshots(core: Core, { disk, onFatal }: GatewayOptions): Snapsho
     return result
   }
   return { run, runQuietly: () => void run().catch(onFatal), hold }
+}
+
+/** Segments stay for the days that are configured, and until a settlement came after them. */
+function retainedJournal(
+  { config, journal, state, sha256, writer }: Core,
+  options: GatewayOptions,
+) {
+  const { journalDays = 0 } = config
+  if (journalDays === 0) return journal
+  const times = createSegmentTimes(options.disk, options.seal, sha256)
+  const youngest = () => writer.seconds() - journalDays * DAY_SECONDS
+  return retainingJournal(journal, times, () => Math.min(youngest(), state.lastSettlementSeconds))
 }
 
 async function closeGateway(

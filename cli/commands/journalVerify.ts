@@ -8,6 +8,7 @@ import { defineCommand, jsonOption, list, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
 import { configPath, readGatewayConfig } from '../io/gatewayCalls.ts'
 import { jsonText } from '../jsonLine.ts'
+import { timeText } from '../show.ts'
 
 export const command = defineCommand({
   summary: 'Checks the journal record by record and names the first altered one',
@@ -33,15 +34,18 @@ export const command = defineCommand({
       import('../../ports/io/node.ts'),
     ])
     const verdict = await verifyJournalFiles(settings, published, nodePorts(jsonLog('warn')))
-    const { fault, head, records, segments, droppedTo, tornBytes } = verdict
+    const { fault, head, records, segments, droppedTo, purges, tornBytes } = verdict
     if (json) {
       const altered = fault ? { ...fault, position: fault.position.toString() } : null
-      const last = { position: head.position.toString(), hash: bytesToHex(head.hash) }
-      const counts = { records, segments, droppedTo: droppedTo.toString(), tornBytes }
-      terminal.out(jsonText({ sound: !fault, altered, head: last, ...counts }))
+      const purged = purges.map((one) => ({ ...headJson(one.head), atSeconds: one.atSeconds }))
+      const counts = { records, segments, droppedTo: droppedTo.toString(), purged, tornBytes }
+      terminal.out(jsonText({ sound: !fault, altered, head: headJson(head), ...counts }))
     } else {
       if (fault) terminal.out(`altered: ${fault.segment}: ${faultText(fault)}`)
       if (droppedTo > 0n) terminal.out(`positions 1 to ${droppedTo} were dropped, their heads kept`)
+      for (const { atSeconds, head: gone } of purges) {
+        terminal.out(`purged at ${timeText(atSeconds)}: up to position ${gone.position}`)
+      }
       if (tornBytes > 0) terminal.out(`${tornBytes} bytes at the end are of an unfinished write`)
       terminal.out(`${records} records in ${segments} segments are sound`)
       terminal.out(`head ${head.position}:${bytesToHex(head.hash)}`)
@@ -49,6 +53,10 @@ export const command = defineCommand({
     return fault ? exitCodes.failed : exitCodes.ok
   },
 })
+
+function headJson({ position, hash }: Head) {
+  return { position: position.toString(), hash: bytesToHex(hash) }
+}
 
 function parseHead(typed: string): Head {
   const [, position, digits] = /^(\d{1,19}):([0-9a-f]{64})$/.exec(typed) ?? []

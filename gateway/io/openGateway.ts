@@ -161,7 +161,9 @@ async function openStore(
       stopping.isStopping = true
     }
     const source = backupSource(settings, ports, gateway, { disk: folder, cold, books, stopping })
-    const call = await withStoreVerbs(gateway.call, { source, disk: folder, storeKey, ports })
+    const { journal } = gateway.core
+    const more = { source, disk: folder, journal, seal: seals.journal, storeKey, ports }
+    const call = await withStoreVerbs(gateway.call, more)
     const release = async () => {
       stop()
       await gateway.close()

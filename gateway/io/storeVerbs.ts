@@ -4,13 +4,20 @@
  * @module
  */
 import * as v from 'valibot'
-import { textValue } from '../../ports/configTypes.ts'
+import { fastSha256 } from '../../ledger/io/fastVerify.ts'
+import { integerValue, textValue } from '../../ports/configTypes.ts'
 import type { Disk, Ports } from '../../ports/index.ts'
 import { readStoreKey } from '../../ports/io/storeKey.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
+import { bytesToHex } from '../../protocol/bytes.ts'
 import type { VerbCall } from '../control/verb.ts'
+import type { Journal } from '../store/journal.ts'
+import { addPurge } from '../store/purges.ts'
+import type { Seal } from '../store/record.ts'
 import type { Restored } from '../store/restored.ts'
 import { readRestored, writeRestored } from '../store/restored.ts'
+import { createSegmentTimes } from '../store/retention.ts'
+import { oldestSnapshot } from '../store/snapshot.ts'
 import type { BackupResult, BackupSource } from './backup.ts'
 import { writeBackup } from './backup.ts'
 
@@ -19,7 +26,11 @@ const PAYING_VERBS = ['ledger_complete_withdrawal']
 
 const backupArguments = v.strictObject({ target: textValue, keyFile: v.optional(textValue) })
 
+const purgeArguments = v.strictObject({ beforeSeconds: integerValue(0, Number.MAX_SAFE_INTEGER) })
+
 export type StoreVerbsOptions = {
+  readonly journal: Pick<Journal, 'dropBefore' | 'droppedHeads'>
+  readonly seal: Seal | undefined
   readonly source: BackupSource
   readonly disk: Disk
   readonly storeKey: Uint8Array | undefined
@@ -41,6 +52,8 @@ export async function withStoreVerbs(
         return backups.start(args)
       case 'backup_status':
         return backups.status()
+      case 'store_purge':
+        return purge(options, args)
       case 'ledger_confirm':
         restored = await confirm(options, restored)
         return restored
@@ -60,6 +73,35 @@ function requireConfirmed(restored: Restored | undefined): void {
     `the store was restored from a backup of ${time}, and its ledger may not know of payments ` +
       'made since: see what has left your account, then run "tickpay ledger confirm"',
   )
+}
+
+/**
+ * Drops the segments in which everything is older, as far as a restart does not need them: it must
+ * be possible from either of the snapshots.
+ */
+async function purge(options: StoreVerbsOptions, args: unknown) {
+  const parsed = v.safeParse(purgeArguments, args ?? {})
+  if (!parsed.success) throw new OperatorError('store_purge: name a time in seconds since 1970')
+  const { disk, journal, seal, ports, source } = options
+  return source.withSnapshot(async () => {
+    const times = createSegmentTimes(disk, seal, fastSha256)
+    const aged = await times.keptFrom(parsed.output.beforeSeconds)
+    const needed = await oldestSnapshot(disk)
+    const before = journal.droppedHeads().length
+    await journal.dropBefore(aged < needed ? aged : needed)
+    const dropped = journal.droppedHeads().slice(before)
+    const head = dropped.at(-1)
+    const atSeconds = Math.floor(ports.clock.nowMs() / 1_000)
+    if (head) await addPurge(disk, { atSeconds, head }, fastSha256)
+    const last = journal.droppedHeads().at(-1)
+    return {
+      segments: dropped.length,
+      purgedTo: Number(last?.position ?? 0n),
+      hash: last ? bytesToHex(last.hash) : null,
+      /** Older records are needed by a restart until further snapshots were written. */
+      heldBack: aged > needed,
+    }
+  })
 }
 
 async function confirm(

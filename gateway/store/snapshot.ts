@@ -73,6 +73,11 @@ export async function readSnapshots(
   return { snapshots, damaged }
 }
 
+/** Position of the oldest snapshot that is kept; 0 when there is none. */
+export async function oldestSnapshot(disk: Disk): Promise<bigint> {
+  return (await listPositions(disk)).at(-1) ?? 0n
+}
+
 function decode(
   path: string,
   position: bigint,

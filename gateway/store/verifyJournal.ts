@@ -9,6 +9,8 @@ import { equalBytes } from '../../protocol/bytes.ts'
 import type { Sha256 } from '../../protocol/chain.ts'
 import type { Head } from './heads.ts'
 import { HEADS_PATH, readHeads } from './heads.ts'
+import type { Purge } from './purges.ts'
+import { PURGES_PATH, readPurges } from './purges.ts'
 import type { Seal } from './record.ts'
 import { decodeBody, KEY_NONE } from './record.ts'
 import type { SegmentRecord } from './segment.ts'
@@ -41,6 +43,7 @@ export type JournalVerdict = {
   readonly segments: number
   /** Position up to which segments were dropped; 0 when all are there. */
   readonly droppedTo: bigint
+  readonly purges: readonly Purge[]
   /** Bytes at the end of a write that never finished: nobody was promised those. */
   readonly tornBytes: number
 }
@@ -60,7 +63,7 @@ export async function verifyJournal(
   disk: Disk,
   options: VerifyJournalOptions,
 ): Promise<JournalVerdict> {
-  const read = await readOrigin(disk, options.genesis)
+  const read = await readOrigin(disk, options)
   const state: State = {
     options,
     awaited: new Map(options.published?.map(({ position, hash }) => [position, hash])),
@@ -71,10 +74,17 @@ export async function verifyJournal(
   }
   const fault = read.fault ?? (await verifySegments(disk, state, read.dropped))
   const { head, records, segments, tornBytes } = state
-  return { fault, head, records, segments, droppedTo: read.origin.position, tornBytes }
+  const droppedTo = read.origin.position
+  return { fault, head, records, segments, droppedTo, purges: read.purges, tornBytes }
 }
 
-async function readOrigin(disk: Disk, genesis: Uint8Array) {
+const unmatched = new OperatorError(`${PURGES_PATH} and ${HEADS_PATH} do not tell the same`)
+
+function sameHead(a: Head, b: Head): boolean {
+  return a.position === b.position && equalBytes(a.hash, b.hash)
+}
+
+async function readOrigin(disk: Disk, { genesis, hash }: VerifyJournalOptions) {
   const start: Head = { position: 0n, hash: genesis }
   try {
     const dropped = await readHeads(disk)
@@ -82,11 +92,13 @@ async function readOrigin(disk: Disk, genesis: Uint8Array) {
       (one, place) => one.position > (dropped[place - 1]?.position ?? 0n),
     )
     if (!isRising) throw new OperatorError(`${HEADS_PATH} holds positions that do not rise`)
-    return { origin: dropped.at(-1) ?? start, dropped, fault: undefined }
+    const purges = await readPurges(disk, hash)
+    for (const { head } of purges) if (!dropped.some((one) => sameHead(one, head))) throw unmatched
+    return { origin: dropped.at(-1) ?? start, dropped, purges, fault: undefined }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
     const fault = { segment: HEADS_PATH, offset: 0, position: 0n, problem: error.message }
-    return { origin: start, dropped: [], fault }
+    return { origin: start, dropped: [], purges: [], fault }
   }
 }
 

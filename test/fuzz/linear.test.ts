@@ -121,12 +121,13 @@ describe('T33, T37: the framer', () => {
     }
   })
 
-  test('holds a packet and no more, however small the pieces', () => {
+  test('holds and copies a packet and no more for a piece, however small it is', () => {
     const body = 4_000
     const packet = concatBytes(Uint8Array.of(0x30), lengthBytes(body), new Uint8Array(body))
     const framer = createFramer(PACKET_BYTES_MAX)
     for (const byte of packet.subarray(0, -1)) {
-      framer.push(Uint8Array.of(byte))
+      const copied = copiedBy(() => framer.push(Uint8Array.of(byte)))
+      expect(copied).toBeLessThanOrEqual(PACKET_BYTES_MAX + 5)
       expect(drain(framer)).toBe(0)
       expect(framer.held()).toBeLessThanOrEqual(PACKET_BYTES_MAX + 5)
     }

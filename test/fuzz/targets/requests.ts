@@ -1,7 +1,7 @@
 /**
- * What operators and fleets ask: verbs of the control socket and JSON on the topics of a fleet, with
- * arguments of every kind. An answer or one line of error; never an exception of another kind, a
- * change to another fleet, or a state that is not the fold of the journal.
+ * What operators and fleets ask: verbs of the control socket and JSON on the topics of a fleet,
+ * with arguments of every kind. An answer or one line of error; never an exception of another kind,
+ * a change to another fleet, or a state that is not the fold of the journal.
  * @module
  */
 import { takeFleetRequest } from '../../../gateway/fleetRequests.ts'

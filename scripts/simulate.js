@@ -1,16 +1,61 @@
 /**
  * `npm run simulate -- --seeds 500`: simulated days of a whole site, each from one seed;
- * docs/simulation.md explains the options.
+ * docs/simulation.md explains the options. With `--mutants [NAME]` bugs are planted in the product
+ * one by one, and a table says by which invariant each is caught.
  * @module
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { bundleSimulation } from './simulationBundle.js'
 
-const program = await bundleSimulation('test/simulation/main.ts', 'simulate')
-const { status } = spawnSync(
-  process.execPath,
-  ['--enable-source-maps', program, ...process.argv.slice(2)],
-  { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: 'inherit' },
-)
-process.exit(status ?? 1)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const main = 'test/simulation/main.ts'
+/** How long one mutant may stay undetected. */
+const mutantMs = 60_000
+
+function runNode(program, args, options) {
+  const command = ['--enable-source-maps', program, ...args]
+  return spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', ...options })
+}
+
+/** The invariant and the seed by which a mutant is caught; undefined when it is not. */
+async function hunt(mutant, seeds) {
+  const program = await bundleSimulation(main, 'mutant', mutant)
+  const args = ['--seeds', `${seeds}`, '--json']
+  const { stdout, stderr, error } = runNode(program, args, { timeout: mutantMs })
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
+  for (const line of lines.map((text) => JSON.parse(text))) {
+    const [first] = line.violations
+    if (first) return `${first.invariant} (seed ${line.seed})`
+  }
+  if (error) return undefined
+  // A program that ends by itself before its last seed was stopped by an assertion of its own.
+  return lines.length < seeds ? `ends: ${stderr.trim().split('\n').at(-1)}` : undefined
+}
+
+async function runMutants(name, seeds) {
+  const list = await bundleSimulation('test/simulation/mutants.ts', 'mutants')
+  const { mutants } = await import(list)
+  let escaped = 0
+  for (const mutant of mutants.filter((one) => name === undefined || one.name.startsWith(name))) {
+    const caught = await hunt(mutant, seeds)
+    if (caught === undefined) escaped += 1
+    const verdict = caught === undefined ? 'ESCAPED' : caught
+    process.stdout.write(`| ${mutant.name} | ${mutant.rule} | ${verdict} |\n`)
+  }
+  process.stdout.write(`${escaped} escaped\n`)
+  return escaped === 0 ? 0 : 1
+}
+
+const args = process.argv.slice(2)
+const place = args.indexOf('--mutants')
+if (place < 0) {
+  const program = await bundleSimulation(main, 'simulate')
+  const { status } = runNode(program, args, { stdio: 'inherit' })
+  process.exitCode = status ?? 1
+} else {
+  const seedsAt = args.indexOf('--seeds')
+  const seeds = seedsAt < 0 ? 150 : Number(args[seedsAt + 1])
+  const name = args[place + 1]?.startsWith('--') ? undefined : args[place + 1]
+  process.exitCode = await runMutants(name, seeds)
+}

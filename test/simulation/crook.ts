@@ -51,7 +51,7 @@ type State = {
 
 export const crookName = 'crook'
 
-const lengthMax = 2_500
+const lengthMax = 1_300
 const answerMs = 60
 
 export function crookAt(world: CrookWorld): Crook {
@@ -70,11 +70,11 @@ export function crookAt(world: CrookWorld): Crook {
 }
 
 async function act(state: State, dice: Dice): Promise<void> {
-  for (let count = dice.between(1, 5); count > 0; count--) {
+  for (let count = dice.between(4, 12); count > 0; count--) {
     await connect(state, dice)
     const slot = state.client?.received.slots.at(-1)
     if (!slot) return
-    const trick = tricks[dice.between(0, tricks.length - 1)]
+    const trick = slot.held ? tricks[dice.between(0, tricks.length - 1)] : opening(dice)
     const held = slot.held && lineOf(state, slot.held.commitment)
     const tariff = state.world.gateway.config.tariffs.find(({ unit }) => unit === 'Wh')
     if (!tariff) return
@@ -197,6 +197,11 @@ function pay(table: Table): void {
   else tick(table, Math.min(index + dice.between(1, 30), held.commitment.value.length))
 }
 
+/** Most things can only be tried once a channel is open. */
+function opening(dice: Dice): Trick | undefined {
+  return dice.chance(0.5) ? pay : tricks[dice.between(0, tricks.length - 1)]
+}
+
 const tricks: readonly Trick[] = [
   pay,
   pay,
@@ -231,11 +236,13 @@ const tricks: readonly Trick[] = [
   (table) => offset(table, checkpoint(table, 2), -1n, 0n),
   (table) => offset(table, checkpoint(table, 2), 1n, 0n),
   (table) => offset(table, checkpoint(table, 2), 0n, 1n),
-  (table) => offer(table, { ...checkpoint(table, -1) }),
+  (table) => offset(table, checkpoint(table, -1), 0n, 0n),
   (table) => offset(table, renewal(table), -1n, 0n),
   (table) => offset(table, renewal(table), 0n, -1n),
   (table) => offer(table, { ...checkpoint(table, 3), kind: RENEWAL }),
   (table) => offer(table, { ...checkpoint(table, 1), kind: 3 }),
+  (table) => offer(table, { ...checkpoint(table, 1), base: (1n << 64n) - 2n }),
+  (table) => offer(table, { ...checkpoint(table, 1), startReading: (1n << 64n) - 2n }),
   // Epochs that are taken.
   (table) => {
     if (!table.held) return
@@ -272,7 +279,7 @@ const tricks: readonly Trick[] = [
     }
   },
   ({ state, dice }) => {
-    if (dice.chance(0.05)) send(state, 'close', encodeClose({ slot: 0 }))
+    if (dice.chance(0.5)) send(state, 'close', encodeClose({ slot: 0 }))
   },
 ]
 

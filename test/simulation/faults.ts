@@ -76,7 +76,10 @@ const acts: Readonly<Record<FaultKind, Act>> = {
     })
   },
   clock_ledger: ({ world, dice, fault }) => {
-    world.ledger.clock.offsetMs = dice.between(-3_600_000, 3_600_000)
+    const isFar = dice.chance(0.3)
+    world.ledger.clock.offsetMs = isFar
+      ? dice.between(8, 12) * 86_400_000
+      : dice.between(-7_200_000, 3_600_000)
     world.ports.timers.after(fault.forMs, () => {
       world.ledger.clock.offsetMs = 0
     })

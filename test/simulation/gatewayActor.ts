@@ -92,7 +92,7 @@ export function gatewayActor(
     clock: skewedClock(ports.clock),
     disk: memoryDisk(),
     cold: simStore(world.slow),
-    network: simNetwork(ports.timers, weather, tapOf(actorOf)),
+    network: simNetwork(ports, weather, tapOf(actorOf)),
     running: () => state.gateway,
     call: async (verb, args) => {
       if (!state.gateway) throw new OperatorError(`${name} does not run`)
@@ -157,6 +157,11 @@ async function start(state: State, reason: Why): Promise<void> {
     state.isRestored = false
     countLives(state, gateway, why)
     actor.network.serve(gateway)
+    actor.liar.pendingOf = (channelId) => {
+      const { cold, hot } = gateway.core.state
+      const channel = cold.numberOf(channelId) ?? 0
+      return cold.commitment(channel, hot.columns.pendingEpoch[channel] ?? 0)
+    }
     world.record.note(`${actor.name} runs`)
     actor.onStarted(gateway, why)
   } catch (error) {

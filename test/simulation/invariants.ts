@@ -177,7 +177,11 @@ function checkGateway(state: State, actor: GatewayActor): void {
     accepted[place] = (accepted[place] ?? 0n) + (held > paid ? held : paid)
   }
   for (const [place, { id }] of allocations.entries()) {
-    const setAside = core.funds.state(id)?.setAside ?? 0n
+    const funds = core.funds.state(id)
+    const setAside = funds?.setAside ?? 0n
+    if (funds && funds.fee !== (funds.paid * BigInt(funds.feeBasisPoints)) / 10_000n) {
+      record.violate('money is conserved', `a fee of ${funds.fee} of ${funds.paid}`)
+    }
     if ((accepted[place] ?? 0n) > setAside) {
       const detail = `${accepted[place]} accepted, ${setAside} set aside`
       record.violate('accepted is within allocation and mandate', detail)

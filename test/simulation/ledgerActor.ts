@@ -11,6 +11,7 @@ import type { Claim, ClaimResult, Ledger, LedgerEvent } from '../../ledger/ledge
 import type { Ports } from '../../ports/index.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { seededRandom } from '../support/virtualGateway.ts'
+import { unproven } from './claimOracle.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
 import { type Slowness, simStore } from './stores.ts'
 
@@ -36,12 +37,18 @@ type State = {
   /** Those who wait for an answer of the present run. */
   readonly waiting: Set<(error: Error) => void>
   readonly followers: Set<(event: LedgerEvent) => void>
+  readonly onUnproven: (detail: string) => void
   life: Life
   ledger: EmbeddedLedger
   lossShare: number
 }
 
-export async function startLedger(ports: Ports, slow: Slowness): Promise<LedgerActor> {
+/** `onUnproven` is told of every payment for which there was no evidence. */
+export async function startLedger(
+  ports: Ports,
+  slow: Slowness,
+  onUnproven: (detail: string) => void,
+): Promise<LedgerActor> {
   const clock = skewedClock(ports.clock)
   const store = simStore(slow)
   const life = newLife()
@@ -53,6 +60,7 @@ export async function startLedger(ports: Ports, slow: Slowness): Promise<LedgerA
     answered: new Map(),
     waiting: new Set(),
     followers: new Set(),
+    onUnproven,
     life,
     ledger: await openIn(life, { ports, clock, store }),
     lossShare: 0,
@@ -152,13 +160,34 @@ async function submit(
 ): Promise<readonly ClaimResult[]> {
   const isLost = dice.chance(state.lossShare)
   if (isLost && dice.chance(0.5)) throw new Error('the ledger cannot be reached')
+  const began = secondsOf(state)
   const results = await ask(state, () => state.ledger.submit(claims, key))
+  for (const [place, result] of results.entries()) judge(state, claims[place], result, began)
   for (const { channelId, cumulative } of results) {
     const id = bytesToHex(channelId)
     if (cumulative > (state.answered.get(id) ?? 0n)) state.answered.set(id, cumulative)
   }
   if (isLost) throw new Error('the answer of the ledger got lost')
   return results
+}
+
+function secondsOf({ clock }: State): number {
+  return Math.floor(clock.nowMs() / 1_000)
+}
+
+/** The clock may have moved while the ledger worked: it counts as proved at either time. */
+function judge(
+  state: State,
+  claim: Claim | undefined,
+  result: ClaimResult,
+  beganSeconds: number,
+): void {
+  if (!claim) return
+  const { domain } = state.ledger
+  const reason = unproven(domain, claim, result, secondsOf(state))
+  if (reason === undefined) return
+  if (unproven(domain, claim, result, beganSeconds) === undefined) return
+  state.onUnproven(`${bytesToHex(result.channelId)}: paid although ${reason}`)
 }
 
 function deskOf(state: State): LedgerDesk {

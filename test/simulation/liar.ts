@@ -6,10 +6,13 @@ import type { Dice } from '../../firmware-sim/dice.ts'
 import type { Claim, Ledger } from '../../ledger/ledger.ts'
 import type { AckEntry, Held } from '../../protocol/messages.ts'
 import { decodeAck, decodeSlot, encodeAck, encodeSlot } from '../../protocol/messages.ts'
+import type { Commitment, Signed } from '../../protocol/structures.ts'
 
 export type Liar = {
   /** Undefined: it tells the truth. */
   dice: Dice | undefined
+  /** Its pending renewal of a channel, by the channel's id. */
+  pendingOf: (channelId: Uint8Array) => Signed<Commitment> | undefined
   /** What leaves in place of a message. */
   readonly twist: (topic: string, payload: Uint8Array) => Uint8Array
   /** Claims what nobody owes, repeats what was paid, then claims the truth. */
@@ -19,6 +22,7 @@ export type Liar = {
 export function honestLiar(): Liar {
   const liar: Liar = {
     dice: undefined,
+    pendingOf: () => undefined,
     twist: (topic, payload) => {
       const { dice } = liar
       if (!dice?.chance(0.4)) return payload
@@ -30,7 +34,7 @@ export function honestLiar(): Liar {
       submit: async (claims, key) => {
         const { dice } = liar
         if (!dice) return ledger.submit(claims, key)
-        await ledger.submit(forge(claims, dice), `${key}-lie`)
+        await ledger.submit([...forge(claims, dice), ...early(claims, liar)], `${key}-lie`)
         const answer = await ledger.submit(claims, key)
         await ledger.submit([...claims, ...claims], `${key}-again`)
         return answer
@@ -38,6 +42,14 @@ export function honestLiar(): Liar {
     }),
   }
   return liar
+}
+
+/** Renewals of which no word was shown. */
+function early(claims: readonly Claim[], { pendingOf }: Liar): readonly Claim[] {
+  return claims.flatMap((claim) => {
+    const commitment = pendingOf(claim.commitment.value.channelId)
+    return commitment ? [{ ...claim, commitment, index: 0, word: commitment.value.root }] : []
+  })
 }
 
 function twistSlot(payload: Uint8Array, dice: Dice): Uint8Array {

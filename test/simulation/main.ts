@@ -3,8 +3,10 @@
  * @module
  */
 import { readOptions, type SimulateOptions, usage } from './options.ts'
+import { type Plan, planOf } from './plan.ts'
 import { regressions } from './regressions.ts'
-import { type Outcome, runSeed } from './run.ts'
+import { type Outcome, runPlan } from './run.ts'
+import { failsBy, partOf, shrink, wholePlan } from './shrink.ts'
 
 /** What `--json` says of a seed. */
 export type SeedLine = Pick<Outcome, 'history' | 'virtualMs' | 'violations'> & {
@@ -14,6 +16,7 @@ export type SeedLine = Pick<Outcome, 'history' | 'virtualMs' | 'violations'> & {
 const progressMs = 5_000
 const failuresMax = 5
 const linesShown = 60
+const columnsShown = 200
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -27,12 +30,26 @@ function* seedsOf(options: SimulateOptions): Iterable<number> {
   for (let count = 0; count < options.seeds; count++) yield options.first + count
 }
 
-function report(outcome: Outcome, lines: readonly string[]): void {
-  const { plan, violations } = outcome
+/** Prints what was violated, the shortest history that still does, and how to see it again. */
+async function report({ plan, violations }: Outcome): Promise<void> {
   say(`seed ${plan.seed} failed`)
   for (const { invariant, detail } of violations) say(`  ${invariant}: ${detail}`)
-  for (const line of lines.slice(-linesShown)) say(`  ${line}`)
-  say(`  again: npm run simulate -- --seed ${plan.seed} --tell`)
+  const [first] = violations
+  if (!first) return
+  const part = await shrink(plan, failsBy(first.invariant))
+  const lines: string[] = []
+  await runPlan(partOf(plan, part), { tell: (line) => lines.push(line) })
+  say(`  ${part.keep.length} of ${plan.faults.length} faults are enough:`)
+  for (const line of lines.slice(-linesShown)) say(`  ${line.slice(0, columnsShown)}`)
+  const keep = part.keep.length === 0 ? '-' : part.keep.join()
+  const without = part.without.length === 0 ? '' : ` --without ${part.without.join()}`
+  say(`  again: npm run simulate -- --seed ${plan.seed} --tell --keep ${keep}${without}`)
+}
+
+/** The whole plan of a seed, or the part that was asked for. */
+function planFor(seed: number, { keep, without }: SimulateOptions): Plan {
+  const plan = planOf(seed)
+  return partOf(plan, { keep: keep ?? wholePlan(plan).keep, without })
 }
 
 async function simulate(options: SimulateOptions): Promise<number> {
@@ -55,7 +72,7 @@ async function simulate(options: SimulateOptions): Promise<number> {
     const now = performance.now()
     if (options.minutes !== undefined && now - beganMs > options.minutes * 60_000) break
     const lines: string[] = []
-    const outcome = await runSeed(seed, { tell: (line) => lines.push(line) })
+    const outcome = await runPlan(planFor(seed, options), { tell: (line) => lines.push(line) })
     done += 1
     virtualMs += outcome.virtualMs
     if (options.isTold) for (const line of lines) say(line)
@@ -68,7 +85,8 @@ async function simulate(options: SimulateOptions): Promise<number> {
     }
     if (outcome.violations.length === 0) continue
     failures += 1
-    if (!options.isJson) report(outcome, lines)
+    if (options.isJson) break
+    await report(outcome)
     if (failures >= failuresMax) break
   }
   if (!options.isJson) say(summary())

@@ -7,7 +7,14 @@
 import type { BrokerHandlers } from '../../gateway/broker/broker.ts'
 import { matchesFilter } from '../../gateway/broker/filterIndex.ts'
 import type { ClientLink } from '../../gateway/core.ts'
-import type { ConnectOptions, Connector, Timers, Transport } from '../../ports/index.ts'
+import type {
+  Clock,
+  ConnectOptions,
+  Connector,
+  Ports,
+  Timers,
+  Transport,
+} from '../../ports/index.ts'
 import type { Identity } from '../../protocol/access.ts'
 import { mayAccess } from '../../protocol/access.ts'
 
@@ -38,6 +45,8 @@ type Client = {
   readonly messages: ((topic: string, payload: Uint8Array) => void)[]
   readonly closes: (() => void)[]
   readonly waiting: Set<(error: Error) => void>
+  /** When the last message of each topic arrives. */
+  readonly arrivesMs: Map<string, number>
   will: ConnectOptions['will'] | undefined
   open: boolean
 }
@@ -57,6 +66,7 @@ export type SimNetwork = {
 }
 
 type Hub = {
+  readonly clock: Clock
   readonly timers: Timers
   readonly weather: Weather
   readonly tap: Tap
@@ -69,8 +79,13 @@ type Hub = {
 /** How long a login and an acknowledgement are on their way. */
 const hopMs = 4
 
-export function simNetwork(timers: Timers, weather: Weather, tap: Tap): SimNetwork {
+export function simNetwork(
+  { clock, timers }: Pick<Ports, 'clock' | 'timers'>,
+  weather: Weather,
+  tap: Tap,
+): SimNetwork {
   const hub: Hub = {
+    clock,
     timers,
     weather,
     tap,
@@ -127,8 +142,12 @@ function hand(hub: Hub, client: Client, topic: string, payload: Uint8Array): voi
   let hears = false
   for (const filter of client.filters) hears ||= matchesFilter(filter, topic)
   if (!hears || !mayAccess(client.identity, 'receive', topic)) return
+  const nowMs = hub.clock.monotonicMs()
   for (const delayMs of hub.weather('down', topic)) {
-    hub.timers.after(delayMs, () => {
+    // What MQTT promises to a subscriber: the messages of one topic keep their order.
+    const atMs = Math.max(nowMs + delayMs, client.arrivesMs.get(topic) ?? 0)
+    client.arrivesMs.set(topic, atMs)
+    hub.timers.after(atMs - nowMs, () => {
       if (!client.open) return
       hub.tap.arrives('down', topic, payload)
       for (const listener of client.messages) listener(topic, payload)
@@ -226,6 +245,7 @@ async function connect(hub: Hub, options: ConnectOptions): Promise<Transport> {
     messages: [],
     closes: [],
     waiting: new Set(),
+    arrivesMs: new Map(),
     will,
     open: true,
   }

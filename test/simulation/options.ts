@@ -9,6 +9,10 @@ export type SimulateOptions = {
   readonly seeds: number
   /** Ends after so long, whatever is left. */
   readonly minutes: number | undefined
+  /** Only these faults of the plan, by their place. */
+  readonly keep: readonly number[] | undefined
+  /** Without these devices. */
+  readonly without: readonly string[]
   /** One JSON line for each seed. */
   readonly isJson: boolean
   /** Every line of the history. */
@@ -21,7 +25,7 @@ export type SimulateOptions = {
 
 export const usage =
   'usage: npm run simulate -- [--seeds 500] [--seed FIRST] [--minutes M] [--regressions] ' +
-  '[--record] [--json] [--tell] [--mutants]'
+  '[--record] [--json] [--tell] [--keep PLACES] [--without DEVICES] [--mutants [NAME]]'
 
 const whole = /^\d{1,9}$/
 
@@ -34,6 +38,8 @@ export function readOptions(args: readonly string[]): SimulateOptions | undefine
         seeds: { type: 'string' },
         seed: { type: 'string' },
         minutes: { type: 'string' },
+        keep: { type: 'string' },
+        without: { type: 'string' },
         json: { type: 'boolean', default: false },
         tell: { type: 'boolean', default: false },
         regressions: { type: 'boolean', default: false },
@@ -49,6 +55,8 @@ export function readOptions(args: readonly string[]): SimulateOptions | undefine
       first: Number(values.seed ?? 1),
       seeds: Number(values.seeds ?? (values.seed === undefined ? many : 1)),
       minutes,
+      keep: values.keep === undefined ? undefined : placesIn(values.keep),
+      without: values.without?.split(',') ?? [],
       isJson: values.json,
       isTold: values.tell,
       isRegression: values.regressions,
@@ -57,4 +65,9 @@ export function readOptions(args: readonly string[]): SimulateOptions | undefine
   } catch {
     return undefined
   }
+}
+
+/** `-` keeps none. */
+function placesIn(text: string): readonly number[] {
+  return text === '-' ? [] : text.split(',').map(Number)
 }

@@ -72,7 +72,10 @@ function judgeTick(core: Core, session: Session, tick: Tick, lines: Map<number, 
   const flags = columns.flags[channel] ?? 0
   // Past its claim window nothing counts until a checkpoint, whatever the clock says by then.
   const isLapsed = (flags & 4) !== 0
-  if (isLapsed || core.writer.seconds() > (columns.claimUntilSeconds[channel] ?? 0)) {
+  if (
+    isLapsed ||
+    core.writer.seconds() > (core.state.cold.mandate(channel)?.value.claimUntil ?? 0)
+  ) {
     return 'expired'
   }
   if ((flags & 1) !== 0) return 'closed'
@@ -211,6 +214,15 @@ function promiseOf({ state }: Core, channel: number): { worst: bigint; reserved:
   return { worst, reserved: left > 0n ? left : 0n }
 }
 
+/** Put in, less what was paid and what was asked back. */
+function availableAt({ funds }: Core, id: Uint8Array): bigint {
+  const allocation = funds.state(id)
+  if (!allocation) return 0n
+  const { paid, setAside, withdrawing } = allocation
+  const left = withdrawing.reduce((sum, { amount }) => sum - amount, setAside - paid)
+  return left > 0n ? left : 0n
+}
+
 function judgeFunds(
   core: Core,
   channel: number,
@@ -220,7 +232,7 @@ function judgeFunds(
   const { hot, allocations } = core.state
   const place = hot.columns.allocation[channel] ?? 0
   const id = allocations[place]?.id ?? new Uint8Array(0)
-  let free = core.funds.available(id)
+  let free = availableAt(core, id)
   let open = 0n
   for (let other = 0; other < hot.count(); other++) {
     if (hot.columns.allocation[other] !== place) continue

@@ -8,7 +8,7 @@ import type { DeviceActor } from './deviceActor.ts'
 import { freeDisk, openChannels, strike } from './faults.ts'
 import { fleetName } from './fleet.ts'
 import { checkFold } from './fold.ts'
-import { type Plan, planOf } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { Violation } from './record.ts'
 import { buildWorld, type SimWorld } from './world.ts'
 
@@ -21,10 +21,6 @@ export type Outcome = {
 }
 
 export type RunOptions = { readonly tell?: (line: string) => void }
-
-export function runSeed(seed: number, options: RunOptions = {}): Promise<Outcome> {
-  return runPlan(planOf(seed), options)
-}
 
 const startMs = 2_000
 const recoveryMs = 180_000

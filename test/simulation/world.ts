@@ -66,7 +66,13 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const dice = diceFrom(plan.seed + 1)
   const slow: Slowness = { timers: time.timers, dice, operationMs: plan.operationMs }
   const sky = openSky(time.clock.monotonicMs)
-  const ledger = await during(time, startLedger(ports, { ...slow, dice: diceFrom(plan.seed + 2) }))
+  const ledgerSlow = { ...slow, dice: diceFrom(plan.seed + 2) }
+  const ledger = await during(
+    time,
+    startLedger(ports, ledgerSlow, (detail) =>
+      record.violate('settled once and never above its proof', detail),
+    ),
+  )
   const { domain } = ledger.running()
   const ground = {
     plan,
@@ -163,7 +169,7 @@ async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
     await during(time, fleet.enrolDevice(gateway, one.device, key(), one.meters))
     await during(time, device.start())
   }
-  const limit = 4_000n
+  const limit = 12_000n
   const meters = [{ name: 'main', unit: 'Wh' }]
   await during(time, fleet.enrolDevice(crook.gateway, crook.device, crook.key, meters, { limit }))
 }

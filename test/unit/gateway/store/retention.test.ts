@@ -86,6 +86,7 @@ describe('a purge', () => {
     return { disk, journal }
   }
 
+  // T73
   test('leaves a chain that is whole, and says what is gone since when', async () => {
     const { disk, journal } = await purged()
     const verdict = await verifyJournal(disk, { ...check, published: journal.droppedHeads() })

@@ -77,6 +77,7 @@ describe.each(seals)('%s', (_, seal) => {
     expect(verdict.droppedTo).toBeGreaterThan(0n)
   })
 
+  // T71
   test('(!) every altered byte is found, and the record it is in is named', async () => {
     for (const path of segments()) {
       const whole = present(disk.bytes(path), path).slice()
@@ -133,6 +134,7 @@ describe.each(seals)('%s', (_, seal) => {
   })
 })
 
+// T71
 test('a chain that was written anew does not meet a head that was published', async () => {
   const write = async (texts: readonly string[]) => {
     const disk = memoryDisk()

@@ -159,6 +159,10 @@ export const commandTable: CommandTable = {
     'Settles now what is owed, without waiting for the period',
     () => import('./commands/settle.ts'),
   ),
+  'export claims': entry(
+    'Writes the evidence of all unsettled channels to one file',
+    () => import('./commands/exportClaims.ts'),
+  ),
   backup: entry(
     'Writes a backup of the store and its ledger, and reads it back',
     () => import('./commands/backup.ts'),

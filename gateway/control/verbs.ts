@@ -26,6 +26,7 @@ import {
   revokeDevice,
 } from '../enrolment.ts'
 import { reportChannel, reportStatus } from '../reports.ts'
+import { claimVerbs } from '../settle/claimDesk.ts'
 import type { SettlementSummary } from '../settle/settler.ts'
 import type { CredentialDesk } from './credentialDesk.ts'
 import type { LedgerDesk } from './ledgerDesk.ts'
@@ -48,6 +49,7 @@ export function createVerbs(
     ...enrolmentVerbs(core, desk),
     ...channelVerbs(core, settle),
     ...ledgerVerbs(core, desk),
+    ...claimVerbs(core),
     ...credentials.verbs,
   }
   return async (name, args) => {

@@ -122,7 +122,8 @@ function isOwing(core: Core, channel: number): boolean {
   return isDue(owing, core.config.settlement, core.writer.seconds())
 }
 
-function itemOf(core: Core, channel: number): SettlementItem {
+/** The state of a channel, to be shown to the ledger. */
+export function itemOf(core: Core, channel: number): SettlementItem {
   const { columns } = core.state.hot
   return {
     channel,
@@ -158,7 +159,7 @@ async function claimsOf(core: Core, items: readonly SettlementItem[]): Promise<r
 }
 
 /** The evidence for one channel: its mandate, the held word's own commitment, and the word. */
-function claimOf(core: Core, item: SettlementItem): Claim {
+export function claimOf(core: Core, item: SettlementItem): Claim {
   const { cold } = core.state
   const commitment = present(
     cold.commitment(item.channel, item.epoch),

@@ -1,0 +1,127 @@
+/**
+ * Files of claims, written and read by commands.
+ * @module
+ */
+import { open, readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import type { ClaimFileHead } from '../../gateway/store/claimFile.ts'
+import {
+  CLAIM_FILE_VERSION,
+  decodeClaim,
+  decodeClaimHead,
+  encodeClaimHead,
+  frameItem,
+  splitItems,
+} from '../../gateway/store/claimFile.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import { present } from '../../protocol/assert.ts'
+import { bytesToHex, concatBytes, parseHex } from '../../protocol/bytes.ts'
+import { readAnswer } from '../answers.ts'
+import type { Calls } from './controlClient.ts'
+
+const pageAnswer = v.object({ claims: v.array(v.string()), next: v.nullable(v.number()) })
+
+const statusAnswer = v.object({
+  gateway: v.string(),
+  ledger: v.object({ chainId: v.string(), contract: v.string() }),
+})
+
+const resultsAnswer = v.array(
+  v.object({
+    channelId: v.string(),
+    status: v.picklist(['paid', 'repeated', 'refused']),
+    reason: v.nullable(v.string()),
+    paid: v.string(),
+  }),
+)
+export type SubmittedClaim = v.InferOutput<typeof resultsAnswer>[number]
+
+/** As many as one call of the gateway takes. */
+const CLAIMS_PER_CALL = 256
+
+async function ledgerOf({ call }: Calls) {
+  const { gateway, ledger } = readAnswer(statusAnswer, await call('status', {}))
+  const verifyingContract = present(parseHex(ledger.contract), 'a contract is hex')
+  return { gateway, domain: { chainId: BigInt(ledger.chainId), verifyingContract } }
+}
+
+/** Writes the evidence of all unsettled channels to a new file; answers how many there are. */
+export async function exportClaims(calls: Calls, path: string, nowMs: number): Promise<number> {
+  const { gateway, domain } = await ledgerOf(calls)
+  const items: Uint8Array[] = []
+  for (let from: number | null = 0; from !== null; ) {
+    const page: v.InferOutput<typeof pageAnswer> = readAnswer(
+      pageAnswer,
+      await calls.call('export_claims', { from }),
+    )
+    for (const hex of page.claims) items.push(present(parseHex(hex), 'claims are hex'))
+    from = page.next
+  }
+  const createdAtSeconds = Math.floor(nowMs / 1_000)
+  const version = CLAIM_FILE_VERSION
+  const head = encodeClaimHead({ version, gateway, domain, createdAtSeconds, claims: items.length })
+  await writeNew(path, concatBytes(...[head, ...items].map(frameItem)))
+  return items.length
+}
+
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw new OperatorError(`cannot write ${path} (${codeOf(error)}): choose another file`)
+  }
+}
+
+export type ReadClaims = { readonly head: ClaimFileHead; readonly claims: readonly Uint8Array[] }
+
+/** @throws OperatorError when the file is not whole */
+export async function readClaims(path: string): Promise<ReadClaims> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new OperatorError(`cannot read ${path} (${codeOf(error)}): check the path`)
+  })
+  const [first, ...claims] = splitItems(new Uint8Array(bytes)) ?? []
+  const head = first && decodeClaimHead(first)
+  if (!head) throw new OperatorError(`${path} is no file of claims, or is cut short`)
+  if (head.version > CLAIM_FILE_VERSION) {
+    throw new OperatorError(`${path} was written by a newer version: upgrade this program`)
+  }
+  if (head.claims !== claims.length || !claims.every((one) => decodeClaim(one))) {
+    throw new OperatorError(`${path} is damaged or cut short: export the claims again`)
+  }
+  return { head, claims }
+}
+
+/** Shows the claims to the ledger of the gateway behind `calls`; one result for each. */
+export async function submitClaims(
+  calls: Calls,
+  path: string,
+  { head, claims }: ReadClaims,
+): Promise<readonly SubmittedClaim[]> {
+  const { domain } = await ledgerOf(calls)
+  if (ledgerText(domain) !== ledgerText(head.domain)) {
+    throw new OperatorError(
+      `${path} is for the ledger ${ledgerText(head.domain)}, this one is ${ledgerText(domain)}: ` +
+        'no other ledger can pay it',
+    )
+  }
+  const results: SubmittedClaim[] = []
+  for (let from = 0; from < claims.length; from += CLAIMS_PER_CALL) {
+    const texts = claims.slice(from, from + CLAIMS_PER_CALL).map(bytesToHex)
+    results.push(...readAnswer(resultsAnswer, await calls.call('submit_claims', { claims: texts })))
+  }
+  return results
+}
+
+function ledgerText({ chainId, verifyingContract }: ClaimFileHead['domain']): string {
+  return `${chainId}/0x${bytesToHex(verifyingContract)}`
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}

@@ -119,13 +119,14 @@ export const tlsFilesValue = v.pipe(
   v.strictObject({
     /** Who may sign the certificate of the other side; without it whom the system trusts. */
     authority: v.optional(textValue),
-    /** Our own, with what leads to its authority, and its key. */
+    /** Our own, with what leads to its authority. */
     certificate: v.optional(textValue),
+    /** Its key; without it the certificate is for the key that we sign in with. */
     key: v.optional(textValue),
   }),
   v.check(
-    ({ certificate, key }) => (certificate === undefined) === (key === undefined),
-    'files with both of certificate and key, or neither',
+    ({ certificate, key }) => certificate !== undefined || key === undefined,
+    'files with a certificate where there is a key',
   ),
 )
 export type TlsFilesConfig = v.InferOutput<typeof tlsFilesValue>

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import { brokerConnector } from '../../ports/io/brokerLogin.ts'
+import { brokerConnector, brokerWarnings } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import type { OpenedKeyFile } from '../../ports/io/keyFile.ts'
@@ -67,7 +67,8 @@ export async function runAgent(
   const log = jsonLog(config.logLevel)
   const { privateKey, publicKey, rootSecret, warning } = await openAgentKey(config, environment)
   for (const line of [...(warning ? [warning] : []), ...configWarnings(config)]) log('warn', line)
-  const connector = await brokerConnector(config.gateway, environment)
+  const connector = await brokerConnector(config.gateway, environment, privateKey)
+  for (const line of await brokerWarnings(config.gateway, Date.now())) log('warn', line)
   const disk = await nodeDisk(config.stateDirectory)
   let agent: Agent | undefined
   const socket = await openControlSocket(join(config.stateDirectory, SOCKET_FILE), () =>

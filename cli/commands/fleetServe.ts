@@ -4,7 +4,7 @@
  */
 import { fleetConfigSchema, policyOf } from '../../fleet/config.ts'
 import { startFleetService } from '../../fleet/service.ts'
-import { brokerConnector } from '../../ports/io/brokerLogin.ts'
+import { brokerConnector, brokerWarnings } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
 import { nodePorts } from '../../ports/io/node.ts'
@@ -31,7 +31,8 @@ export const command = defineCommand({
     const { fleet, gateway, ledger } = config
     const domain = { chainId: ledger.chainId, verifyingContract: ledger.contract }
     const identity = { fleet, signerKey: privateKey, gateway, domain }
-    const connector = await brokerConnector(gateway, process.env)
+    const connector = await brokerConnector(gateway, process.env, privateKey)
+    for (const line of await brokerWarnings(gateway, Date.now())) terminal.error(line)
     return runUntilStopped(async () => {
       const ports = nodePorts(jsonLog(config.log))
       const service = startFleetService({ identity, policy: policyOf(config), connector }, ports)

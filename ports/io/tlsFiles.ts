@@ -5,6 +5,8 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import type { PrivateKey } from '../../protocol/keys.ts'
+import { publicKeyOf } from '../../protocol/keys.ts'
 import type { TlsFilesConfig } from '../configTypes.ts'
 import { OperatorError } from '../operatorError.ts'
 
@@ -20,22 +22,42 @@ const DAY_MS = 86_400_000
 const WARN_DAYS = 30
 
 /**
- * A source for `files`, each of which may be left out.
+ * A source for `files`, each of which may be left out. A certificate without a file for its key is
+ * for `ownKey`, which then never lies on a disk in the clear.
  * @throws OperatorError when a file cannot be used; the source itself does so later on
  */
-export async function tlsSource(files: TlsFilesConfig): Promise<TlsSource> {
-  const read = () => readTls(files)
+export async function tlsSource(files: TlsFilesConfig, ownKey?: PrivateKey): Promise<TlsSource> {
+  const { authority, certificate, key } = files
+  const needsOwn = certificate !== undefined && key === undefined
+  const own = needsOwn ? privateKeyPem(certificate, ownKey) : undefined
+  const read = async (): Promise<ClientTls> => {
+    const ca = authority === undefined ? undefined : await readPem(authority)
+    if (ca) readCertificate(authority ?? '', ca)
+    const keyPem = own ?? (key === undefined ? undefined : await readPem(key))
+    if (certificate === undefined || keyPem === undefined) return ca ? { ca } : {}
+    const pair = { cert: await readPem(certificate), key: keyPem }
+    checkPair(certificate, key ?? 'the key file under key', pair)
+    return ca ? { ca, ...pair } : pair
+  }
   await read()
   return read
 }
 
-async function readTls({ authority, certificate, key }: TlsFilesConfig): Promise<ClientTls> {
-  const ca = authority === undefined ? undefined : await readPem(authority)
-  if (ca) readCertificate(authority ?? '', ca)
-  if (certificate === undefined || key === undefined) return ca ? { ca } : {}
-  const own = { cert: await readPem(certificate), key: await readPem(key) }
-  checkPair(certificate, key, own)
-  return ca ? { ca, ...own } : own
+function privateKeyPem(certificate: string, key: PrivateKey | undefined): Buffer {
+  if (key?.algorithm !== 'p256') {
+    throw new OperatorError(`the certificate in ${certificate} needs its key: name it under tls`)
+  }
+  const point = publicKeyOf(key).bytes
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+  const jwk = {
+    kty: 'EC',
+    crv: 'P-256',
+    d: text(key.bytes),
+    x: text(point.subarray(0, 32)),
+    y: text(point.subarray(32)),
+  }
+  const opened = createPrivateKey({ key: jwk, format: 'jwk' })
+  return Buffer.from(opened.export({ type: 'pkcs8', format: 'pem' }))
 }
 
 /** Lines for the operator: what ends soon, and who may read the key. */

@@ -277,6 +277,23 @@ test('a broker behind TLS is checked before it is shown a password', async () =>
   await reasonIs(/^it (closed the connection|does not answer)$/)
 })
 
+test('a broker that wants a certificate is shown ours', async () => {
+  await mosquitto.close()
+  mosquitto = await startMosquitto({ users: ['depot'], security: 'mutual' })
+  const { caFile, client, port } = mosquitto
+  const url = `mqtts://depot@127.0.0.1:${port}`
+  site = await openSite(mosquitto, { url, caFile })
+  await reasonIs(/certificate/)
+  await site.close()
+  site = await openSite(mosquitto, { url, caFile, ...client })
+  await online()
+  await site.close()
+  // The certificate of the broker is for this address and for no name.
+  const named = { url: url.replace('127.0.0.1', 'localhost'), caFile, ...client }
+  site = await openSite(mosquitto, named)
+  await reasonIs('its certificate is for another name: correct the host')
+})
+
 test('without the password the gateway says what is wrong, and goes on trying', async () => {
   site = await openSite(mosquitto, { passwordFile: undefined })
   await reasonIs('it does not let this user in: check user name, password and its access list')

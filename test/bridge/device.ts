@@ -3,6 +3,7 @@
  * followed by waiting for the answer.
  */
 import { randomBytes } from 'node:crypto'
+import type { Connector } from '../../ports/index.ts'
 import { nodeClock } from '../../ports/io/node.ts'
 import { present } from '../../protocol/assert.ts'
 import { parseHex } from '../../protocol/bytes.ts'
@@ -31,9 +32,9 @@ export type SiteDevice = {
 
 export async function connectSiteDevice(
   enrolled: Enrolled,
-  mosquitto: Mosquitto,
+  place: Mosquitto | Connector,
 ): Promise<SiteDevice> {
-  const connector = await loginAt(mosquitto)
+  const connector = typeof place === 'function' ? place : await loginAt(place)
   const { identity } = enrolled
   const connect = () =>
     connectDevice(identity, connector, nodeClock, new Uint8Array(randomBytes(32)))

@@ -20,6 +20,8 @@ export type Mosquitto = {
   readonly passwordFile: string
   /** PEM of the authority that signed its certificate, with `tls` only. */
   readonly caFile: string
+  /** A certificate of that authority for clients, and its key. */
+  readonly client: { readonly certificateFile: string; readonly certificateKeyFile: string }
   /** kill -9 */
   readonly kill: () => Promise<void>
   /** Again on the same port, with what it has kept. */
@@ -31,8 +33,11 @@ export type MosquittoOptions = {
   readonly users: readonly string[]
   /** Lines added to the access list of the example. */
   readonly acl?: readonly string[]
-  readonly security?: 'tls' | 'clear'
+  /** mutual: clients show a certificate of its authority, such as `client.crt`. */
+  readonly security?: Security
 }
+
+type Security = 'mutual' | 'tls' | 'clear'
 
 export async function startMosquitto(options: MosquittoOptions): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), 'tickpay-mosquitto-'))
@@ -54,6 +59,10 @@ export async function startMosquitto(options: MosquittoOptions): Promise<Mosquit
     port,
     passwordFile: join(folder, 'password'),
     caFile: join(folder, 'ca.crt'),
+    client: {
+      certificateFile: join(folder, 'client.crt'),
+      certificateKeyFile: join(folder, 'client.key'),
+    },
     kill,
     start,
     close: async () => {
@@ -74,12 +83,13 @@ function writeFiles(folder: string, port: number, options: MosquittoOptions): vo
   chmodSync(at('passwd'), 0o644)
   const list = readFileSync(join(examples, 'acl'), 'utf8')
   writeFileSync(at('acl'), `${list}\n${acl.join('\n')}\n`, { mode: 0o644 })
-  if (security === 'tls') makeCertificates(folder)
+  if (security !== 'clear') makeCertificates(folder)
   writeFileSync(at('mosquitto.conf'), configuration(folder, port, security), { mode: 0o644 })
 }
 
 /** The example with this machine's places; in the clear without the lines about certificates. */
-function configuration(folder: string, port: number, security: 'tls' | 'clear'): string {
+function configuration(folder: string, port: number, security: Security): string {
+  const mutual = `cafile ${folder}/ca.crt\nrequire_certificate true\n`
   return readFileSync(join(examples, 'mosquitto.conf'), 'utf8')
     .replace('/etc/mosquitto/certs/', `${folder}/`)
     .replace('/etc/mosquitto/certs/', `${folder}/`)
@@ -88,6 +98,7 @@ function configuration(folder: string, port: number, security: 'tls' | 'clear'):
     .replace(/^persistence_location .*/m, `persistence_location ${folder}/`)
     .replace('listener 8883', `listener ${port} 127.0.0.1`)
     .replace(security === 'clear' ? /^(cert|key)file .*\n/gm : /^$/, '')
+    .replace(/^(?=keyfile )/m, security === 'mutual' ? mutual : '')
 }
 
 /** An authority, and a certificate of it for 127.0.0.1. */
@@ -112,6 +123,8 @@ function makeCertificates(folder: string): void {
   writeFileSync(join(folder, 'names'), 'subjectAltName=IP:127.0.0.1\n')
   const signer = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names']
   openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.crt', ...signer, ...days)
+  openssl('req', ...fresh, '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=depot')
+  openssl('x509', '-req', '-in', 'client.csr', '-out', 'client.crt', ...signer, ...days)
   for (const name of ['server.key', 'server.crt', 'ca.crt']) chmodSync(join(folder, name), 0o644)
 }
 

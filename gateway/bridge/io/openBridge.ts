@@ -3,9 +3,10 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import type { Ports } from '../../../ports/index.ts'
 import { readPassphrase } from '../../../ports/io/keyFile.ts'
+import { isLoopback } from '../../../ports/loopback.ts'
 import { OperatorError } from '../../../ports/operatorError.ts'
 import { utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { Bridge } from '../bridge.ts'
@@ -90,14 +91,4 @@ async function readPem(path: string): Promise<Uint8Array> {
   }
   if (Buffer.from(bytes).includes('-----BEGIN ')) return bytes
   throw new OperatorError(`${path} is no PEM file: give it as openssl writes it`)
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true
-  const family = isIP(host)
-  return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
 }

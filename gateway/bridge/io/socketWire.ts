@@ -63,7 +63,7 @@ function openTls({ host, port }: Place, tls: TlsOptions, { onData }: WireEvents)
   const socket = connectTls({
     host,
     port,
-    minVersion: 'TLSv1.2',
+    minVersion: 'TLSv1.3',
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(ca ? { ca: Buffer.from(ca) } : {}),
     ...(certificate

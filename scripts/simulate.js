@@ -11,7 +11,7 @@ import { bundleSimulation } from './simulationBundle.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const main = 'test/simulation/main.ts'
 /** How long one mutant may stay undetected. */
-const mutantMs = 60_000
+const mutantMs = 45_000
 
 function runNode(program, args, options) {
   const command = ['--enable-source-maps', program, ...args]
@@ -20,7 +20,7 @@ function runNode(program, args, options) {
 
 /** The invariant and the seed by which a mutant is caught; undefined when it is not. */
 async function hunt(mutant, seeds) {
-  const program = await bundleSimulation(main, 'mutant', mutant)
+  const program = await bundleSimulation(main, `mutant-${process.pid}`, mutant)
   const args = ['--seeds', `${seeds}`, '--json']
   const { stdout, stderr, error } = runNode(program, args, { timeout: mutantMs })
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'))

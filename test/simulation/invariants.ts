@@ -55,6 +55,8 @@ type State = {
   readonly ledgerPaid: Map<string, bigint>
   /** By `device/meter`. */
   readonly accounts: Map<string, Account>
+  /** Ids by their hex. */
+  readonly allocations: Map<string, Uint8Array>
   /** Highest reading of each channel that was paid or shown. */
   readonly readings: Map<string, bigint>
   /** Since when something has stood against supply, by session and channel. */
@@ -67,6 +69,7 @@ export function createInvariants(watched: Watched): Invariants {
     said: new Map(),
     ledgerPaid: new Map(),
     accounts: new Map(),
+    allocations: new Map(),
     readings: new Map(),
     barredMs: new Map(),
   }
@@ -129,21 +132,37 @@ function checkMoney({ watched: { ledger, record, fleet } }: State): void {
 /** What the ledger paid never falls and is never above what a device has shown. */
 function checkLedgerChannels(state: State): void {
   const { ledger, record, gateways } = state.watched
+  const books = ledger.running()
   for (const gateway of gateways) {
     for (const { id } of gateway.running()?.core.state.allocations ?? []) {
-      for (const { channelId, paid } of ledger.running().channelsPaid(id)) {
-        const name = bytesToHex(channelId)
-        const shown = record.shown.get(name)?.amount ?? 0n
-        if (paid > shown) {
-          const detail = `the ledger paid ${paid} for ${name}, ${shown} was shown`
-          record.violate('settled once and never above its proof', detail)
-        }
-        const before = ledger.answered.get(name) ?? 0n
-        if (paid < before) {
-          record.violate('amounts never fall', `the ledger: ${paid} for ${name} after ${before}`)
-        }
-      }
+      state.allocations.set(bytesToHex(id), id)
     }
+  }
+  let sum = 0n
+  for (const id of state.allocations.values()) {
+    for (const { channelId, paid } of books.channelsPaid(id)) {
+      checkPaid(state.watched, bytesToHex(channelId), paid)
+      sum += paid
+    }
+  }
+  const received = books
+    .balance()
+    .filter(({ account }) => /^(payee|fee):/.test(account))
+    .reduce((all, { amount }) => all + amount, 0n)
+  if (received === sum) return
+  const detail = `payees and gateways received ${received}, ${sum} was paid for channels`
+  record.violate('settled once and never above its proof', detail)
+}
+
+function checkPaid({ ledger, record }: Watched, name: string, paid: bigint): void {
+  const shown = record.shown.get(name)?.amount ?? 0n
+  if (paid > shown) {
+    const detail = `the ledger paid ${paid} for ${name}, ${shown} was shown`
+    record.violate('settled once and never above its proof', detail)
+  }
+  const before = ledger.answered.get(name) ?? 0n
+  if (paid < before) {
+    record.violate('amounts never fall', `the ledger: ${paid} for ${name} after ${before}`)
   }
 }
 

@@ -2,6 +2,7 @@
  * The program behind `npm run simulate`; docs/simulation.md explains its options.
  * @module
  */
+import { readFile, writeFile } from 'node:fs/promises'
 import { readOptions, type SimulateOptions, usage } from './options.ts'
 import { type Plan, planOf } from './plan.ts'
 import { regressions } from './regressions.ts'
@@ -52,7 +53,11 @@ function planFor(seed: number, { keep, without }: SimulateOptions): Plan {
   return partOf(plan, { keep: keep ?? wholePlan(plan).keep, without })
 }
 
-async function simulate(options: SimulateOptions): Promise<number> {
+/** `onPassed` is told of every seed that violates nothing, up to the first that does. */
+async function simulate(
+  options: SimulateOptions,
+  onPassed: (seed: number) => void = () => undefined,
+): Promise<number> {
   const beganMs = performance.now()
   const cpu = process.cpuUsage()
   let toldMs = beganMs
@@ -83,7 +88,10 @@ async function simulate(options: SimulateOptions): Promise<number> {
       toldMs = now
       process.stderr.write(`${summary()}\n`)
     }
-    if (outcome.violations.length === 0) continue
+    if (outcome.violations.length === 0) {
+      if (failures === 0) onPassed(seed)
+      continue
+    }
     failures += 1
     if (options.isJson) break
     await report(outcome)
@@ -93,8 +101,25 @@ async function simulate(options: SimulateOptions): Promise<number> {
   return failures === 0 ? 0 : 1
 }
 
+/** Goes on where the document says that the last run ended, and writes down how far it came. */
+async function record(options: SimulateOptions): Promise<number> {
+  const text = await readFile(document, 'utf8')
+  const before = Number(counted.exec(text)?.[1] ?? 0)
+  let reached = before
+  const code = await simulate({ ...options, first: before + 1 }, (seed) => {
+    reached = seed
+  })
+  const line = `Seeds run without a violation, from 1 on: ${reached}.`
+  await writeFile(document, text.replace(counted, line))
+  return code
+}
+
+const document = 'docs/simulation.md'
+const counted = /Seeds run without a violation, from 1 on: (\d+)\./
+
 const options = readOptions(process.argv.slice(2))
-if (options) process.exitCode = await simulate(options)
+if (options?.isRecorded) process.exitCode = await record(options)
+else if (options) process.exitCode = await simulate(options)
 else {
   process.stderr.write(`${usage}\n`)
   process.exitCode = 2

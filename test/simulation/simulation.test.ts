@@ -3,13 +3,17 @@
  * seed.
  */
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as reference from '../../protocol/keys.ts'
 import { projectRoot } from '../support/tidyFiles.ts'
 import * as fastKeys from './fastKeys.ts'
 import type { SeedLine } from './main.ts'
+import { mutants } from './mutants.ts'
 import { readOptions } from './options.ts'
 import { faultKinds, planOf } from './plan.ts'
+import { partOf, shrink } from './shrink.ts'
 
 const seeds = Number(process.env['SIMULATION_SEEDS'] ?? 100)
 
@@ -47,6 +51,32 @@ test('what once found a fault finds none', async () => {
   const answer = await simulate('--regressions')
   expect(answer.code, answer.output).toBe(0)
 }, 120_000)
+
+test('every planted bug still has its place in the product', () => {
+  for (const { name, file, find } of mutants) {
+    const text = readFileSync(join(projectRoot, file), 'utf8')
+    expect(text.split(find).length - 1, `${name}: ${file} reads "${find}" once`).toBe(1)
+  }
+  expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
+})
+
+test('a planted bug is caught', async () => {
+  const answer = await simulate('--mutants', 'ledger-difference', '--seeds', '10')
+  expect(answer.code, answer.output).toBe(0)
+  expect(answer.output).toContain('settled once and never above its proof')
+}, 120_000)
+
+test('a failing plan is shrunk to what makes it fail', async () => {
+  const plan = planOf(3)
+  const needed = [1, plan.faults.length - 2]
+  const chances = needed.map((place) => plan.faults[place]?.chance)
+  const fails = async ({ faults, devices }: typeof plan) =>
+    chances.every((chance) => faults.some((one) => one.chance === chance)) &&
+    devices.some(({ device }) => device === 'pump')
+  const part = await shrink(plan, fails)
+  expect(part).toEqual({ keep: needed, without: ['charger', 'dryer'] })
+  expect(await fails(partOf(plan, part))).toBe(true)
+})
 
 test('the same seed is the same history, and another seed is another', async () => {
   const [one, again] = await Promise.all([

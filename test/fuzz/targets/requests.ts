@@ -36,11 +36,14 @@ const proper: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     meters: [{ meter: 'main', unit: 'Wh' }],
   },
   device_replace: { fleet: 'acme', device: 'ev-1', publicKey: keyText },
+  device_revoke: { fleet: 'acme', device: 'ev-1' },
   mandate_put: { mandates: [] },
   channel_close: { fleet: 'acme', device: 'ev-1', meter: 'meter-0' },
   settle: {},
   pause: { fleet: 'acme', device: 'ev-1' },
   resume: { fleet: 'acme', device: 'ev-1' },
+  export_claims: { from: 0 },
+  submit_claims: { claims: [] },
   ledger_fund: { fleet: 'acme', amount: '1000' },
   ledger_withdraw: { fleet: 'acme', amount: '1000' },
   ledger_complete_withdrawal: { fleet: 'acme', reference: 'w-1' },
@@ -62,7 +65,7 @@ const odd: readonly unknown[] = [
   ...[keyText, 'p256:00', 'a\nb', '\u0000', { toString: 1 }, ['00', 'zz', '83']],
 ]
 
-function someArguments(dice: Dice, scene: Scene, channelIds: readonly Uint8Array[], verb: string) {
+function someArguments(dice: Dice, { scene, channelIds, claims }: World, verb: string) {
   const fields: Record<string, unknown> = { ...proper[verb] }
   if (verb.startsWith('mandate')) {
     const ids = [...channelIds, new Uint8Array(32)]
@@ -73,6 +76,12 @@ function someArguments(dice: Dice, scene: Scene, channelIds: readonly Uint8Array
     })
     fields['mandates'] = mandates
   }
+  if (verb === 'submit_claims') {
+    const whole = dice.oneIn(2) ? claims : [...claims, ...claims]
+    fields['claims'] = whole.map((hex) =>
+      dice.oneIn(2) ? hex : bytesToHex(damaged(dice, Buffer.from(hex, 'hex'))),
+    )
+  }
   for (let left = dice.below(3); left > 0; left--) {
     const names = [...Object.keys(fields), 'fleet', 'device', 'amount', 'unknown', '__proto__']
     fields[dice.pick(names)] = dice.pick(odd)
@@ -80,11 +89,17 @@ function someArguments(dice: Dice, scene: Scene, channelIds: readonly Uint8Array
   return dice.oneIn(15) ? dice.pick(odd) : fields
 }
 
-type World = { readonly scene: Scene; readonly channelIds: readonly Uint8Array[] }
+type World = {
+  readonly scene: Scene
+  readonly channelIds: readonly Uint8Array[]
+  /** What the channel that owes something is worth, as another machine would submit it. */
+  readonly claims: readonly string[]
+}
 
-async function operator({ scene, channelIds }: World, dice: Dice): Promise<string | undefined> {
+async function operator(world: World, dice: Dice): Promise<string | undefined> {
+  const { scene } = world
   const verb = dice.oneIn(12) ? `${JSON.stringify(dice.pick(odd))}` : dice.pick(Object.keys(proper))
-  const args = someArguments(dice, scene, channelIds, verb)
+  const args = someArguments(dice, world, verb)
   try {
     await scene.call(verb, args)
     return undefined
@@ -103,10 +118,11 @@ const identities: readonly Exclude<Identity, { kind: 'device' | 'stale_clock' }>
 ]
 
 /** A fleet asks; whatever it says, the channels of another stay as they are. */
-async function fleet({ scene, channelIds }: World, dice: Dice): Promise<string | undefined> {
+async function fleet(world: World, dice: Dice): Promise<string | undefined> {
+  const { scene } = world
   const { gateway } = scene.world
   const verb = dice.pick(['list', 'get', 'pause', 'resume', 'mandate', 'settle', 'enrol_device'])
-  const fields = someArguments(dice, scene, channelIds, verb)
+  const fields = someArguments(dice, world, verb)
   const request = { transaction: dice.oneIn(8) ? dice.pick(odd) : 'tx-1', ...Object(fields) }
   const text = utf8ToBytes(JSON.stringify(request))
   const payload = dice.oneIn(5) ? damaged(dice, text) : text
@@ -125,7 +141,8 @@ async function fleet({ scene, channelIds }: World, dice: Dice): Promise<string |
 async function begin(): Promise<World> {
   const scene = await openScene()
   const acme = await scene.device('ev-1', { key: testKey('p256', 21), units: ['Wh', 'Wh'] })
-  await acme.commit()
+  const committed = await acme.commit()
+  await acme.tick(committed, 7)
   const fleetArguments = { fleet: 'rival', signerKey: signerText }
   await scene.call('enrol_fleet', fleetArguments)
   await scene.call('ledger_fund', { fleet: 'rival', amount: '1000000' })
@@ -135,7 +152,10 @@ async function begin(): Promise<World> {
     { length: state.hot.count() },
     (_, number) => state.cold.channel(number).channelId,
   )
-  return { scene, channelIds }
+  const page = await scene.call('export_claims')
+  const { claims } = page as { readonly claims: readonly string[] }
+  if (claims.length === 0) throw new RangeError('a channel owes something')
+  return { scene, channelIds, claims }
 }
 
 async function check(input: Uint8Array): Promise<string | undefined> {

@@ -19,6 +19,7 @@ import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
+import type { PublicKey } from '../../protocol/keys.ts'
 import { signDigest } from '../../protocol/keys.ts'
 import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
 import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
@@ -28,9 +29,12 @@ import { testTerminal } from '../support/testTerminal.ts'
 
 export const fleet = 'acme'
 export const pricePerTick = 300n
+/** More than the longest chain. */
+const TICKS = 100_000n
 
 export type TlsSite = {
   readonly folder: string
+  readonly gatewayKey: PublicKey
   readonly port: number
   readonly call: OpenGateway['gateway']['call']
   /** `tickpay ca` with these words. */
@@ -50,12 +54,12 @@ export async function openTlsSite(listener: object = {}): Promise<TlsSite> {
   await ca('create')
   await ca('server', '--host', '127.0.0.1', '--host', 'localhost', '--out', folder)
   writeFileSync(at('passphrase'), 'passphrase\n', { mode: 0o600 })
-  await createKeyFile(at('key.json'), 'p256', 'passphrase')
+  const { publicKey: gatewayKey } = await createKeyFile(at('key.json'), 'p256', 'passphrase')
   const signer = createKeyPair('ed25519')
   const opened = await open(at, listener)
   const { call } = opened.gateway
   await call('enrol_fleet', { fleet, signerKey: formatPublicKey(signer.publicKey) })
-  await call('ledger_fund', { fleet, amount: '100000000' })
+  await call('ledger_fund', { fleet, amount: '1000000000' })
   const [port = 0] = opened.listening
   const tls = (name: string) => ({
     authority: at('ca/authorities.pem'),
@@ -63,6 +67,7 @@ export async function openTlsSite(listener: object = {}): Promise<TlsSite> {
   })
   return {
     folder,
+    gatewayKey,
     port,
     call,
     ca,
@@ -148,8 +153,8 @@ function mandate(domain: Domain, signer: KeyPair, channelId: string): string {
   const value = {
     channelId: present(parseHex(channelId), 'hex'),
     sequence: 1,
-    limit: 1_000n * pricePerTick,
-    limitPerDay: 1_000n * pricePerTick,
+    limit: TICKS * pricePerTick,
+    limitPerDay: TICKS * pricePerTick,
     notBefore: now - 60,
     expiry: now + 86_400,
     claimUntil: now + 86_400 + CLAIM_WINDOW_SECONDS,

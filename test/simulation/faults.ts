@@ -112,9 +112,7 @@ const acts: Readonly<Record<FaultKind, Act>> = {
     if (backup) await gateway.replaceStore(() => restore(gateway, backup))
   },
   crook: ({ world, dice }) => world.crook.act(dice),
-  gateway_lies: ({ world, dice, fault }) => {
-    const gateway = world.gateways[1]
-    if (!gateway) return
+  gateway_lies: ({ world, gateway, dice, fault }) => {
     gateway.liar.dice = dice
     world.ports.timers.after(fault.forMs, () => {
       gateway.liar.dice = undefined

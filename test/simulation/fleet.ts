@@ -43,25 +43,16 @@ export type Fleet = {
   readonly fund: (gateway: GatewayActor, amount: bigint) => Promise<void>
   /** The highest limit ever signed, by channel id in hex. */
   readonly allowed: ReadonlyMap<string, bigint>
-  /** `device/meter` of every channel ever opened, by channel id in hex. */
-  readonly owners: ReadonlyMap<string, string>
   /** Money from outside, whatever became of it. */
   readonly given: () => bigint
 }
 
-export type Enrolment = {
-  readonly channels: readonly { readonly channelId: string; readonly meter: string }[]
-}
+type Enrolment = { readonly channels: readonly { readonly channelId: string }[] }
 
 const usualLimit = 1_000_000n
 
 export function fleetManager(ports: Ports, domain: Domain): Fleet {
   const allowed = new Map<string, bigint>()
-  const owners = new Map<string, string>()
-  const own = (device: string, { channels }: Enrolment) => {
-    for (const { channelId, meter } of channels) owners.set(channelId, `${device}/${meter}`)
-    return channels.map(({ channelId }) => channelId)
-  }
   let sequence = 0
   let references = 0
   let given = 0n
@@ -105,7 +96,7 @@ export function fleetManager(ports: Ports, domain: Domain): Fleet {
         publicKey: formatPublicKey(publicKeyOf(key)),
         meters: meters.map(({ name, unit }) => ({ meter: name, unit })),
       })
-      await allow(gateway, own(device, answer as Enrolment), change)
+      await allow(gateway, channelsIn(answer), change)
     },
     replace: async (gateway, device, { key, meter }) => {
       const answer = await gateway.call('device_replace', {
@@ -114,12 +105,16 @@ export function fleetManager(ports: Ports, domain: Domain): Fleet {
         ...(key && { publicKey: formatPublicKey(publicKeyOf(key)) }),
         ...(meter !== undefined && { meter }),
       })
-      await allow(gateway, own(device, answer as Enrolment))
+      await allow(gateway, channelsIn(answer))
     },
     allow,
     fund,
     allowed,
-    owners,
     given: () => given,
   }
+}
+
+function channelsIn(answer: unknown): readonly string[] {
+  const { channels } = answer as Enrolment
+  return channels.map(({ channelId }) => channelId)
 }

@@ -53,6 +53,8 @@ type State = {
   readonly watched: Watched
   readonly said: Map<string, Said>
   readonly ledgerPaid: Map<string, bigint>
+  /** `device/meter` of every channel that a device was told of, by channel id in hex. */
+  readonly owners: Map<string, string>
   /** By `device/meter`. */
   readonly accounts: Map<string, Account>
   /** Ids by their hex. */
@@ -68,6 +70,7 @@ export function createInvariants(watched: Watched): Invariants {
     watched,
     said: new Map(),
     ledgerPaid: new Map(),
+    owners: new Map(),
     accounts: new Map(),
     allocations: new Map(),
     readings: new Map(),
@@ -324,7 +327,7 @@ function advance(
   index: number,
 ): void {
   const id = bytesToHex(channelId)
-  const owner = state.watched.fleet.owners.get(id)
+  const owner = state.owners.get(id)
   if (owner === undefined) return
   const account = accountOf(state, owner)
   const key = `${what} ${id}`
@@ -418,6 +421,10 @@ function says(state: State, actor: GatewayActor, text: string, payload: Uint8Arr
   if (!core || topic?.kind !== 'down') return
   const said = saidBy(state, actor.name)
   const channels = core.state.cold.device(topic.fleet, topic.device)?.channels ?? []
+  for (const channel of channels) {
+    const { channelId, device, channel: terms } = core.state.cold.channel(channel)
+    state.owners.set(bytesToHex(channelId), `${device}/${terms.meter}`)
+  }
   for (const { slot, epoch, index } of statements(topic.name, payload)) {
     const channel = channels[slot]
     if (channel === undefined) continue

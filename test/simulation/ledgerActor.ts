@@ -34,6 +34,8 @@ type State = {
   readonly clock: SkewedClock
   readonly store: ReturnType<typeof simStore>
   readonly answered: Map<string, bigint>
+  /** Cumulative amounts whose evidence was looked at, by channel id in hex. */
+  readonly judged: Map<string, bigint>
   /** Those who wait for an answer of the present run. */
   readonly waiting: Set<(error: Error) => void>
   readonly followers: Set<(event: LedgerEvent) => void>
@@ -58,6 +60,7 @@ export async function startLedger(
     clock,
     store,
     answered: new Map(),
+    judged: new Map(),
     waiting: new Set(),
     followers: new Set(),
     onUnproven,
@@ -182,12 +185,15 @@ function judge(
   result: ClaimResult,
   beganSeconds: number,
 ): void {
-  if (!claim) return
+  const id = bytesToHex(result.channelId)
+  // Under a known key an answer is given again, and nothing is paid again.
+  if (!claim || result.cumulative <= (state.judged.get(id) ?? 0n)) return
+  state.judged.set(id, result.cumulative)
   const { domain } = state.ledger
   const reason = unproven(domain, claim, result, secondsOf(state))
   if (reason === undefined) return
   if (unproven(domain, claim, result, beganSeconds) === undefined) return
-  state.onUnproven(`${bytesToHex(result.channelId)}: paid although ${reason}`)
+  state.onUnproven(`${id}: paid although ${reason}`)
 }
 
 function deskOf(state: State): LedgerDesk {

@@ -138,7 +138,10 @@ function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, n
     weather: sky.weather,
     tapOf: (actorOf) => ({
       sent: record.deviceSent,
-      arrives: record.noteMessage,
+      arrives: (direction, topic, payload) => {
+        record.noteMessage(direction, topic, payload)
+        if (direction === 'down') watch.invariants?.deviceHears(topic, payload, actorOf())
+      },
       handle: (sessionId, topic, payload, run) =>
         watchMessage(record, { actor: actorOf(), sessionId, topic, payload }, run),
     }),
@@ -147,9 +150,7 @@ function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, n
       publish: (topic, payload, mode) => {
         const actor = actorOf()
         watch.invariants?.gatewaySays(actor, topic, payload)
-        const told = actor.liar.twist(topic, payload)
-        watch.invariants?.deviceHears(topic, told, actor)
-        link.publish(topic, told, mode)
+        link.publish(topic, actor.liar.twist(topic, payload), mode)
       },
     }),
   }

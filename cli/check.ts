@@ -5,6 +5,7 @@
 import { fleetConfigSchema } from '../fleet/config.ts'
 import type { KeyFileConfig } from '../ports/configTypes.ts'
 import { readConfigFile } from '../ports/io/configFile.ts'
+import { readStoreKey } from '../ports/io/storeKey.ts'
 import { formatPublicKey } from '../ports/keyText.ts'
 import { fleetPrefix } from './commands/fleetServe.ts'
 import { readGatewayConfig } from './io/gatewayCalls.ts'
@@ -20,7 +21,12 @@ export type CheckResult = {
 }
 
 const checks: Readonly<Record<Role, (path: string) => Promise<CheckResult>>> = {
-  gateway: async (path) => checkKey((await readGatewayConfig(path)).key),
+  gateway: async (path) => {
+    const { key, storeKey } = await readGatewayConfig(path)
+    const checked = await checkKey(key)
+    const warning = storeKey && (await readStoreKey(storeKey, process.env)).warning
+    return warning ? { ...checked, warnings: [...checked.warnings, warning] } : checked
+  },
   agent: async (path) => {
     const { configWarnings, readAgentConfig } = await import('../agent/io/runAgent.ts')
     const config = await readAgentConfig(path, process.env)

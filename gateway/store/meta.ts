@@ -131,8 +131,17 @@ function isNewer(format: number): boolean {
   return format > STORE_FORMAT && format !== SEALED_STORE_FORMAT
 }
 
-/** A journal without its store file is half a store; starting a new one over it would bury it. */
+/**
+ * A journal without its store file is half a store, and so is what an interrupted restore leaves:
+ * starting a new one over it would bury it.
+ */
 async function refuseOrphans(disk: Disk): Promise<undefined> {
+  if ((await disk.list('snapshot')).length > 0) {
+    throw new OperatorError(
+      `the store has a snapshot but no ${META_PATH}: restore the store from a backup, into an ` +
+        'empty folder',
+    )
+  }
   if ((await disk.list('journal')).length === 0) return undefined
   throw new OperatorError(
     `the store has a journal but no ${META_PATH}: restore the store from a backup`,

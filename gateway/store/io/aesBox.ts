@@ -13,7 +13,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { assert } from '../../../protocol/assert.ts'
-import { bytesToHex, utf8ToBytes } from '../../../protocol/bytes.ts'
+import { bytesToHex, equalBytes, utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { Box } from '../box.ts'
 import type { KeyRing } from '../ring.ts'
 import { DATA_KEY_BYTES, decodeRing, encodeRing, keyInUse } from '../ring.ts'
@@ -40,7 +40,15 @@ export function createBox(ring: KeyRing, purpose: Purpose): Box {
   let salt: Uint8Array = new Uint8Array()
   let key: Uint8Array = new Uint8Array()
   let count = MESSAGES_PER_SALT_MAX
+  // Most of what is read together was written together.
+  let last = { id: 0, salt: new Uint8Array(), key: new Uint8Array() }
   const keyFor = (id: number, of: Uint8Array) => {
+    if (id === last.id && equalBytes(of, last.salt)) return last.key
+    const found = derivedFor(id, of)
+    if (found) last = { id, salt: new Uint8Array(of), key: new Uint8Array(found) }
+    return found
+  }
+  const derivedFor = (id: number, of: Uint8Array) => {
     const name = `${id} ${bytesToHex(of)}`
     const known = derived.get(name)
     const data = keys.get(id)

@@ -54,6 +54,7 @@ describe.each([
     expect(await channels()).toEqual(before)
     expect((await site.ran('ledger', 'entries')).data).toEqual(books.data)
     expect(backups()).toEqual(['depot.backup'])
+    expect(await site.ran('store', 'verify')).toMatchObject({ code: 0, data: { sound: true } })
   })
 
   test('tells names only when it is not encrypted', async () => {
@@ -104,6 +105,22 @@ test('(!) a folder with anything in it is left as it is', async () => {
   expect(code).toBe(exitCodes.unusable)
   expect(error.join()).toMatch(/data is not empty: choose an empty one; nothing in it was changed/)
   expect(fingerprintOf(site.at('data'))).toBe(before)
+})
+
+test('(!) what an interrupted restore leaves is not taken for a new store', async () => {
+  await site.enrol()
+  await site.ran('backup', file())
+  // Whichever file was the last that was written: the one that makes it a store comes after it.
+  for (const part of ['snapshot', 'journal']) {
+    rmSync(site.at('data'), { recursive: true })
+    await site.ran('restore', file())
+    rmSync(site.at('data/store.json'))
+    if (part === 'snapshot') rmSync(site.at('data/journal'), { recursive: true })
+    const { code, error } = await site.ran('channels', 'list')
+    expect(code).toBe(exitCodes.unusable)
+    expect(error.join()).toMatch(/no store\.json: restore the store from a backup/)
+    expect(existsSync(site.at('data/store.json'))).toBe(false)
+  }
 })
 
 test('the backup of another gateway is refused', async () => {

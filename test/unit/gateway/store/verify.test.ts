@@ -230,6 +230,14 @@ describe('a whole store', () => {
     expect(JSON.stringify(data)).toMatch(/journal.0000000000000001.seg.*byte 0, position 1/)
   })
 
+  test('is purged of whole segments only, and a date must be one', async () => {
+    await site.enrol()
+    const purged = await site.ran('store', 'purge', '--before', '2100-01-01')
+    expect(purged).toMatchObject({ code: 0, data: { segments: 0, purgedTo: 0, hash: null } })
+    expect((await site.ran('store', 'purge', '--before', 'yesterday')).code).toBe(2)
+    expect((await verify()).code).toBe(0)
+  })
+
   test('that runs is checked in a copy; its published head is met later', async () => {
     site.configure(sealed())
     await site.enrol()

@@ -3,7 +3,9 @@
  * @module
  */
 import { fleetConfigSchema } from '../fleet/config.ts'
+import type { ListenerConfig } from '../gateway/config.ts'
 import type { KeyFileConfig } from '../ports/configTypes.ts'
+import { type BrokerAddress, brokerConnector, brokerWarnings } from '../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../ports/io/configFile.ts'
 import { readStoreKey } from '../ports/io/storeKey.ts'
 import { formatPublicKey } from '../ports/keyText.ts'
@@ -22,20 +24,21 @@ export type CheckResult = {
 
 const checks: Readonly<Record<Role, (path: string) => Promise<CheckResult>>> = {
   gateway: async (path) => {
-    const { key, storeKey } = await readGatewayConfig(path)
-    const checked = await checkKey(key)
+    const { key, storeKey, listeners } = await readGatewayConfig(path)
+    const { warnings, facts } = await checkKey(key)
     const warning = storeKey && (await readStoreKey(storeKey, process.env)).warning
-    return warning ? { ...checked, warnings: [...checked.warnings, warning] } : checked
+    const others = [...(warning ? [warning] : []), ...(await checkListeners(listeners))]
+    return { warnings: [...warnings, ...others], facts }
   },
   agent: async (path) => {
     const { configWarnings, readAgentConfig } = await import('../agent/io/runAgent.ts')
     const config = await readAgentConfig(path, process.env)
-    const { warnings, facts } = await checkKey(config.key)
+    const { warnings, facts } = await checkKey(config.key, config.gateway)
     return { warnings: [...warnings, ...configWarnings(config)], facts }
   },
   fleet: async (path) => {
     const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)
-    return checkKey(config.key)
+    return checkKey(config.key, config.gateway)
   },
   'meter-sim': async (path) => {
     const { parseMeterSimConfig } = await import('../firmware-sim/config.ts')
@@ -49,9 +52,23 @@ export function checkConfiguration(path: string, role: Role): Promise<CheckResul
   return checks[role](path)
 }
 
-/** The key opens with its passphrase; others than the owner may be able to read it. */
-async function checkKey(key: KeyFileConfig): Promise<CheckResult> {
+/** Certificates fit their keys and are to be trusted; some of them may end soon. */
+async function checkListeners(listeners: readonly ListenerConfig[]): Promise<readonly string[]> {
+  const { readTlsFiles } = await import('../gateway/broker/io/tlsFiles.ts')
+  const all = await Promise.all(
+    listeners.map((one) => (one.kind === 'tls' ? readTlsFiles(one, undefined) : undefined)),
+  )
+  return all.flatMap((files) => files?.warningsAt(Date.now()) ?? [])
+}
+
+/** The key opens with its passphrase, and what goes with it to the broker can be used. */
+async function checkKey(key: KeyFileConfig, broker?: BrokerAddress): Promise<CheckResult> {
   const warnings: string[] = []
-  const { publicKey } = await openKey(key, (line) => warnings.push(line))
+  const { publicKey, privateKey } = await openKey(key, (line) => warnings.push(line))
+  if (broker) {
+    // Looks at the files that are named, and connects to nobody.
+    await brokerConnector(broker, process.env, privateKey)
+    warnings.push(...(await brokerWarnings(broker, Date.now())))
+  }
   return { warnings, facts: { publicKey: formatPublicKey(publicKey) } }
 }

@@ -22,8 +22,8 @@ export const AUTHORITY_DAYS = 3_650
 export const command = defineCommand({
   summary: 'Makes an authority that signs certificates for a gateway and its devices',
   details: [
-    'Whoever has its key can pose as the gateway or as any device: keep the folder on a machine of',
-    'its own, with a copy. Gateways and agents get authorities.pem, gateways also revoked.pem.',
+    'Whoever has its key can pose as the gateway or a device: keep the folder on a machine of its',
+    'own, with a copy. Gateways and agents get authorities.pem, gateways also revoked.pem.',
     'The passphrase is read from its file; a missing one is made, of 32 random bytes.',
   ],
   arguments: {},

@@ -12,8 +12,8 @@ import { defineCommand, jsonOption, optionalArgument, text } from '../command.ts
 export const command = defineCommand({
   summary: 'Makes the next certificate for the same key',
   details: [
-    `Without a name: for all that end within ${RENEW_DAYS} days or were signed by an authority that is`,
-    'being replaced. The new file takes the place of the old one; gateways and agents read it again',
+    `Without a name: for all that end within ${RENEW_DAYS} days or were signed by an older`,
+    'authority. The new file takes the place of the old one; gateways and agents read it again',
     'by themselves. The old certificate stays valid until it ends.',
   ],
   arguments: { name: optionalArgument('as "tickpay ca list" shows it, for example acme/ev-1') },

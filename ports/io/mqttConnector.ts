@@ -86,7 +86,9 @@ function openConnection(
     })
     client.once('close', () => {
       client.end(true)
-      reject(new Error(reasonOf(host, port, last)))
+      // The server looks at the certificate when this side is already done with the handshake.
+      const hint = line.cert ? '; its log tells whether it took the certificate' : ''
+      reject(new Error(`${reasonOf(host, port, last)}${last ? '' : hint}`))
     })
   })
 }

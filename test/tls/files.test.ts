@@ -1,4 +1,4 @@
-/** PEM files that are missing, wrong or about to end: one line each, for gateways and for agents. */
+/** PEM files that are missing, wrong or about to end: one line each, for gateways and agents. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -48,7 +48,7 @@ describe('a device with a certificate for the key it signs with', () => {
     expect(await channel('ev-1')).toMatchObject({ paid: `${9n * pricePerTick}`, supply: 'on' })
   })
 
-  test('T21: with the token of another is refused, and the session of that one goes on', async () => {
+  test('T21: with the token of another is refused, and the other session goes on', async () => {
     const victim = await site.enrol('ev-3')
     const thief = await site.enrol('ev-4')
     const device = await connect(victim)

@@ -257,7 +257,7 @@ describe('while the gateway runs', () => {
     expect(await connectTls(world, pi1, 'solar/pi1').answer).toBe(accepted)
   })
 
-  test('T25: a certificate that is revoked ends its session within 5 s and opens none', async () => {
+  test('T25: a revoked certificate ends its session within 5 s and opens none', async () => {
     let list = ''
     const { workshop, authority } = await start({
       change: (shop, by) => {
@@ -285,7 +285,7 @@ describe('while the gateway runs', () => {
     expect(other.socket.closed).toBe(false)
   })
 
-  test('two authorities are trusted at once; taking one out cuts off whom it vouched for', async () => {
+  test('two authorities are trusted at once; without one of them its own are cut off', async () => {
     const { workshop, authority, listener } = await start()
     const old = workshop.client(authority, '/CN=solar\\/pi1')
     const client = connectTls(world, old, 'solar/pi1')

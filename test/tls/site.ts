@@ -41,7 +41,7 @@ export type TlsSite = {
   readonly ca: (...words: readonly string[]) => Promise<void>
   /** Enrols a device with a mandate and makes its certificate, for the key that it signs with. */
   readonly enrol: (device: string) => Promise<Enrolled>
-  /** How a device connects with its own key, and the certificate of `certificate` if not its own. */
+  /** How a device connects with its own key, and with the certificate of this name. */
   readonly connector: (device: Enrolled, certificate?: string) => Promise<Connector>
   readonly tls: (name: string) => TlsFilesConfig
   readonly close: () => Promise<void>

@@ -265,6 +265,7 @@ const tricks: readonly Trick[] = [
   (table) =>
     offer(table, { ...checkpoint(table, 1), length: table.room + table.dice.between(1, 900) }),
   (table) => offer(table, { ...checkpoint(table, 1), length: 65_537 }),
+  (table) => offer(table, { ...checkpoint(table, 1), length: 5_000 }),
   (table) => offer(table, checkpoint(table, 1), new Uint8Array(64).fill(7)),
   (table) => offer(table, { ...checkpoint(table, 600) }),
   (table) => {

@@ -114,6 +114,8 @@ const acts: Readonly<Record<FaultKind, Act>> = {
   crook: ({ world, dice }) => world.crook.act(dice),
   gateway_lies: ({ world, gateway, dice, fault }) => {
     gateway.liar.dice = dice
+    // Most of what it can lie about is told when a session begins.
+    for (const { plan } of world.devices) gateway.network.cut(plan.device)
     world.ports.timers.after(fault.forMs, () => {
       gateway.liar.dice = undefined
       // Whoever was lied to has to be told the truth once.

@@ -157,6 +157,10 @@ async function start(state: State, reason: Why): Promise<void> {
     state.isRestored = false
     countLives(state, gateway, why)
     actor.network.serve(gateway)
+    actor.liar.mandateOf = (channelId) => {
+      const { cold } = gateway.core.state
+      return cold.mandate(cold.numberOf(channelId) ?? 0)
+    }
     actor.liar.pendingOf = (channelId) => {
       const { cold, hot } = gateway.core.state
       const channel = cold.numberOf(channelId) ?? 0

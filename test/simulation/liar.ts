@@ -6,13 +6,20 @@ import type { Dice } from '../../firmware-sim/dice.ts'
 import type { Claim, Ledger } from '../../ledger/ledger.ts'
 import type { AckEntry, Held } from '../../protocol/messages.ts'
 import { decodeAck, decodeSlot, encodeAck, encodeSlot } from '../../protocol/messages.ts'
-import type { Commitment, Signed } from '../../protocol/structures.ts'
+import {
+  CHECKPOINT,
+  type Commitment,
+  type Mandate,
+  type Signed,
+} from '../../protocol/structures.ts'
 
 export type Liar = {
   /** Undefined: it tells the truth. */
   dice: Dice | undefined
   /** Its pending renewal of a channel, by the channel's id. */
   pendingOf: (channelId: Uint8Array) => Signed<Commitment> | undefined
+  /** The mandate in force for a channel, by the channel's id. */
+  mandateOf: (channelId: Uint8Array) => Signed<Mandate> | undefined
   /** What leaves in place of a message. */
   readonly twist: (topic: string, payload: Uint8Array) => Uint8Array
   /** Claims what nobody owes, repeats what was paid, then claims the truth. */
@@ -23,6 +30,7 @@ export function honestLiar(): Liar {
   const liar: Liar = {
     dice: undefined,
     pendingOf: () => undefined,
+    mandateOf: () => undefined,
     twist: (topic, payload) => {
       const { dice } = liar
       if (!dice?.chance(0.4)) return payload
@@ -34,7 +42,10 @@ export function honestLiar(): Liar {
       submit: async (claims, key) => {
         const { dice } = liar
         if (!dice) return ledger.submit(claims, key)
-        await ledger.submit([...forge(claims, dice), ...early(claims, liar)], `${key}-lie`)
+        await ledger.submit(
+          [...forge(claims, dice), ...early(claims, liar), ...invented(claims, liar)],
+          `${key}-lie`,
+        )
         const answer = await ledger.submit(claims, key)
         await ledger.submit([...claims, ...claims], `${key}-again`)
         return answer
@@ -49,6 +60,20 @@ function early(claims: readonly Claim[], { pendingOf }: Liar): readonly Claim[] 
   return claims.flatMap((claim) => {
     const commitment = pendingOf(claim.commitment.value.channelId)
     return commitment ? [{ ...claim, commitment, index: 0, word: commitment.value.root }] : []
+  })
+}
+
+/** Checkpoints that no device ever signed, and amounts under whatever mandate is in force. */
+function invented(claims: readonly Claim[], { mandateOf }: Liar): readonly Claim[] {
+  return claims.flatMap((claim) => {
+    const { commitment } = claim
+    const { value } = commitment
+    const more = { ...commitment, value: { ...value, kind: CHECKPOINT, base: value.base + 400n } }
+    const mandate = mandateOf(value.channelId) ?? claim.mandate
+    return [
+      { ...claim, commitment: more, index: 0, word: value.root },
+      { ...claim, mandate },
+    ]
   })
 }
 

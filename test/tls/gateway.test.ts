@@ -1,8 +1,11 @@
 /** The whole way: certificates of `tickpay ca`, signed logins, and devices that pay over TLS. */
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { loginOptions } from '../../fleet/login.ts'
+import { brokerConnector } from '../../ports/io/brokerLogin.ts'
 import type { SiteDevice } from '../bridge/device.ts'
 import { connectSiteDevice } from '../bridge/device.ts'
 import type { Enrolled } from '../bridge/site.ts'
@@ -15,6 +18,7 @@ const devices: SiteDevice[] = []
 
 beforeAll(async () => {
   site = await openTlsSite({ clientCertificate: 'optional' })
+  await site.ca('fleet', 'acme', '--out', site.folder)
 })
 
 afterEach(async () => {
@@ -95,8 +99,25 @@ describe('taken back', () => {
   })
 })
 
+test('the service of a fleet shows the certificate of its fleet', async () => {
+  const { signer, gatewayKey, folder } = site
+  const { domain } = (await site.enrol('ev-10')).identity
+  const gateway = { id: 'depot', key: gatewayKey }
+  const who = { fleet: 'acme', signerKey: signer.privateKey, gateway, domain }
+  const login = async (name: string) => {
+    const url = `mqtts://localhost:${site.port}`
+    const tls = { ...site.tls(name), key: join(folder, `${name}.key`) }
+    const connector = await brokerConnector({ url, tls }, {})
+    const nonce = new Uint8Array(randomBytes(32))
+    return connector(loginOptions(who, Math.floor(Date.now() / 1_000), nonce))
+  }
+  await site.ca('fleet', 'wind', '--out', folder)
+  await expect(login('wind')).rejects.toThrow('does not let this client in')
+  const service = await login('acme')
+  await service.close()
+})
+
 test('people come with a password, and with the certificate of their fleet or none', async () => {
-  await site.ca('fleet', 'acme', '--out', site.folder)
   const made = await site.call('credential_add', { fleet: 'acme', name: 'ann', rights: ['read'] })
   const { username, password } = made as { username: string; password: string }
   const listen = async (...words: string[]) => {

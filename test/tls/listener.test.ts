@@ -126,6 +126,7 @@ describe('refused within the handshake', () => {
     }
     expect(world.sessions).toEqual([])
     expect(log.filter((line) => line.startsWith('no TLS connection'))).toHaveLength(3)
+    expect(world.broker.counters().refused).toEqual({ no_tls: 3 })
   })
 
   test('one that calls itself as the authority does, with a key of its own', async () => {
@@ -204,6 +205,7 @@ describe('a handshake that is not finished', () => {
     clearInterval(dribble)
     expect(performance.now() - startMs).toBeLessThan(2_000)
     expect(log).toContain('no TLS connection handshake_deadline')
+    expect(world.broker.counters().refused).toMatchObject({ handshake_deadline: 1 })
   })
 
   test('T34: gives way to new ones when there are too many', async () => {

@@ -35,6 +35,7 @@ const TICKS = 100_000n
 export type TlsSite = {
   readonly folder: string
   readonly gatewayKey: PublicKey
+  readonly signer: KeyPair
   readonly port: number
   readonly call: OpenGateway['gateway']['call']
   /** `tickpay ca` with these words. */
@@ -68,6 +69,7 @@ export async function openTlsSite(listener: object = {}): Promise<TlsSite> {
   return {
     folder,
     gatewayKey,
+    signer,
     port,
     call,
     ca,

@@ -8,7 +8,8 @@ import type { TLSSocket, TlsOptions } from 'node:tls'
 import { createServer } from 'node:tls'
 import type { Cancel, Ports } from '../../../ports/index.ts'
 import { present } from '../../../protocol/assert.ts'
-import type { PeerCertificate, TlsListener } from '../broker.ts'
+import type { BrokerCounters, PeerCertificate, TlsListener } from '../broker.ts'
+import { countReason } from '../broker.ts'
 import type { BrokerLimits } from '../limits.ts'
 import type { CertificateFacts } from '../tls/certificates.ts'
 import { readCertificate } from '../tls/certificates.ts'
@@ -20,6 +21,7 @@ import { readTlsFiles } from './tlsFiles.ts'
 export type TlsContext = {
   readonly ports: Pick<Ports, 'clock' | 'timers' | 'log'>
   readonly limits: BrokerLimits
+  readonly counters: Pick<BrokerCounters, 'refused'>
   readonly onConnection: (line: TLSSocket, remote: string, certificate: PeerCertificate) => void
 }
 
@@ -56,6 +58,7 @@ export async function listenTls(listener: TlsListener, context: TlsContext): Pro
   }
   state.server.on('secureConnection', (line) => secured(state, line))
   state.server.on('tlsClientError', (error, line) => {
+    countReason(state.counters.refused, 'no_tls')
     state.ports.log('debug', 'no TLS connection', { reason: error.message })
     line.destroy()
   })
@@ -92,11 +95,14 @@ function serverOptions(listener: TlsListener, { cert, key, ca }: TlsMaterial): T
 /** A new line, of which nothing is known. */
 function begin(state: State, line: Socket, remote: string): void {
   const { limits, ports, halfOpen } = state
+  line.on('error', () => {})
   if (halfOpen.size >= limits.handshakesMax && !dropSlowest(state)) {
+    countReason(state.counters.refused, 'too_many')
     line.destroy()
     return
   }
   const cancel = ports.timers.after(limits.handshakeDeadlineMs, () => {
+    countReason(state.counters.refused, 'handshake_deadline')
     ports.log('debug', 'no TLS connection', { reason: 'handshake_deadline', remote })
     line.destroy()
   })
@@ -134,6 +140,7 @@ function secured(state: State, line: TLSSocket): void {
   const refusal = facts ? refusalOf(state, facts) : 'bad_certificate'
   if (!facts || refusal !== undefined) {
     const reason = refusal ?? 'bad_certificate'
+    countReason(state.counters.refused, reason)
     state.ports.log('info', 'certificate refused', {
       reason,
       remote,

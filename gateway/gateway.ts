@@ -307,6 +307,8 @@ function createSnapshots(core: Core, options: GatewayOptions): Snapshots {
       () => undefined,
       () => written,
     )
+    // Whoever asked is told by `result`, and the next snapshot by what it waits for.
+    running.catch(() => undefined)
     return result
   }
   return { run, runQuietly: () => void run().catch(onFatal), hold }

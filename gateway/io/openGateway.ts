@@ -163,9 +163,10 @@ async function openStore(
     const source = backupSource(settings, ports, gateway, { disk: folder, cold, books, stopping })
     const { journal } = gateway.core
     const more = { source, disk: folder, journal, seal: seals.journal, storeKey, ports }
-    const call = await withStoreVerbs(gateway.call, more)
+    const { call, settled } = await withStoreVerbs(gateway.call, more)
     const release = async () => {
       stop()
+      await settled()
       await gateway.close()
       await store.close()
       await ledger.close()

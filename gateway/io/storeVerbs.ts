@@ -39,14 +39,21 @@ export type StoreVerbsOptions = {
 
 type Backup = { state: 'running' | 'done' | 'failed'; result?: BackupResult; error?: string }
 
+export type StoreVerbs = {
+  /** The verbs of the gateway and those of its store. */
+  readonly call: VerbCall
+  /** Resolves when no backup is being made any more. */
+  readonly settled: () => Promise<void>
+}
+
 /** `call` with the verbs of the store added. */
 export async function withStoreVerbs(
   call: VerbCall,
   options: StoreVerbsOptions,
-): Promise<VerbCall> {
+): Promise<StoreVerbs> {
   let restored = await readRestored(options.disk)
   const backups = createBackups(options)
-  return async (verb, args) => {
+  const extended: VerbCall = async (verb, args) => {
     switch (verb) {
       case 'backup':
         return backups.start(args)
@@ -64,6 +71,7 @@ export async function withStoreVerbs(
         return call(verb, args)
     }
   }
+  return { call: extended, settled: backups.settled }
 }
 
 function requireConfirmed(restored: Restored | undefined): void {
@@ -119,6 +127,7 @@ async function confirm(
 /** One at a time; a caller asks how it is going, because it may take longer than an answer may. */
 function createBackups({ source, storeKey }: StoreVerbsOptions) {
   let current: Backup | undefined
+  let running: Promise<void> = Promise.resolve()
   const run = async (target: string, keyFile: string | undefined, backup: Backup) => {
     try {
       const key = keyFile === undefined ? storeKey : (await readStoreKey({ file: keyFile }, {})).key
@@ -130,6 +139,7 @@ function createBackups({ source, storeKey }: StoreVerbsOptions) {
     }
   }
   return {
+    settled: () => running,
     start: (args: unknown) => {
       const parsed = v.safeParse(backupArguments, args ?? {})
       if (!parsed.success) throw new OperatorError('backup: name a target')
@@ -137,7 +147,7 @@ function createBackups({ source, storeKey }: StoreVerbsOptions) {
         throw new OperatorError('a backup is being made: wait until it is done')
       }
       current = { state: 'running' }
-      void run(parsed.output.target, parsed.output.keyFile, current)
+      running = run(parsed.output.target, parsed.output.keyFile, current)
       return current
     },
     status: () => {

@@ -2,8 +2,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { exitCodes } from '../../../../cli/exitCodes.ts'
+import { readGatewayConfig } from '../../../../cli/io/gatewayCalls.ts'
 import { readArchive } from '../../../../gateway/io/archiveFile.ts'
+import { openOffline } from '../../../../gateway/io/openGateway.ts'
 import { ARCHIVE_VERSION, isStorePath } from '../../../../gateway/store/archive.ts'
+import { nodePorts } from '../../../../ports/io/node.ts'
 import type { StoreSite } from '../../../support/storeSite.ts'
 import { createStoreSite, filesUnder, fingerprintOf, names } from '../../../support/storeSite.ts'
 
@@ -179,6 +182,30 @@ test('(!) a restored store pays nothing out until the operator has looked', asyn
   const after = await site.ran('ledger', 'pay-out', names.fleet, reference)
   expect(after.error.join()).toMatch(/notice|available|not over|until/)
   expect(after.error.join()).not.toMatch(/restored/)
+})
+
+test('what an interrupted backup left behind is not in the way, and is no backup', async () => {
+  await site.enrol()
+  mkdirSync(`${file()}.copies/cold`, { recursive: true })
+  writeFileSync(`${file()}.copies/cold/data.mdb`, 'half')
+  writeFileSync(`${file()}.part`, 'half')
+  expect((await site.ran('restore', `${file()}.part`)).error.join()).toMatch(/damaged or cut short/)
+  expect((await site.ran('backup', file())).code).toBe(0)
+  expect(backups()).toEqual(['depot.backup'])
+})
+
+test('a backup that is being made is not started a second time, nor keeps a gateway', async () => {
+  await site.enrol()
+  const settings = await readGatewayConfig(site.at('gateway.yaml'))
+  const { call, close } = await openOffline(
+    settings,
+    nodePorts(() => {}),
+  )
+  expect(await call('backup', { target: file() })).toMatchObject({ state: 'running' })
+  const second = call('backup', { target: site.at('backups/second') })
+  await expect(second).rejects.toThrow(/a backup is being made/)
+  await close()
+  expect(backups().filter((name) => name === 'second')).toEqual([])
 })
 
 test('nothing of a backup stays behind when it cannot be made', async () => {

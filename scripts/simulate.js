@@ -11,7 +11,7 @@ import { bundleSimulation } from './simulationBundle.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const main = 'test/simulation/main.ts'
 /** How long one mutant may stay undetected. */
-const mutantMs = 45_000
+const mutantMs = 240_000
 
 function runNode(program, args, options) {
   const command = ['--enable-source-maps', program, ...args]
@@ -55,7 +55,7 @@ if (place < 0) {
   process.exitCode = status ?? 1
 } else {
   const seedsAt = args.indexOf('--seeds')
-  const seeds = seedsAt < 0 ? 150 : Number(args[seedsAt + 1])
+  const seeds = seedsAt < 0 ? 500 : Number(args[seedsAt + 1])
   const name = args[place + 1]?.startsWith('--') ? undefined : args[place + 1]
   process.exitCode = await runMutants(name, seeds)
 }

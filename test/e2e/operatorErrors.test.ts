@@ -199,7 +199,8 @@ describe.concurrent('ports', () => {
   test('that do not exist', async () => {
     const serial = refusal(wordsFor('meter-sim', { line: 'serial:///dev/tty-none?baud=9600' }))
     const beyond = refusal(wordsFor('meter-sim', { line: 'tcp-listen://127.0.0.1:81000' }))
-    const listeners = [{ kind: 'tcp', host: '192.0.2.1', port: 0 }]
+    const plaintextOnNetwork = 'i-understand-that-anyone-can-read-and-change-this'
+    const listeners = [{ kind: 'tcp', host: '192.0.2.1', port: 0, plaintextOnNetwork }]
     const foreign = refusal(wordsFor('gateway', { listeners, data: at('foreign') }))
     expect(await serial).toContain('/dev/tty-none: there is no such port: plug it in')
     expect(await beyond).toContain('is no line; expected')

@@ -76,7 +76,7 @@ describe('the report of a device', () => {
     expect(report()?.channels[0]).toMatchObject({ settled: 15_000n, exposure: 0n })
   })
 
-  test('of more devices than one turn of the event loop takes all go out in one round', async () => {
+  test('of more devices than one turn takes all go out in one round', async () => {
     const names = Array.from({ length: 130 }, (_, number) => `meter-${number}`)
     for (const name of names) await scene.device(name)
     await scene.world.time.advance(10_000)

@@ -41,7 +41,10 @@ export type AppendFile = {
 
 /** A folder of files. Paths are relative to its root, with `/` between names. */
 export type Disk = {
-  /** Opens or creates; appends go after the `length` bytes that are kept (default: all). */
+  /**
+   * Opens or creates; appends go after the `length` bytes that are kept (default: all). The next
+   * sync makes those durable too, even if a sync of an earlier process failed.
+   */
   readonly openAppend: (path: string, length?: number) => Promise<AppendFile>
   /** Whole content, or undefined when there is no such file. */
   readonly read: (path: string) => Promise<Uint8Array | undefined>

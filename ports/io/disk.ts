@@ -55,6 +55,7 @@ async function openAppend(path: string, length: number | undefined): Promise<App
     await file.truncate(length)
     position = length
   }
+  await writeAgain(file, position)
   await syncFolder(dirname(path))
   return {
     append: (bytes) => {
@@ -72,6 +73,24 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, start: number): Pro
   while (written < bytes.length) {
     const part = await file.write(bytes, written, bytes.length - written, start + written)
     written += part.bytesWritten
+  }
+}
+
+/** Bytes that are held in memory at a time. */
+const REWRITE_BYTES = 1 << 20
+
+/**
+ * Writes what a file holds where it is. After a failed sync the kernel shows bytes to whoever reads
+ * and calls them clean, although the disk never had them: the next sync would promise nothing.
+ * Power may fail meanwhile, for old and new bytes are the same.
+ */
+async function writeAgain(file: FileHandle, length: number): Promise<void> {
+  const buffer = new Uint8Array(Math.min(length, REWRITE_BYTES))
+  for (let start = 0; start < length; ) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - start), start)
+    assert(bytesRead > 0, 'a file has the bytes of its length')
+    await writeAll(file, buffer.subarray(0, bytesRead), start)
+    start += bytesRead
   }
 }
 

@@ -243,6 +243,8 @@ function diskOperations(state: State): Disk {
       const file = known ?? { ...newFile(new Uint8Array(0)), everSynced: false }
       state.files.set(path, file)
       truncate(file, length ?? file.length)
+      // What is kept is written anew, so that the next sync covers it.
+      file.lost = false
       return openFile(state, path, file)
     },
     read: async (path) => {

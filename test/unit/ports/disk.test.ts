@@ -1,4 +1,12 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -33,6 +41,17 @@ test('opening with a length keeps exactly that much', async () => {
   await file.append(bytes('new'))
   await file.close()
   expect(textOf(await disk.read('log'))).toBe('good|new')
+})
+
+test('opening writes what is kept anew, for an earlier sync may have failed', async () => {
+  const disk = await nodeDisk(root)
+  const kept = new Uint8Array(3_000_001).map((_, index) => index % 251)
+  await disk.replace('log', kept)
+  utimesSync(join(root, 'log'), 1_000, 1_000)
+  const file = await disk.openAppend('log', kept.length)
+  await file.close()
+  expect(statSync(join(root, 'log')).mtimeMs).toBeGreaterThan(1_000_000)
+  expect(await disk.read('log')).toEqual(kept)
 })
 
 test('replace changes the whole content and leaves nothing behind', async () => {

@@ -51,7 +51,8 @@ test('opening writes what is kept anew, for an earlier sync may have failed', as
   const file = await disk.openAppend('log', kept.length)
   await file.close()
   expect(statSync(join(root, 'log')).mtimeMs).toBeGreaterThan(1_000_000)
-  expect(await disk.read('log')).toEqual(kept)
+  const found = await disk.read('log')
+  expect(found && Buffer.compare(found, kept)).toBe(0)
 })
 
 test('replace changes the whole content and leaves nothing behind', async () => {

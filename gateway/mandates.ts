@@ -59,7 +59,7 @@ function coverBeside(core: Core, channel: number, next: Mandate): Signed<Mandate
   const { hot } = core.state
   const worst = worstAmount(hot, channel)
   if (worst <= (hot.columns.paid[channel] ?? 0n)) return undefined
-  const best = latest(knownMandates(core, channel).filter(({ value }) => value.limit >= worst))
+  const best = latest(core.state.cold.mandates(channel).filter(({ value }) => value.limit >= worst))
   if (!best) return undefined
   const proves = next.limit >= worst && next.notBefore <= core.writer.seconds()
   return proves && next.claimUntil >= best.value.claimUntil ? undefined : best
@@ -68,16 +68,13 @@ function coverBeside(core: Core, channel: number, next: Mandate): Signed<Mandate
 /** The mandate that proves `amount` for the longest; the one in force where none does. */
 export function evidenceFor(core: Core, channel: number, amount: bigint): Signed<Mandate> {
   const now = core.writer.seconds()
-  const proving = knownMandates(core, channel).filter(
-    ({ value }) => value.limit >= amount && value.notBefore <= now && now <= value.claimUntil,
-  )
+  const proving = core.state.cold
+    .mandates(channel)
+    .filter(
+      ({ value }) => value.limit >= amount && value.notBefore <= now && now <= value.claimUntil,
+    )
   const best = latest(proving) ?? core.state.cold.mandate(channel)
   return present(best, 'an open channel has a mandate')
-}
-
-function knownMandates({ state }: Core, channel: number): readonly Signed<Mandate>[] {
-  const both = [state.cold.mandate(channel), state.cold.cover(channel)]
-  return both.filter((one) => one !== undefined)
 }
 
 /** Ends of equal claim windows go to the first. */

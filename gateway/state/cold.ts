@@ -8,7 +8,7 @@ import type { KeyValue } from '../../ports/index.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, concatBytes, utf8ToBytes } from '../../protocol/bytes.ts'
 import type { WireValue } from '../../protocol/cbor.ts'
-import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
+import { decodeStored, encodeCbor } from '../../protocol/cbor.ts'
 import type { Channel, Commitment, Mandate, Signed } from '../../protocol/structures.ts'
 import {
   channelStructure,
@@ -84,7 +84,9 @@ export function coldStore(store: KeyValue): ColdStore {
     const name = bytesToHex(key)
     const waiting = overlay.get(name) ?? sealed.get(name)
     const bytes = waiting ? waiting[1] : store.get(key)
-    return bytes && new Row(present(decodeCbor(bytes, RECORD_BYTES_MAX), 'a record is well formed'))
+    return (
+      bytes && new Row(present(decodeStored(bytes, RECORD_BYTES_MAX), 'a record is well formed'))
+    )
   }
   const put = (key: Uint8Array, value: WireValue) =>
     overlay.set(bytesToHex(key), [key, encodeCbor(value)])
@@ -220,7 +222,7 @@ function nameKey(prefix: string, name: string): Uint8Array {
 /** Big-endian numbers, so that ranges are in order. */
 function numberKey(prefix: string, ...numbers: readonly number[]): Uint8Array {
   const key = new Uint8Array(1 + 4 * numbers.length)
-  key.set(utf8ToBytes(prefix))
+  key[0] = prefix.charCodeAt(0)
   const view = new DataView(key.buffer)
   for (const [place, number] of numbers.entries()) view.setUint32(1 + 4 * place, number)
   return key

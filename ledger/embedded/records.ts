@@ -4,7 +4,7 @@
  */
 import { OperatorError } from '../../ports/operatorError.ts'
 import { isUint64 } from '../../protocol/amount.ts'
-import { decodeCbor, encodeCbor, type WireValue } from '../../protocol/cbor.ts'
+import { decodeStored, encodeCbor, type WireValue } from '../../protocol/cbor.ts'
 import { encodePublicKey, type PublicKey, parsePublicKey } from '../../protocol/keys.ts'
 import { allocationStructure, fromWire, toWire } from '../../protocol/structures.ts'
 import type { ClaimResult, ClaimStatus, Withdrawal } from '../ledger.ts'
@@ -51,7 +51,7 @@ function codec<T>(
   return {
     encode: (value) => encodeCbor(write(value)),
     decode: (bytes) => {
-      const wire = decodeCbor(bytes, Number.POSITIVE_INFINITY)
+      const wire = decodeStored(bytes, Number.POSITIVE_INFINITY)
       if (!Array.isArray(wire)) throw damaged(what)
       return read(fieldsOf(wire, what))
     },

@@ -1,19 +1,12 @@
-/**
- * Answers to a device. All of them wait until the state they speak of is durable.
- * @module
- */
-
-import { present } from '../../protocol/assert.ts'
-import { WORD_BYTES } from '../../protocol/chain.ts'
-import type { Held, RejectedName, SupplyState } from '../../protocol/messages.ts'
-import { encodeAccept, encodeReject, encodeSlot } from '../../protocol/messages.ts'
+import type { RejectedName, SupplyState } from '../../protocol/messages.ts'
+import { encodeAccept, encodeSlot } from '../../protocol/messages.ts'
 import type { CommitmentReason, TickReason } from '../../protocol/reasons.ts'
 import { consequenceOf } from '../../protocol/reasons.ts'
-import type { Commitment, Signed } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
 import { isClosed } from '../state/hotChannels.ts'
 import { sendAck } from './acks.ts'
 import { lengthCeiling, lengthNow } from './fairShare.ts'
+import { heldOf, pendingOf, rejectionOf } from './rejection.ts'
 import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
 import { strike } from './session.ts'
@@ -21,21 +14,6 @@ import { supplyOf } from './sessionSupply.ts'
 
 /** Slot number that stands for "your message was too malformed to have one". */
 export const NO_SLOT = 255
-
-/** The held word with its own commitment; undefined before the channel is opened. */
-export function heldOf(core: Core, channel: number): Held | undefined {
-  const { hot, cold } = core.state
-  const epoch = hot.columns.epoch[channel] ?? 0
-  if (epoch === 0) return undefined
-  const commitment = present(cold.commitment(channel, epoch), 'a held word has its commitment')
-  const word = hot.columns.word.slice(channel * WORD_BYTES, (channel + 1) * WORD_BYTES)
-  return { commitment, index: hot.columns.index[channel] ?? 0, word }
-}
-
-export function pendingOf(core: Core, channel: number): Signed<Commitment> | undefined {
-  const epoch = core.state.hot.columns.pendingEpoch[channel] ?? 0
-  return epoch === 0 ? undefined : core.state.cold.commitment(channel, epoch)
-}
 
 /** Acknowledges what a slot holds now, once that is durable. */
 export function acknowledge(core: Core, session: Session, slot: number, channel: number): void {
@@ -57,10 +35,7 @@ export function refuse(
   const isFault = consequenceOf(reason) === 'strike'
   const nowMs = core.ports.clock.monotonicMs()
   if (isFault && nowMs < session.mutedUntilMs) return
-  const channel = session.greeted ? session.channels[slot] : undefined
-  const held = channel === undefined ? undefined : heldOf(core, channel)
-  const pending = channel === undefined ? undefined : pendingOf(core, channel)
-  const payload = encodeReject({ slot, refused, reason, held, pending })
+  const payload = rejectionOf(core, session, { slot, refused, reason })
   sendDurable(core, session, 'reject', () => payload)
   if (!isFault) return
   strike(session, nowMs)

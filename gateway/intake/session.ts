@@ -11,6 +11,7 @@ import type { SupplyState } from '../../protocol/messages.ts'
 import { formatTopic } from '../../protocol/topics.ts'
 import type { ColdDevice } from '../state/cold.ts'
 import type { SessionAcks } from './acks.ts'
+import type { Rejection } from './rejection.ts'
 
 /** By a login of its own, or by nothing but the topic that its messages come on. */
 export type Identified = 'by_login' | 'by_topic'
@@ -43,6 +44,8 @@ export type Session = {
   ended: boolean
   /** It is among the devices of the next round of reports. */
   touched: boolean
+  /** What it was last told of a refusal. */
+  rejection: Rejection | undefined
   /** Acknowledgements that wait for their batch. */
   readonly acks: SessionAcks
 }
@@ -70,6 +73,7 @@ export function openSession(
     mutedUntilMs: Number.NEGATIVE_INFINITY,
     ended: false,
     touched: false,
+    rejection: undefined,
     acks: { topic: formatTopic({ kind: 'down', fleet, device, name: 'ack' }) },
   }
 }

@@ -53,6 +53,35 @@ function expectHeldProof(): void {
 
 const wrong = new Uint8Array(32).fill(5)
 
+describe('the same refusal again', () => {
+  const bad = () => device.sendTicks({ slot: 0, epoch: 1, index: 30, word: wrong })
+
+  test('carries what is held now, not what was held before', async () => {
+    await bad()
+    expectHeldProof()
+    await device.tick(committed, 20)
+    await bad()
+    expect(device.lastReject()?.held).toMatchObject({ index: 20, word: committed.chain.wordAt(20) })
+  })
+
+  test('is answered without reading the channel again', async () => {
+    await bad()
+    const { cold } = scene.world.gateway.core.state
+    const { commitment } = cold
+    let read = 0
+    Object.assign(cold, {
+      commitment: (...at: Parameters<typeof commitment>) => {
+        read += 1
+        return commitment(...at)
+      },
+    })
+    await bad()
+    expect(device.client.received.rejects).toHaveLength(2)
+    expect(device.client.received.rejects[1]).toEqual(device.client.received.rejects[0])
+    expect(read).toBe(0)
+  })
+})
+
 describe('a tick is refused', () => {
   test('malformed: a size or a version that is none', async () => {
     const { client } = device

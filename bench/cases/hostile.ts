@@ -3,7 +3,8 @@
  * @module
  */
 import { join } from 'node:path'
-import type { AttackKind, AttackStatus } from '../load/messages.ts'
+import { MESSAGES_PER_SECOND } from '../../protocol/limits.ts'
+import type { AttackCommand, AttackStatus } from '../load/messages.ts'
 import { cpuMicros } from '../measure.ts'
 import { figure, spreadText } from '../report/tables.ts'
 import { ratioSpread, type Spread, spread } from '../statistics.ts'
@@ -15,7 +16,11 @@ import { shapes } from './ingest.ts'
 
 const HOSTILE_SHARE = 0.5
 const HONEST_SHARE = 0.25
-const kinds: readonly AttackKind[] = ['jump', 'wrong', 'flood']
+/** A third of what is hostile each: the largest jumps, wrong words, and devices over their limit. */
+const PACED_SHARE = 2 / 3
+const FLOOD_SHARE = 1 / 3
+/** By then flooders have used up their burst and are held to their rate. */
+const BURST_SECONDS = 3
 const JUMP_TICKS = 1_024
 /** The hash budget lets one of the largest jumps through every five seconds. */
 const JUMPS = 16
@@ -75,14 +80,14 @@ type Attacked<T> = {
 /** What `work` sees while the others attack. */
 async function underAttack<T>(
   { other, pid }: Parties,
-  attack: readonly AttackKind[],
-  messagesPerSecond: number,
+  attack: Pick<AttackCommand, 'messagesPerSecond' | 'flooders'>,
   work: () => Promise<T>,
 ): Promise<Attacked<T>> {
   const { generator } = other
   const status = async () => (await generator.ask({ do: 'status' })) as AttackStatus
   await generator.ask({ do: 'prepare', messages: JUMPS, windows: 1, jump: JUMP_TICKS })
-  await generator.ask({ do: 'attack', kinds: attack, messagesPerSecond })
+  await generator.ask({ do: 'attack', kinds: ['jump', 'wrong'], ...attack })
+  await pause(BURST_SECONDS)
   const before = await status()
   const cpuBefore = cpuMicros(pid)
   const startMs = performance.now()
@@ -97,6 +102,14 @@ async function underAttack<T>(
   }
   await generator.ask({ do: 'calm' })
   return measured
+}
+
+/** Of flooders as many as their limit makes a third of it. */
+function attackOf(hostilePerSecond: number) {
+  return {
+    messagesPerSecond: hostilePerSecond * PACED_SHARE,
+    flooders: Math.round((hostilePerSecond * FLOOD_SHARE) / MESSAGES_PER_SECOND),
+  }
 }
 
 /** Messages a second in a closed loop over all devices; none comes near its own limit. */
@@ -123,13 +136,14 @@ async function measure(parties: Parties, options: CaseOptions): Promise<Measured
   let closed = 0
   for (let round = 0; round < rounds; round++) {
     peaceful.push(await peacefulP99(parties, maximum, seconds))
-    const attack = await underAttack(parties, kinds, rates.hostile, () =>
+    const attack = await underAttack(parties, attackOf(rates.hostile), () =>
       openRound(honest, honestShape, seconds, rates.honest),
     )
     attacked.push(attack.result.latencies.p99 / 1_000)
     hostilePerSecond.push(attack.messages / attack.seconds)
     closed += attack.closed
-    const flood = await underAttack(parties, ['flood'], 0, () => pause(Math.min(2, seconds)))
+    const all = { messagesPerSecond: 0, flooders: hostileShape.connections }
+    const flood = await underAttack(parties, all, () => pause(Math.min(2, seconds)))
     floodMicros.push(flood.cpuMicros / flood.messages)
     onProgress(
       `hostile: p99 ${figure(peaceful.at(-1) ?? 0)} ms, attacked ` +
@@ -201,7 +215,7 @@ export const hostile: Case = {
           `${figure(maximum)} messages a second that the gateway carries in a closed loop; ` +
           `${hostileShape.connections} others send half of it, in peace honest ticks, else a ` +
           `third of them jumps of ${JUMP_TICKS} ticks, a third the same with wrong words, and ` +
-          'a third as much as the connection takes.',
+          'a third from devices that send as much as gets through.',
         'A device over its limit is not read from: its packets wait in its own TCP ' +
           'connection. A device with three wrong words is closed and logs in again.',
       ],

@@ -5,7 +5,7 @@
  */
 import { forAll, LoadConnection } from './connection.ts'
 import { heldIndex, type LoadDevice, logIn } from './device.ts'
-import type { AttackKind, AttackStatus } from './messages.ts'
+import type { AttackCommand, AttackKind, AttackStatus } from './messages.ts'
 
 const POLL_MS = 1
 const RETURN_MS = 200
@@ -22,17 +22,17 @@ export type Attack = {
 }
 
 /**
- * Starts the attack, the kinds spread over the devices: `messagesPerSecond` in all, and beside them
- * whatever flooders get through. A device that is closed for its wrong words logs in again.
+ * Starts the attack: the first devices flood, and the kinds are spread over the others. A device
+ * that is closed for its wrong words logs in again.
  */
 export function startAttack(
   devices: readonly LoadDevice[],
   port: number,
-  kinds: readonly AttackKind[],
-  messagesPerSecond: number,
+  { kinds, messagesPerSecond, flooders: flooding }: AttackCommand,
 ): Attack {
   const attackers = devices.map((device, place): Attacker => {
-    return { device, kind: kinds[place % kinds.length] ?? 'jump', isOnline: true }
+    const kind = place < flooding ? 'flood' : (kinds[place % kinds.length] ?? 'jump')
+    return { device, kind, isOnline: true }
   })
   const paced = attackers.filter(({ kind }) => kind !== 'flood')
   const flooders = attackers.filter(({ kind }) => kind === 'flood')

@@ -40,7 +40,7 @@ async function perform(command: Command): Promise<Result> {
       background = startComeback(devices, port, command.messagesPerSecond)
       return background.status()
     case 'attack':
-      background = startAttack(devices, port, command.kinds, command.messagesPerSecond)
+      background = startAttack(devices, port, command)
       return background.status()
     case 'status':
       return running().status()

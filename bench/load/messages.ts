@@ -81,8 +81,12 @@ export type AttackKind = 'jump' | 'wrong' | 'flood'
 
 export type AttackCommand = {
   readonly do: 'attack'
-  readonly kinds: readonly AttackKind[]
+  /** Kinds at a pace, spread over the devices that do not flood. */
+  readonly kinds: readonly Exclude<AttackKind, 'flood'>[]
+  /** Of all those together. */
   readonly messagesPerSecond: number
+  /** Devices that send whatever gets through. */
+  readonly flooders: number
 }
 
 export type AttackStatus = {

@@ -32,6 +32,7 @@ import { createLogin } from './login.ts'
 import { createMarks } from './marks.ts'
 import type { Publisher } from './publisher.ts'
 import { createPublisher } from './publisher.ts'
+import { createRounds } from './rounds.ts'
 import { followFunds } from './settle/funds.ts'
 import type { SettlementSummary } from './settle/settler.ts'
 import { settleDue, settleOutbox } from './settle/settler.ts'
@@ -85,6 +86,10 @@ export type Gateway = Omit<BrokerHandlers, 'mayAccess'> & {
 const SUPPLY_SWEEP_MS = 1_000
 /** How soon a device that funds kept short learns that there is more. */
 const LENGTH_SWEEP_MS = 5_000
+/** Channels; a look takes up to 3 us, so that a million are seen once in 50 s. */
+const SUPPLY_BOUNDS = { perTurn: 500, perRound: 20_000 }
+/** Channels; a look takes up to 50 us. */
+const LENGTH_BOUNDS = { perTurn: 32, perRound: 2_000 }
 const SPACE_CHECK_MS = 30_000
 /** How much journal a restart may have to replay. */
 const SNAPSHOT_PERIOD_MS = 300_000
@@ -104,8 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   publisher.start()
   const snapshots = createSnapshots(core, options)
   const cancels = [
-    core.ports.timers.every(SUPPLY_SWEEP_MS, () => sweepSupply(core)),
-    core.ports.timers.every(LENGTH_SWEEP_MS, () => sweepLengths(core)),
+    ...createSweeps(core),
     core.ports.timers.every(core.config.settlement.periodSeconds * 1_000, settlement.runQuietly),
     core.ports.timers.every(SPACE_CHECK_MS, () => {
       core.journal.checkSpace().catch(options.onFatal)
@@ -246,12 +250,24 @@ async function loadFunds({ funds, state }: Core): Promise<void> {
   }
 }
 
-function sweepSupply(core: Core): void {
-  for (const session of core.sessions.values()) tellSupply(core, session)
-}
-
-function sweepLengths(core: Core): void {
-  for (const session of core.sessions.values()) retellLengths(core, session)
+/** Looks at what no tick and no verb brings about, session by session. */
+function createSweeps(core: Core) {
+  const { timers } = core.ports
+  const sessions = () => core.sessions.values()
+  const supply = createRounds(timers, SUPPLY_BOUNDS, sessions, (session) => {
+    tellSupply(core, session)
+    return session.channels.length
+  })
+  const lengths = createRounds(timers, LENGTH_BOUNDS, sessions, (session) => {
+    retellLengths(core, session)
+    return session.channels.length
+  })
+  return [
+    timers.every(SUPPLY_SWEEP_MS, supply.begin),
+    timers.every(LENGTH_SWEEP_MS, lengths.begin),
+    supply.stop,
+    lengths.stop,
+  ]
 }
 
 type Settlement = {

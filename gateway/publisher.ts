@@ -25,7 +25,7 @@ const HEALTH_PERIOD_MS = 30_000
 /** How many channels a round looks at that nothing has touched since the start. */
 const CHANNELS_PER_ROUND = 1_000
 /** A report takes some 50 us for each channel, and ticks wait meanwhile. */
-const CHANNELS_PER_TURN = 64
+const CHANNELS_PER_TURN = 16
 
 export function createPublisher(core: Core): Publisher {
   const cancels: Cancel[] = []

@@ -94,7 +94,9 @@ export type SupplyLevel = (typeof supplyLevels)[number]
 
 export type Supply = { readonly level: SupplyLevel; readonly reason: SupplyReason }
 
+const consequences = { ...tickReasons, ...commitmentReasons }
+
 /** What follows from a refusal of a tick or a commitment. */
 export function consequenceOf(reason: TickReason | CommitmentReason): Consequence {
-  return { ...tickReasons, ...commitmentReasons }[reason]
+  return consequences[reason]
 }

@@ -9,6 +9,7 @@ import type { AckEncoder } from '../protocol/ackBytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
 import type { GatewayConfig } from './config.ts'
+import type { JumpBudget } from './intake/jumpBudget.ts'
 import type { Session } from './intake/session.ts'
 import type { MeetsHeldWord } from './intake/ticks.ts'
 import type { Marks } from './marks.ts'
@@ -66,6 +67,7 @@ export type Core = {
   readonly link: ClientLink
   /** Connected devices by `fleet/device`: one session each. */
   readonly sessions: Map<string, Session>
+  readonly jumps: JumpBudget
   readonly counters: Counters
   /** First position of an allocation beyond all that its ledger has paid. */
   readonly firstUnpaidPosition: (allocation: Uint8Array) => number

@@ -24,6 +24,7 @@ import { takeFleetRequest } from './fleetRequests.ts'
 import { retellLengths } from './intake/answers.ts'
 import { sendTime } from './intake/hello.ts'
 import { takeDeviceMessage } from './intake/intake.ts'
+import { createJumpBudget } from './intake/jumpBudget.ts'
 import { laneOf } from './intake/lane.ts'
 import { openSession } from './intake/session.ts'
 import { tellSupply } from './intake/sessionSupply.ts'
@@ -218,6 +219,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     marks: createMarks(key, life),
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
     firstUnpaidPosition: positionsAt(options.desk),
+    jumps: createJumpBudget(),
     counters: { refused: new Map(), messages: 0, connects: 0, timesSigned: 0 },
     spaceLow: journal.spaceLow,
   }

@@ -17,6 +17,12 @@ export const JUMP_TICKS_MAX = 1_024
 export const HASH_BUDGET_PER_SECOND = 200
 /** Lets one full jump through after a pause. */
 export const HASH_BUDGET_BURST = 1_024
+/** Up to so many steps a tick costs hardly more than one, and no common budget counts them. */
+export const SMALL_JUMP_TICKS_MAX = 16
+/** Sustained hashes a second for larger jumps of all channels together: a quarter of a core. */
+export const JUMP_HASHES_PER_SECOND = 1_000_000
+/** 8 ms at once: 32 full jumps. */
+export const JUMP_HASHES_BURST = 32_768
 /** Share of an epoch after which a device renews, in percent: time for a slow signer. */
 export const RENEWAL_AT_PERCENT = 80
 /** Units supplied ahead of payment, unless the tariff says otherwise. */

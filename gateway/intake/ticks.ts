@@ -68,9 +68,11 @@ function takeTick(
   const register = core.state.hot.register(channel)
   const steps = stepsOf(register, tick)
   const allowed = hashesLeft(core, channel, nowMs)
-  const verdict = judgeTick(register, tick, nowSeconds, allowed, core.meetsHeldWord)
+  const budget = Math.min(allowed, core.jumps.allowed(steps, nowMs))
+  const verdict = judgeTick(register, tick, nowSeconds, budget, core.meetsHeldWord)
   if (verdict === 'accepted' || verdict === 'accepted_renewal') {
     spend(core, channel, allowed - steps, nowMs)
+    core.jumps.spend(steps, nowMs)
     core.writer.move(channel, tick)
     if (session.cloneSuspected.size > 0) session.cloneSuspected.delete(slot)
     acknowledge(core, session, slot, channel)
@@ -78,7 +80,10 @@ function takeTick(
     suspectClone(session, tick)
     acknowledge(core, session, slot, channel)
   } else {
-    if (verdict === 'bad_word') spend(core, channel, allowed - steps, nowMs)
+    if (verdict === 'bad_word') {
+      spend(core, channel, allowed - steps, nowMs)
+      core.jumps.spend(steps, nowMs)
+    }
     refuse(core, session, slot, 'tick', verdict)
   }
 }

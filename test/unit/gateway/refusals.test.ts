@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { fastSha256 } from '../../../ledger/io/fastVerify.ts'
 import { present } from '../../../protocol/assert.ts'
 import { encodeCbor } from '../../../protocol/cbor.ts'
+import { JUMP_HASHES_BURST } from '../../../protocol/limits.ts'
 import type { Commitment } from '../../../protocol/structures.ts'
 import { RENEWAL } from '../../../protocol/structures.ts'
 import type { Scene, SceneDevice } from '../../support/gatewayScene.ts'
@@ -79,6 +80,29 @@ describe('the same refusal again', () => {
     expect(device.client.received.rejects).toHaveLength(2)
     expect(device.client.received.rejects[1]).toEqual(device.client.received.rejects[0])
     expect(read).toBe(0)
+  })
+})
+
+describe('large jumps of all channels together', () => {
+  const spendAll = () => {
+    const { jumps, ports } = scene.world.gateway.core
+    // As of when the device's message will have arrived.
+    jumps.spend(JUMP_HASHES_BURST, ports.clock.monotonicMs() + 100)
+  }
+
+  test('wait when others have used up what there is, and cost no hash', async () => {
+    spendAll()
+    hashes = 0
+    const tick = tickOf(committed, 900)
+    await expectRefusal('slow_down', () => device.sendTicks(tick))
+    expect(hashes).toBe(0)
+    await scene.world.time.advance(1_000)
+    await device.tick(committed, 900)
+  })
+
+  test('hold up nobody who keeps up', async () => {
+    spendAll()
+    await device.tick(committed, 26)
   })
 })
 

@@ -16,7 +16,7 @@ import { shapes } from './ingest.ts'
 
 const HOSTILE_SHARE = 0.5
 const HONEST_SHARE = 0.25
-/** A third of what is hostile each: the largest jumps, wrong words, and devices over their limit. */
+/** A third of it each: the largest jumps, wrong words, and devices over their limit. */
 const PACED_SHARE = 2 / 3
 const FLOOD_SHARE = 1 / 3
 /** By then flooders have used up their burst and are held to their rate. */

@@ -1,3 +1,8 @@
+/**
+ * Answers to a device. All of them wait until the state they speak of is durable.
+ * @module
+ */
+
 import type { RejectedName, SupplyState } from '../../protocol/messages.ts'
 import { encodeAccept, encodeSlot } from '../../protocol/messages.ts'
 import type { CommitmentReason, TickReason } from '../../protocol/reasons.ts'

@@ -47,9 +47,9 @@ async function worldOf(dice: Dice): Promise<VirtualSite> {
     ],
   })
   // Their share of the deposit makes epochs short, so that some end in the middle of all this.
-  for (const device of ['idle-1', 'idle-2', 'idle-3']) {
+  for (const [number, device] of ['idle-1', 'idle-2', 'idle-3'].entries()) {
     const meters = Array.from({ length: 16 }, (_, place) => ({ meter: `m-${place}`, unit: 'Wh' }))
-    await enrolTestDevice(site.world, device, testKey('p256', 91), meters)
+    await enrolTestDevice(site.world, device, testKey('p256', 91 + number), meters)
   }
   return site
 }

@@ -1,11 +1,11 @@
-/** A journal whose process ended with a failed sync, and that another process opens on the same day. */
+/** A journal whose process ended with a failed sync, opened by another on the same machine. */
 import { expect, test } from 'vitest'
 import { openJournal } from '../../../../gateway/store/journal.ts'
 import { memoryDisk } from '../../../support/memoryDisk.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-test('what a failed sync left in the page cache is written anew before anything builds on it', async () => {
+test('what a failed sync left in memory is written anew before anything builds on it', async () => {
   const disk = memoryDisk()
   const first = await openJournal(disk)
   first.append(bytes('one'))

@@ -74,7 +74,9 @@ const style = `<style>
   </style>`
 
 export function chartSvg(chart: Chart): string {
-  return chart.kind === 'bars' ? barsSvg(chart.groups, chart.unit) : linesSvg(chart)
+  const drawn = chart.kind === 'bars' ? barsSvg(chart.groups, chart.unit) : linesSvg(chart)
+  // For those who have it read to them.
+  return drawn.replace('\n', `\n  <title>${chart.name}, ${chart.unit}</title>\n`)
 }
 
 function barsSvg(groups: readonly BarGroup[], unit: string): string {

@@ -10,8 +10,9 @@ import * as limits from '../protocol/limits.ts'
 import { signedToWire, tariffStructure } from '../protocol/structures.ts'
 import type { GatewayName } from '../protocol/topics.ts'
 import { formatTopic } from '../protocol/topics.ts'
-import type { Core } from './core.ts'
+import type { Core, DeviceName } from './core.ts'
 import { reportDevice, reportStatus, sessionOf } from './reports.ts'
+import { createRounds } from './rounds.ts'
 
 export type Publisher = {
   readonly start: () => void
@@ -22,63 +23,66 @@ export type Publisher = {
 }
 
 const HEALTH_PERIOD_MS = 30_000
-/** How many channels a round looks at that nothing has touched since the start. */
-const CHANNELS_PER_ROUND = 1_000
-/** A report takes some 50 us for each channel, and ticks wait meanwhile. */
-const CHANNELS_PER_TURN = 16
+/** Channels that nothing has touched since the start: 40 us each to read who they belong to. */
+const UNSEEN_BOUNDS = { perTurn: 32, perRound: 1_000 }
+/** Channels: a report takes some 50 us for each, and ticks wait meanwhile. A round takes all. */
+const REPORT_BOUNDS = { perTurn: 16, perRound: Number.MAX_SAFE_INTEGER }
 
 export function createPublisher(core: Core): Publisher {
   const cancels: Cancel[] = []
-  let unseen = 0
-  let round: Round | undefined
+  const { timers } = core.ports
+  const channels = channelsOnce(core)
+  // The broker forgets with the gateway: reports of devices that stay away are made again.
+  const unseen = createRounds(timers, UNSEEN_BOUNDS, channels, (channel) => {
+    const { fleet, device } = core.state.cold.channel(channel)
+    core.touch(fleet, device)
+    return 1
+  })
+  const reports = createRounds(
+    timers,
+    REPORT_BOUNDS,
+    () => takeTouched(core),
+    ({ fleet, device }) => publishDevice(core, fleet, device),
+  )
   const flush = () => {
-    // The broker forgets with the gateway: reports of devices that stay away are made again.
-    const end = Math.min(unseen + CHANNELS_PER_ROUND, core.state.hot.count())
-    for (; unseen < end; unseen++) touchChannel(core, unseen)
-    if (round && round.left > 0) return
-    round = { left: core.touched.size }
-    publishTurn(core, round)
+    unseen.begin()
+    reports.begin()
   }
   return {
     start: () => {
       publishAbout(core)
       cancels.push(
-        core.ports.timers.every(core.config.reportSeconds * 1_000, flush),
-        core.ports.timers.every(HEALTH_PERIOD_MS, () => publishHealth(core)),
+        timers.every(core.config.reportSeconds * 1_000, flush),
+        timers.every(HEALTH_PERIOD_MS, () => publishHealth(core)),
       )
     },
     settled: () => publishHealth(core),
     retire: () => publishOwn(core, 'state', { state: 'offline' }),
     close: () => {
       for (const cancel of cancels) cancel()
-      if (round) round.left = 0
+      unseen.stop()
+      reports.stop()
     },
   }
 }
 
-/** Devices that are still to be reported on. */
-type Round = { left: number }
-
-function touchChannel(core: Core, channel: number): void {
-  const { fleet, device } = core.state.cold.channel(channel)
-  core.touch(fleet, device)
-}
-
-/**
- * Reports of the devices that were touched first, some in each turn of the event loop. What is
- * touched meanwhile belongs to the next round.
- */
-function publishTurn(core: Core, round: Round): void {
-  let channels = 0
-  for (const [name, { fleet, device }] of core.touched) {
-    if (round.left === 0 || channels >= CHANNELS_PER_TURN) break
-    round.left -= 1
-    core.touched.delete(name)
+/** The devices of one round; what is touched from here on belongs to the next. */
+function takeTouched(core: Core): Iterator<DeviceName> {
+  const devices = [...core.touched.values()]
+  core.touched.clear()
+  for (const { fleet, device } of devices) {
     const session = sessionOf(core, fleet, device)
     if (session) session.touched = false
-    channels += publishDevice(core, fleet, device)
   }
-  if (round.left > 0) core.ports.timers.soon(() => publishTurn(core, round))
+  return devices.values()
+}
+
+/** All channels, each once however often it is asked; those that are opened later come later. */
+function channelsOnce({ state }: Core): () => Iterator<number> {
+  let next = 0
+  return function* channels() {
+    while (next < state.hot.count()) yield next++
+  }
 }
 
 /** Returns how many channels the report speaks of. */

@@ -52,7 +52,7 @@ async function openAppend(path: string, length: number | undefined): Promise<App
   let position = (await file.stat()).size
   if (length !== undefined) {
     assert(length <= position, 'a file is only ever cut to what it holds')
-    await file.truncate(length)
+    if (length < position) await file.truncate(length)
     position = length
   }
   await writeAgain(file, position)

@@ -57,6 +57,21 @@ export const commitmentReasons = {
   not_continuous: 'resume',
 } as const satisfies Record<string, Consequence>
 
+/** Why a signed Command, Close or Rotate is not carried out, in order of precedence. */
+export const commandReasons = [
+  'malformed',
+  'wrong_gateway',
+  'wrong_fleet',
+  'bad_signature',
+  'bad_time',
+  'nonce_used',
+  'wrong_arguments',
+  'unknown_verb',
+  'unknown_scope',
+  'over_limit',
+] as const
+export type CommandReason = (typeof commandReasons)[number]
+
 export type TickReason = keyof typeof tickReasons
 export type CommitmentReason = keyof typeof commitmentReasons
 

@@ -139,6 +139,86 @@ export type Commitment = Value<typeof commitmentStructure>
 export const RENEWAL = 1
 export const CHECKPOINT = 2
 
+/**
+ * What all channels of an allocation owe since it was opened. Signed by the gateway, then by the
+ * fleet's signer over the same digest.
+ */
+export const statementStructure = structure('Statement', {
+  allocation: 'bytes32',
+  sequence: 'count',
+  total: 'amount',
+  evidencePaid: 'amount',
+  positions: 'uint32',
+  root: 'bytes32',
+  issuedAt: 'seconds',
+  expiry: 'seconds',
+})
+export type Statement = Value<typeof statementStructure>
+
+/** How far a channel had come; it is signed as a leaf of the tree under a ReceiptRoot. */
+export const receiptStructure = structure('Receipt', {
+  channelId: 'bytes32',
+  epoch: 'uint32',
+  index: 'uint32',
+  amount: 'amount',
+  units: 'units',
+  register: 'units',
+  tariffHash: 'bytes32',
+  position: 'count',
+})
+export type Receipt = Value<typeof receiptStructure>
+
+/** The gateway's one signature for the receipts of all channels that moved. */
+export const receiptRootStructure = structure('ReceiptRoot', {
+  gateway: 'text',
+  life: 'bytes',
+  previous: 'bytes32',
+  position: 'count',
+  root: 'bytes32',
+  channels: 'uint32',
+  issuedAt: 'seconds',
+})
+export type ReceiptRoot = Value<typeof receiptRootStructure>
+
+/** The end of a channel, as who asks for it sees it. */
+export const closeStructure = structure('Close', {
+  channelId: 'bytes32',
+  epoch: 'uint32',
+  index: 'uint32',
+  amount: 'amount',
+  nonce: 'count',
+  issuedAt: 'seconds',
+  expiry: 'seconds',
+})
+export type Close = Value<typeof closeStructure>
+
+/** An order of the fleet's signer; its nonce rises strictly per fleet and gateway. */
+export const commandStructure = structure('Command', {
+  gateway: 'text',
+  fleet: 'text',
+  verb: 'text',
+  scope: 'text',
+  argumentsHash: 'bytes32',
+  nonce: 'count',
+  issuedAt: 'seconds',
+  expiry: 'seconds',
+})
+export type Command = Value<typeof commandStructure>
+
+/** Another key for `subject`; for the role `signer` the fleet's owner signs it. */
+export const rotateStructure = structure('Rotate', {
+  gateway: 'text',
+  fleet: 'text',
+  role: 'text',
+  subject: 'text',
+  algorithm: 'uint8',
+  key: 'bytes',
+  nonce: 'count',
+  issuedAt: 'seconds',
+  expiry: 'seconds',
+})
+export type Rotate = Value<typeof rotateStructure>
+
 /** The EIP-712 digest of `value` in `domain`. */
 export function digestOf<F extends Fields>(
   domain: Domain,

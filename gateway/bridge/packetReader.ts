@@ -4,7 +4,8 @@
  * being held.
  * @module
  */
-import { concatBytes } from '../../protocol/bytes.ts'
+import type { HeldBytes } from '../broker/heldBytes.ts'
+import { createHeldBytes } from '../broker/heldBytes.ts'
 import { packetTypes } from './packets.ts'
 
 /** A message where it was read; one object serves for all, so nothing of it may be kept. */
@@ -43,7 +44,7 @@ type State = {
   readonly packetBytesMax: number
   readonly message: IncomingMessage
   /** The beginning of a packet whose rest has not arrived. */
-  carry: Uint8Array
+  readonly carry: HeldBytes
   /** Bytes still to come of a packet that is too long. */
   skip: number
 }
@@ -60,28 +61,42 @@ export function createPacketReader(packetBytesMax: number, sink: PacketSink): Pa
     packetId: 0,
     retained: false,
   }
-  const state: State = { sink, packetBytesMax, message, carry: nothing, skip: 0 }
+  const state: State = { sink, packetBytesMax, message, carry: createHeldBytes(), skip: 0 }
   return {
     push: (bytes) => push(state, bytes),
   }
 }
 
 function push(state: State, chunk: Uint8Array): string | undefined {
-  const bytes = state.carry.length === 0 ? chunk : concatBytes(state.carry, chunk)
-  state.carry = nothing
+  const { carry } = state
+  const isAlone = carry.end() === 0
+  if (!isAlone) carry.push(chunk)
+  const bytes = isAlone ? chunk : carry.bytes().subarray(0, carry.end())
   let at = Math.min(state.skip, bytes.length)
   state.skip -= at
   while (at < bytes.length) {
     const next = readPacket(state, bytes, at)
     if (typeof next === 'string') return next
-    if (next < 0) {
-      // A copy, which slice would not make of a Buffer: the chunk belongs to the socket.
-      state.carry = new Uint8Array(bytes.subarray(at))
-      break
-    }
+    if (next < 0) break
     at = next
   }
+  keep(carry, isAlone, bytes, at)
   return undefined
+}
+
+/** Keeps what lies behind `at` until its rest arrives. */
+function keep(carry: HeldBytes, isAlone: boolean, bytes: Uint8Array, at: number): void {
+  if (!isAlone && at === 0) return
+  carry.drop(carry.end())
+  carry.compact()
+  // A copy, which slice would not make of a Buffer: the chunk belongs to the socket.
+  if (at < bytes.length) carry.push(copyOf(bytes.subarray(at)))
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 const PARTIAL = -1

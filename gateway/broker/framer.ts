@@ -4,7 +4,7 @@
  * buffered, and so that packets can be let through one at a time.
  * @module
  */
-import { concatBytes } from '../../protocol/bytes.ts'
+import { createHeldBytes } from './heldBytes.ts'
 
 /** Control packet types that a client may send; everything else is a violation. */
 export const packetTypes = {
@@ -67,8 +67,7 @@ const PARTIAL: Frame = { kind: 'partial' }
 
 export function createFramer(packetBytesMax: number): Framer {
   let limit = packetBytesMax
-  let buffer: Uint8Array = EMPTY
-  let passed = 0
+  const held = createHeldBytes()
   const packet: Packet = {
     kind: 'packet',
     bytes: EMPTY,
@@ -79,36 +78,31 @@ export function createFramer(packetBytesMax: number): Framer {
     end: 0,
   }
   return {
-    push: (chunk) => {
-      const rest = buffer.length - passed
-      buffer = rest === 0 ? chunk : concatBytes(buffer.subarray(passed), chunk)
-      passed = 0
-    },
-    peek: () => frameAt(buffer, passed, limit, packet),
-    pass: () => {
-      passed = packet.end
-    },
+    push: held.push,
+    peek: () => frameAt(held.bytes(), held.start(), held.end(), limit, packet),
+    pass: () => held.drop(packet.end),
     compact: () => {
-      const rest = buffer.length - passed
       // A few bytes of the next packet must not keep a large read alive.
-      if (rest === 0) buffer = EMPTY
-      else if (passed > 0) {
-        const kept = buffer.subarray(passed)
-        buffer = rest <= limit ? new Uint8Array(kept) : kept
-      }
-      passed = 0
+      held.compact()
       packet.bytes = EMPTY
     },
     setLimit: (bytes) => {
       limit = bytes
     },
-    held: () => buffer.length - passed,
+    held: () => held.end() - held.start(),
   }
 }
 
-function frameAt(buffer: Uint8Array, start: number, limit: number, packet: Packet): Frame {
-  const first = buffer[start]
-  if (first === undefined) return PARTIAL
+/** Looks at `buffer[start, end)`. */
+function frameAt(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  limit: number,
+  packet: Packet,
+): Frame {
+  if (start >= end) return PARTIAL
+  const first = buffer[start] ?? 0
   const type = first >> 4
   if (((CLIENT_TYPES >> type) & 1) === 0) return { kind: 'refused', why: 'unknown_packet' }
   if (type === packetTypes.publish && (first & QOS_2_FLAG) !== 0) {
@@ -116,13 +110,14 @@ function frameAt(buffer: Uint8Array, start: number, limit: number, packet: Packe
   }
   let remaining = 0
   for (let place = 0; place < REMAINING_LENGTH_BYTES_MAX; place++) {
-    const byte = buffer[start + 1 + place]
-    if (byte === undefined) return PARTIAL
+    const at = start + 1 + place
+    if (at >= end) return PARTIAL
+    const byte = buffer[at] ?? 0
     remaining += (byte & 0x7f) << (7 * place)
     if (remaining > limit) return { kind: 'refused', why: 'packet_too_long' }
     if (byte >= 0x80) continue
-    const body = start + 2 + place
-    if (body + remaining > buffer.length) return PARTIAL
+    const body = at + 1
+    if (body + remaining > end) return PARTIAL
     packet.bytes = buffer
     packet.type = type
     packet.first = first

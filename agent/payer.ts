@@ -156,7 +156,7 @@ function takeAccept(payer: Payer, epoch: number, actions: PayerAction[]): Payer 
     acked: 0,
     paidBefore: undefined,
     asked: false,
-    fenceAnswered: true,
+    fenceAnswered: offer.answersFence,
   }
 }
 
@@ -231,7 +231,11 @@ function offerCommitment(payer: Payer, now: Now, actions: PayerAction[]): Payer 
   actions.push({ kind: 'offer', ...wanted })
   return {
     ...payer,
-    offer: { ...wanted, sentMs: now.monotonicMs },
+    offer: {
+      ...wanted,
+      sentMs: now.monotonicMs,
+      answersFence: payer.facts?.supply.reason === 'fenced',
+    },
     highestEpoch: wanted.terms.epoch,
   }
 }

@@ -38,7 +38,13 @@ export type ChannelFacts = {
 export type Purpose = 'open' | 'renewal' | 'checkpoint'
 
 /** A commitment that was sent and is neither accepted nor refused. */
-export type Offer = { readonly purpose: Purpose; readonly terms: Terms; readonly sentMs: number }
+export type Offer = {
+  readonly purpose: Purpose
+  readonly terms: Terms
+  readonly sentMs: number
+  /** It was made after a fence was reported: one that is older does not lower the fence. */
+  readonly answersFence: boolean
+}
 
 /** What the gateway holds, verified as this device's own; or the finding that it is not. */
 export type Proof =
@@ -78,7 +84,7 @@ export type Payer = {
   readonly halt: 'gateway_lied' | 'closed' | undefined
   /** The gateway asked for a checkpoint. */
   readonly asked: boolean
-  /** A checkpoint was accepted since the fence was reported. */
+  /** A checkpoint made since the fence was reported was accepted. */
   readonly fenceAnswered: boolean
   readonly failures: number
   readonly retryMs: number

@@ -1,15 +1,12 @@
 /** The payer's rules, one by one. */
 import { describe, expect, test } from 'vitest'
-import { amountAt, readingAt } from '../../../protocol/channel.ts'
 import { RENEWAL } from '../../../protocol/structures.ts'
 import { mandate, tariff } from '../../support/fixtures.ts'
-import { heldReading, takeCommit } from './support/modelGateway.ts'
+import { heldReading } from './support/modelGateway.ts'
 import {
   connect,
-  crash,
   deviceTakes,
   feed,
-  gatewayTakes,
   makePair,
   offered,
   openedPair,
@@ -282,22 +279,6 @@ describe('checkpoints', () => {
     expect(shown(read(pair, 1_078n))).toEqual([`${pair.payer.running?.terms.epoch}/2`])
   })
 
-  test('answer a fence once', () => {
-    const pair = openedPair()
-    pair.gateway.supply = { level: 'off', reason: 'fenced' }
-    connect(pair)
-    settle(pair)
-    expect(order(pair)).toBe('off fenced')
-    expect(pair.gateway.verdicts).toEqual(['accepted', 'accepted'])
-    for (let i = 0; i < 10; i++) {
-      pass(pair, 6_000)
-      settle(pair)
-    }
-    expect(pair.gateway.verdicts).toEqual(['accepted', 'accepted'])
-    feed(pair, { kind: 'supply', supply: { level: 'on', reason: 'ok' } })
-    expect(order(pair)).toBe('until 1160 ok')
-  })
-
   test('prolong a commitment that ends before mandate and tariff do', () => {
     const pair = openedPair({ mandate: { ...mandate, expiry: mandate.notBefore + 9 * hour } })
     const first = pair.payer.running?.terms.expiry ?? 0
@@ -308,182 +289,5 @@ describe('checkpoints', () => {
     pass(pair, (first - pair.gateway.nowSeconds - hour) * 1_000)
     settle(pair)
     expect(pair.payer.running?.terms).toMatchObject({ epoch: 2, expiry: mandate.expiry })
-  })
-})
-
-describe('offers', () => {
-  test('a lost commitment is repeated byte for byte', () => {
-    const pair = makePair()
-    read(pair, 5n)
-    connect(pair)
-    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
-    const [first] = pair.toGateway.splice(0)
-    pass(pair, 5_000)
-    const [second] = pair.toGateway
-    expect(first?.kind).toBe('commit')
-    expect(second).toEqual(first)
-    if (first) gatewayTakes(pair, first)
-    settle(pair)
-    expect(pair.gateway.verdicts).toEqual(['accepted', 'repeated'])
-  })
-
-  test('a refused commitment is tried again, each time after twice the pause', () => {
-    const pair = openedPair({ free: 0n })
-    expect(pair.payer.refusal?.reason).toBe('no_funds')
-    const tries = () => pair.gateway.verdicts.length
-    const waits: number[] = []
-    for (let i = 0, passed = 0, before = tries(); i < 200; i++) {
-      pass(pair, 1_000)
-      settle(pair)
-      passed++
-      if (tries() === before) continue
-      waits.push(passed)
-      passed = 0
-      before = tries()
-    }
-    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60])
-    pair.gateway.free = 1n << 40n
-    pair.gateway.mandate = { ...mandate, sequence: 5 }
-    pair.toGateway.push({ kind: 'hello' })
-    settle(pair)
-    expect(pair.gateway.verdicts.at(-1)).toBe('accepted')
-    expect(pair.payer.refusal).toBeUndefined()
-  })
-
-  test('an acceptance that was lost is learnt from the next proof', () => {
-    const pair = makePair()
-    read(pair, 5n)
-    connect(pair)
-    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
-    for (const up of pair.toGateway.splice(0)) gatewayTakes(pair, up)
-    pair.toDevice = []
-    gatewayTakes(pair, { kind: 'hello' })
-    settle(pair)
-    expect(pair.payer.offer).toBeUndefined()
-    expect(pair.payer.running?.terms.epoch).toBe(1)
-  })
-
-  test('speaking of an unknown epoch, the gateway is asked for its proof', () => {
-    const pair = openedPair()
-    const { supply } = pair.gateway
-    const actions = feed(pair, { kind: 'ack', entry: { slot: 0, epoch: 9, index: 4, supply } })
-    expect(actions).toContainEqual({ kind: 'resync' })
-    expect(feed(pair, { kind: 'accept', epoch: 9 })).toContainEqual({ kind: 'resync' })
-    expect(feed(pair, { kind: 'accept', epoch: 1 })).toEqual([])
-  })
-})
-
-describe('resuming', () => {
-  test('after amnesia goes on from the proof, paying nothing twice', () => {
-    const pair = openedPair()
-    read(pair, 1_330n)
-    settle(pair)
-    read(pair, 1_415n)
-    settle(pair)
-    const before = pair.gateway.held
-    crash(pair)
-    connect(pair)
-    settle(pair)
-    expect(pair.payer.running?.terms.epoch).toBe(2)
-    expect(pair.payer.acked).toBe(before?.index)
-    read(pair, 1_415n)
-    expect(pair.toGateway).toEqual([])
-    read(pair, 1_420n)
-    settle(pair)
-    expect(heldReading(pair.gateway)).toBe(1_420n)
-    expect(pair.gateway.verdicts.filter((one) => one === 'stale')).toEqual([])
-  })
-
-  test('after amnesia goes on with a pending renewal', () => {
-    const pair = openedPair()
-    read(pair, 1_330n)
-    settle(pair)
-    crash(pair)
-    connect(pair)
-    settle(pair)
-    expect(pair.payer.next?.terms.epoch).toBe(2)
-    expect(shown(read(pair, 1_410n))).toEqual(['1/40', '2/1'])
-  })
-
-  test('keeps what it has shown when the gateway holds less', () => {
-    const pair = openedPair()
-    read(pair, 1_050n)
-    connect(pair)
-    settle(pair)
-    expect(pair.payer.acked).toBe(5)
-    const older = { ...pair.gateway, held: pair.gateway.held && { ...pair.gateway.held } }
-    read(pair, 1_150n)
-    settle(pair)
-    Object.assign(pair.gateway, { held: older.held })
-    connect(pair)
-    for (const down of pair.toDevice.splice(0)) deviceTakes(pair, down)
-    expect(pair.payer).toMatchObject({ acked: 5, running: { shown: 15 } })
-    settle(pair)
-    expect(heldReading(pair.gateway)).toBe(1_150n)
-  })
-
-  test('commits anew when the gateway lost a commitment', () => {
-    const pair = openedPair()
-    read(pair, 1_330n)
-    const older = pair.gateway.held
-    settle(pair)
-    read(pair, 1_450n)
-    settle(pair)
-    expect(pair.payer.running?.terms.epoch).toBe(2)
-    Object.assign(pair.gateway, { held: older, pending: undefined })
-    connect(pair)
-    settle(pair)
-    const { held } = pair.gateway
-    expect(held?.commitment.value.epoch).toBe(3)
-    expect(heldReading(pair.gateway)).toBe(1_450n)
-    if (held) expect(amountAt(held.commitment.value, held.index)).toBe(45n * 2_500n)
-  })
-
-  test('opens anew where it was acknowledged when the gateway lost everything', () => {
-    const pair = openedPair()
-    read(pair, 1_050n)
-    settle(pair)
-    read(pair, 1_083n)
-    Object.assign(pair.gateway, { held: undefined, pending: undefined })
-    connect(pair)
-    settle(pair)
-    const opened = pair.gateway.held?.commitment.value
-    expect(opened).toMatchObject({ epoch: 2, base: 0n, startReading: 1_050n })
-    expect(heldReading(pair.gateway)).toBe(1_080n)
-  })
-
-  test('a proof that does not verify stops payment and supply until a good one comes', () => {
-    const pair = openedPair()
-    const [facts] = [pair.payer.facts]
-    if (!facts) throw new Error('opened')
-    feed(pair, { kind: 'slot', facts, proof: 'gateway_lied' })
-    expect(order(pair)).toBe('off gateway_lied')
-    expect(shown(read(pair, 1_100n))).toEqual([])
-    connect(pair)
-    settle(pair)
-    expect(heldReading(pair.gateway)).toBe(1_100n)
-  })
-
-  test('a taken epoch number is passed over', () => {
-    const pair = openedPair()
-    read(pair, 1_050n)
-    settle(pair)
-    crash(pair)
-    connect(pair)
-    settle(pair)
-    const terms = pair.payer.running?.terms
-    if (!terms) throw new Error('opened')
-    const other = {
-      ...terms,
-      epoch: 2,
-      base: amountAt(terms, 5),
-      startReading: readingAt(terms, 5),
-    }
-    takeCommit(pair.gateway, pair.epochs.commit(other))
-    read(pair, 1_330n)
-    settle(pair)
-    expect(pair.gateway.verdicts).toContain('stale')
-    expect(heldReading(pair.gateway)).toBe(1_330n)
-    expect(pair.payer.running?.terms.epoch).toBe(2)
   })
 })

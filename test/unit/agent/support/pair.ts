@@ -14,6 +14,7 @@ import type { Payer } from '../../../../agent/payerState.ts'
 import { newPayer } from '../../../../agent/payerState.ts'
 import type { KnownTariff } from '../../../../agent/tariffs.ts'
 import { verifyTariffs } from '../../../../agent/tariffs.ts'
+import type { Terms } from '../../../../protocol/chain.ts'
 import { publicKeyOf, signDigest } from '../../../../protocol/keys.ts'
 import type { AckEntry, Reject, Slot } from '../../../../protocol/messages.ts'
 import type { Commitment, Signed, Tariff } from '../../../../protocol/structures.ts'
@@ -36,7 +37,7 @@ export type DownMessage =
 export type Pair = {
   readonly gateway: ModelGateway
   payer: Payer
-  epochs: Epochs
+  epochs: QuickEpochs
   nowMs: number
   /** What was durable last. */
   record: LimitRecord | undefined
@@ -69,13 +70,24 @@ export function makePair(
   }
 }
 
-export function newEpochs(): Epochs {
+/** Of a key in this process, which signs at once. */
+export type QuickEpochs = Omit<Epochs, 'commit'> & {
+  readonly commit: (terms: Terms) => Signed<Commitment>
+}
+
+export function newEpochs(): QuickEpochs {
   const { deviceKey } = fixtures
   const signer = {
     publicKey: publicKeyOf(deviceKey),
     sign: (digest: Uint8Array) => signDigest(deviceKey, digest),
   }
-  return createEpochs(fixtures.domain, signer, fixtures.rootSecret)
+  const epochs = createEpochs(fixtures.domain, signer, fixtures.rootSecret)
+  const commit = (terms: Terms) => {
+    const signed = epochs.commit(terms)
+    if (signed instanceof Promise) throw new Error('the key is in this process')
+    return signed
+  }
+  return { ...epochs, commit }
 }
 
 export function knownTariffs(list: readonly Tariff[]): readonly KnownTariff[] {

@@ -15,6 +15,11 @@ import type { KnownTariff } from './tariffs.ts'
 
 /** A longer-lived commitment is made this long before the running one expires, at most. */
 const EXPIRY_MARGIN_SECONDS = 3_600
+/**
+ * A gateway that still speaks of a fence this long after it took a checkpoint has raised another,
+ * of which nothing could be told apart from the first.
+ */
+const FENCE_RETRY_MS = 60_000
 
 export type Wanted = { readonly purpose: Purpose; readonly terms: Terms }
 
@@ -84,9 +89,14 @@ function needsCheckpoint(payer: Payer, running: Epoch, tariff: KnownTariff, now:
   if (payer.asked || isJump(payer, running)) return true
   if (!payer.next && payableTicks(payer) > running.terms.length) return true
   if (payer.stopping) return false
-  if (payer.facts?.supply.reason === 'fenced' && !payer.fenceAnswered) return true
+  if (isFenced(payer, now)) return true
   if (!equalBytes(tariff.hash, running.terms.tariffHash)) return true
   return expiresSoon(payer, running.terms, tariff, now)
+}
+
+function isFenced({ facts, fenceAnsweredMs }: Payer, now: Now): boolean {
+  if (facts?.supply.reason !== 'fenced') return false
+  return now.monotonicMs - fenceAnsweredMs > FENCE_RETRY_MS
 }
 
 /** More ticks are owed than one message may jump. */

@@ -98,7 +98,7 @@ function applyEvent(payer: Payer, event: PayerEvent, now: Now, actions: PayerAct
     case 'ack':
       return takeAck(payer, event.entry, actions)
     case 'accept':
-      return takeAccept(payer, event.epoch, actions)
+      return takeAccept(payer, event.epoch, now, actions)
     case 'reject':
       return takeReject(payer, event.refusal, event.proof, now)
     case 'supply':
@@ -140,7 +140,7 @@ function isUnknownEpoch({ running, next, offer }: Payer, epoch: number): boolean
   return epoch > newest && epoch !== offer?.terms.epoch
 }
 
-function takeAccept(payer: Payer, epoch: number, actions: PayerAction[]): Payer {
+function takeAccept(payer: Payer, epoch: number, now: Now, actions: PayerAction[]): Payer {
   const { offer } = payer
   if (!offer || offer.terms.epoch !== epoch) {
     if (isUnknownEpoch(payer, epoch)) actions.push({ kind: 'resync' })
@@ -156,7 +156,7 @@ function takeAccept(payer: Payer, epoch: number, actions: PayerAction[]): Payer 
     acked: 0,
     paidBefore: undefined,
     asked: false,
-    fenceAnswered: offer.answersFence,
+    fenceAnsweredMs: offer.answersFence ? now.monotonicMs : Number.NEGATIVE_INFINITY,
   }
 }
 
@@ -186,8 +186,9 @@ function takeReject(payer: Payer, refusal: Refusal, proof: Proof, now: Now): Pay
 
 function takeSupply(payer: Payer, supply: SupplyState): Payer {
   if (!payer.facts) return payer
-  const fenceAnswered = payer.fenceAnswered && supply.reason === 'fenced'
-  return { ...payer, facts: { ...payer.facts, supply }, fenceAnswered }
+  const fenceAnsweredMs =
+    supply.reason === 'fenced' ? payer.fenceAnsweredMs : Number.NEGATIVE_INFINITY
+  return { ...payer, facts: { ...payer.facts, supply }, fenceAnsweredMs }
 }
 
 function takeRecorded(payer: Payer, record: LimitRecord): Payer {
@@ -204,7 +205,7 @@ function goOffline(payer: Payer): Payer {
     offer: undefined,
     refusedBase: undefined,
     asked: false,
-    fenceAnswered: false,
+    fenceAnsweredMs: Number.NEGATIVE_INFINITY,
     failures: 0,
     retryMs: Number.NEGATIVE_INFINITY,
     slowUntilMs: Number.NEGATIVE_INFINITY,

@@ -84,8 +84,8 @@ export type Payer = {
   readonly halt: 'gateway_lied' | 'closed' | undefined
   /** The gateway asked for a checkpoint. */
   readonly asked: boolean
-  /** A checkpoint made since the fence was reported was accepted. */
-  readonly fenceAnswered: boolean
+  /** When a checkpoint was accepted that was made since the fence was reported; else -Infinity. */
+  readonly fenceAnsweredMs: number
   readonly failures: number
   readonly retryMs: number
   readonly refusal: Refusal | undefined
@@ -118,7 +118,7 @@ export function newPayer(own: OwnLimits, record: LimitRecord | undefined): Payer
     paidBefore: undefined,
     halt: undefined,
     asked: false,
-    fenceAnswered: false,
+    fenceAnsweredMs: Number.NEGATIVE_INFINITY,
     failures: 0,
     retryMs: Number.NEGATIVE_INFINITY,
     refusal: undefined,

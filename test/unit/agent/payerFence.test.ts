@@ -49,4 +49,18 @@ describe('a fence', () => {
     settle(pair)
     expect(pair.payer.running?.terms.epoch).toBe(2)
   })
+
+  test('raised a second time before the first was lowered is answered a minute later', () => {
+    const pair = openedPair()
+    pair.gateway.supply = { level: 'off', reason: 'fenced' }
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+    pass(pair, 60_000)
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(2)
+    pass(pair, 1)
+    settle(pair)
+    expect(pair.payer.running?.terms.epoch).toBe(3)
+  })
 })

@@ -11,7 +11,7 @@ import type { PublicKey } from '../protocol/keys.ts'
 import { algorithmByte, verifyDigest } from '../protocol/keys.ts'
 import type { Accept, AckEntry, Reject, Slot, SupplyNotice } from '../protocol/messages.ts'
 import { encodeCommit } from '../protocol/messages.ts'
-import type { Channel, Mandate, Signed } from '../protocol/structures.ts'
+import type { Channel, Commitment, Mandate, Signed } from '../protocol/structures.ts'
 import { channelStructure, digestOf, mandateStructure } from '../protocol/structures.ts'
 import type { Tick } from '../protocol/tick.ts'
 import type { Domain } from '../protocol/typedData.ts'
@@ -93,6 +93,9 @@ type Running = {
   tariffs: readonly KnownTariff[]
   problem: string | undefined
   saveProblem: string | undefined
+  signProblem: string | undefined
+  /** A commitment that is being signed: nobody else can have it. */
+  unsent: Terms | undefined
   savedMs: number
   readonly signatures: Signatures
 }
@@ -107,6 +110,8 @@ export function createAccount(config: AccountConfig, world: AccountWorld): Accou
     tariffs: [],
     problem: undefined,
     saveProblem: undefined,
+    signProblem: undefined,
+    unsent: undefined,
     savedMs: 0,
     signatures: { opened: 0, renewals: 0, checkpoints: 0 },
   }
@@ -115,12 +120,12 @@ export function createAccount(config: AccountConfig, world: AccountWorld): Accou
     payer: () => running.payer,
     signatures: () => running.signatures,
     channel: () => running.channel,
-    problem: () => running.problem ?? running.saveProblem,
+    problem: () => running.problem ?? running.signProblem ?? running.saveProblem,
     takeReading: (units) => feed(running, { kind: 'reading', units }),
     takeTariffs: (tariffs) => takeTariffs(running, tariffs),
     takeSlot: (slot) => takeSlot(running, slot),
     takeAck: (entry) => feed(running, { kind: 'ack', entry }),
-    takeAccept: ({ epoch }) => feed(running, { kind: 'accept', epoch }),
+    takeAccept: (accept) => takeAccept(running, accept),
     takeReject: (reject) => takeReject(running, reject),
     takeSupply: ({ supply }) => feed(running, { kind: 'supply', supply }),
     goOffline: () => feed(running, { kind: 'offline' }),
@@ -165,8 +170,59 @@ function sendCommitment(running: Running, purpose: Purpose, terms: Terms): void 
   const slot = slotNumber(running)
   // Words that have not left yet must not follow a checkpoint that is not accepted.
   if (purpose !== 'renewal') world.forgetTicks(slot)
-  const payload = encodeCommit({ slot, commitment: world.epochs.commit(terms) })
-  world.send(purpose === 'open' ? 'open' : 'commit', payload)
+  const answer = world.epochs.commit(terms)
+  if (answer instanceof Promise) awaitSignature(running, purpose, terms, answer)
+  else sendSigned(running, purpose, answer)
+}
+
+/** While it lasts the offer stands: nothing else is offered, and no word follows a checkpoint. */
+function awaitSignature(
+  running: Running,
+  purpose: Purpose,
+  terms: Terms,
+  answer: Promise<Signed<Commitment>>,
+): void {
+  if (running.unsent === terms) return
+  running.unsent = terms
+  answer.then(
+    (commitment) => takeSignature(running, purpose, terms, commitment),
+    (error: unknown) => takeSignFailure(running, terms, error),
+  )
+}
+
+function sendSigned(running: Running, purpose: Purpose, commitment: Signed<Commitment>): void {
+  const payload = encodeCommit({ slot: slotNumber(running), commitment })
+  running.world.send(purpose === 'open' ? 'open' : 'commit', payload)
+}
+
+/** A signature came late: it is sent only if it is still the one that is wanted. */
+function takeSignature(
+  running: Running,
+  purpose: Purpose,
+  terms: Terms,
+  commitment: Signed<Commitment>,
+): void {
+  if (running.unsent !== terms) return
+  running.unsent = undefined
+  running.signProblem = undefined
+  if (running.payer.offer?.terms === terms) sendSigned(running, purpose, commitment)
+}
+
+/** The payer repeats its offer, and with it the signature is asked for again. */
+function takeSignFailure(running: Running, terms: Terms, error: unknown): void {
+  if (running.unsent === terms) running.unsent = undefined
+  running.signProblem = error instanceof Error ? error.message : String(error)
+  const { config, world } = running
+  world.log('error', 'a commitment could not be signed', {
+    meter: config.meter,
+    reason: running.signProblem,
+  })
+}
+
+function takeAccept(running: Running, { epoch }: Accept): void {
+  // Whatever says so, a commitment that has not left this device is not accepted.
+  if (running.unsent?.epoch === epoch) return
+  feed(running, { kind: 'accept', epoch })
 }
 
 function save(running: Running, book: LimitBook): void {

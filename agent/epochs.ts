@@ -16,15 +16,24 @@ import { commitmentStructure, digestOf, RENEWAL } from '../protocol/structures.t
 import type { Domain } from '../protocol/typedData.ts'
 import type { Proof } from './payerState.ts'
 
-/** The device's key, wherever it lives. */
+/** What is there at once, or comes later. */
+export type SoonOrNow<T> = T | Promise<T>
+
+/**
+ * The device's key, wherever it lives: one in this process signs at once, one in hardware takes its
+ * time and may fail, which rejects with what an operator can do.
+ */
 export type Signer = {
   readonly publicKey: PublicKey
-  readonly sign: (digest: Uint8Array) => Uint8Array
+  readonly sign: (digest: Uint8Array) => SoonOrNow<Uint8Array>
 }
 
 export type Epochs = {
-  /** Builds the chain of new terms and signs its commitment; the same terms give the same bytes. */
-  readonly commit: (terms: Terms) => Signed<Commitment>
+  /**
+   * Builds the chain of new terms and signs its commitment; the same terms give the same bytes, and
+   * are not signed twice at a time.
+   */
+  readonly commit: (terms: Terms) => SoonOrNow<Signed<Commitment>>
   readonly wordAt: (terms: Terms, index: number) => Uint8Array
   /** Judges what the gateway says it holds of a channel. */
   readonly prove: (
@@ -34,7 +43,13 @@ export type Epochs = {
   ) => Proof
 }
 
-type Entry = { readonly terms: Terms; chain?: Chain; signed?: Signed<Commitment> }
+type Entry = {
+  readonly terms: Terms
+  chain?: Chain
+  signed?: Signed<Commitment>
+  /** A signature in progress; gone when it failed, so that it can be asked for again. */
+  signing?: Promise<Signed<Commitment>> | undefined
+}
 
 /** Commitments whose chain is kept: the running one, its renewal, one on its way, one to spare. */
 const ENTRIES_MAX = 4
@@ -61,10 +76,14 @@ export function createEpochs(domain: Domain, signer: Signer, rootSecret: Uint8Ar
     return entry.chain
   }
 
-  const commit = (terms: Terms): Signed<Commitment> => {
+  const commit: Epochs['commit'] = (terms) => {
     const entry = entryOf(terms)
-    entry.signed ??= sign(domain, signer, { ...entry.terms, root: chainOf(entry).root })
-    return entry.signed
+    const started = entry.signed ?? entry.signing
+    if (started) return started
+    const answer = sign(domain, signer, { ...entry.terms, root: chainOf(entry).root })
+    if (answer instanceof Promise) entry.signing = whenSigned(entry, answer)
+    else entry.signed = answer
+    return entry.signing ?? answer
   }
 
   /** The terms of a commitment that this device made; undefined when it did not. */
@@ -100,8 +119,23 @@ export function createEpochs(domain: Domain, signer: Signer, rootSecret: Uint8Ar
   return { commit, wordAt: (terms, index) => chainOf(entryOf(terms)).wordAt(index), prove }
 }
 
-function sign(domain: Domain, signer: Signer, value: Commitment): Signed<Commitment> {
-  return { value, signature: signer.sign(digestOf(domain, commitmentStructure, value)) }
+function sign(domain: Domain, signer: Signer, value: Commitment): SoonOrNow<Signed<Commitment>> {
+  const answer = signer.sign(digestOf(domain, commitmentStructure, value))
+  return answer instanceof Promise
+    ? answer.then((signature) => ({ value, signature }))
+    : { value, signature: answer }
+}
+
+async function whenSigned(
+  entry: Entry,
+  answer: Promise<Signed<Commitment>>,
+): Promise<Signed<Commitment>> {
+  try {
+    entry.signed ??= await answer
+    return entry.signed
+  } finally {
+    entry.signing = undefined
+  }
 }
 
 /**

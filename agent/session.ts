@@ -149,7 +149,9 @@ async function connectOnce(running: Running): Promise<string> {
   const { connector, onOffline } = running.world
   let transport: Transport
   try {
-    transport = await connector(loginOf(running))
+    const login = await loginOf(running)
+    if (running.stopped) return 'stopped'
+    transport = await connector(login)
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
@@ -166,7 +168,7 @@ async function connectOnce(running: Running): Promise<string> {
   return reason
 }
 
-function loginOf(running: Running) {
+async function loginOf(running: Running) {
   const { config, world } = running
   const { fleet, device } = config
   running.nonce = world.ports.random.bytes(32)
@@ -178,7 +180,7 @@ function loginOf(running: Running) {
     issuedAt: world.clock.now().seconds,
     nonce: running.nonce,
   }
-  const signature = world.signer.sign(digestOf(config.domain, connectStructure, value))
+  const signature = await world.signer.sign(digestOf(config.domain, connectStructure, value))
   const name = clientIdOf(fleet, device)
   const topic = formatTopic({ kind: 'deviceState', fleet, device })
   return {

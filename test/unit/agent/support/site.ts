@@ -48,6 +48,8 @@ export type SiteOptions = {
   readonly enrolled?: readonly string[]
   /** Units of the meters in the configuration of the agent; default: Wh. */
   readonly units?: readonly string[]
+  /** How the device signs; default: at once, in the process. */
+  readonly sign?: (digest: Uint8Array, timers: Timers) => Uint8Array | Promise<Uint8Array>
   /** Called with the agent's disk before the agent starts. */
   readonly prepare?: (disk: MemoryDisk) => void
 }
@@ -97,7 +99,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     errors: [],
     agent: undefined as unknown as Agent,
     start: async () => {
-      site.agent = await launch(site, plugs, life)
+      site.agent = await launch(site, plugs, life, options.sign)
     },
     crash: () => {
       life.generation += 1
@@ -127,7 +129,12 @@ function startSim(world: World, plug: Plug, fields: Readonly<Record<string, unkn
 /** Which agent lives now, and how its connections break when it dies. */
 type Life = { generation: number; readonly drops: (() => void)[] }
 
-function launch(site: Site, plugs: readonly Plug[], life: Life): Promise<Agent> {
+function launch(
+  site: Site,
+  plugs: readonly Plug[],
+  life: Life,
+  sign: SiteOptions['sign'] = (digest) => signDigest(deviceKey, digest),
+): Promise<Agent> {
   const own = ++life.generation
   const isMine = () => own === life.generation
   const connector: Connector = async (login) => {
@@ -141,8 +148,9 @@ function launch(site: Site, plugs: readonly Plug[], life: Life): Promise<Agent> 
         }),
     }
   }
+  const ports = agentPorts(site, isMine, own)
   return startAgent(site.config, {
-    ports: agentPorts(site, isMine, own),
+    ports,
     connector,
     openSerial: (source) => {
       const place = Number(/\d+$/.exec(source)?.[0] ?? 0)
@@ -151,7 +159,7 @@ function launch(site: Site, plugs: readonly Plug[], life: Life): Promise<Agent> 
     disk: site.disk,
     signer: {
       publicKey: publicKeyOf(deviceKey),
-      sign: (digest) => signDigest(deviceKey, digest),
+      sign: (digest) => sign(digest, ports.timers),
     },
     rootSecret: new Uint8Array(32).fill(77),
     version: '0.0.0',

@@ -15,6 +15,7 @@ import type { Channel, Commitment, Mandate, Signed } from '../protocol/structure
 import { channelStructure, digestOf, mandateStructure } from '../protocol/structures.ts'
 import type { Tick } from '../protocol/tick.ts'
 import type { Domain } from '../protocol/typedData.ts'
+import { type ChannelPlace, wasReplaced } from './channelPlace.ts'
 import type { Epochs } from './epochs.ts'
 import type { LimitBook, LimitRecord, Now, OwnLimits } from './ownLimits.ts'
 import type { PayerAction, PayerEvent, TickPlace } from './payer.ts'
@@ -84,12 +85,17 @@ export type Account = {
 const counterOf = { open: 'opened', renewal: 'renewals', checkpoint: 'checkpoints' } as const
 /** A record that the disk did not take is tried again after this long. */
 const SAVE_RETRY_MS = 60_000
+const REPLACED =
+  'the gateway offers a channel that another has replaced, as after a restore: nothing is paid ' +
+  'twice; run `tickpay device replace` there once more'
 
 type Running = {
   readonly config: AccountConfig
   readonly world: AccountWorld
   payer: Payer
   channel: Channel | undefined
+  /** Of the newest channel that was paid on, also by an earlier run. */
+  newest: ChannelPlace | undefined
   tariffs: readonly KnownTariff[]
   problem: string | undefined
   saveProblem: string | undefined
@@ -107,6 +113,7 @@ export function createAccount(config: AccountConfig, world: AccountWorld): Accou
     world,
     payer: newPayer(config.own, config.record),
     channel: undefined,
+    newest: config.record?.place,
     tariffs: [],
     problem: undefined,
     saveProblem: undefined,
@@ -228,7 +235,8 @@ function takeAccept(running: Running, { epoch }: Accept): void {
 function save(running: Running, book: LimitBook): void {
   const { world } = running
   const { channelId, hour, hourBase, day, dayBase } = book
-  const record = { channelId, hour, hourBase, day, dayBase }
+  const place = running.newest
+  const record = { channelId, hour, hourBase, day, dayBase, ...(place && { place }) }
   running.savedMs = world.now().monotonicMs
   world.save(record).then(
     () => {
@@ -260,6 +268,11 @@ function takeSlot(running: Running, slot: Slot): void {
     world.log('error', running.problem, { meter: config.meter })
     return
   }
+  if (wasReplaced(slot.channel, running.newest)) {
+    running.problem = REPLACED
+    world.log('error', running.problem, { meter: config.meter })
+    return
+  }
   const channelId = digestOf(identity.domain, channelStructure, slot.channel)
   const proof = world.epochs.prove(channelId, slot.held, slot.pending)
   if (proof === 'gateway_lied') reportLie(running)
@@ -267,6 +280,7 @@ function takeSlot(running: Running, slot: Slot): void {
   const mandate = believedMandate(slot.mandate, channelId, identity)
   running.problem = slot.mandate && !mandate ? 'the mandate is not signed by the fleet' : undefined
   running.channel = slot.channel
+  running.newest = { allocation: slot.channel.allocation, position: slot.channel.position }
   const tariffs = tariffsFor(running.tariffs, slot.channel, config.unit)
   const { maxLength, supply } = slot
   const facts = { slot: slot.slot, channelId, mandate, maxLength, supply, tariffs }

@@ -10,6 +10,7 @@
  * @module
  */
 import { bytesToHex } from '../protocol/bytes.ts'
+import type { ChannelPlace } from './channelPlace.ts'
 
 export type OwnLimits = {
   /** Minor units for one tick. */
@@ -31,6 +32,8 @@ export type LimitRecord = {
   readonly hourBase: bigint
   readonly day: number
   readonly dayBase: bigint
+  /** Of the newest channel; older records have none. */
+  readonly place?: ChannelPlace
 }
 
 /** The counting of one channel. */

@@ -6,6 +6,7 @@
 import type { Disk, Log } from '../ports/index.ts'
 import { bytesToHex, parseHex } from '../protocol/bytes.ts'
 import type { Mark } from '../protocol/messages.ts'
+import type { ChannelPlace } from './channelPlace.ts'
 import type { SavedReader } from './meters/reader.ts'
 import type { LimitRecord } from './ownLimits.ts'
 
@@ -137,7 +138,15 @@ function readLimits(value: unknown): LimitRecord | undefined | typeof bad {
   const { channelId, hour, hourBase, day, dayBase } = value
   if (!(channelId instanceof Uint8Array) || !isCount(hour) || !isCount(day)) return bad
   if (typeof hourBase !== 'bigint' || typeof dayBase !== 'bigint') return bad
-  return { channelId, hour, hourBase, day, dayBase }
+  const place = readPlace(value['place'])
+  return { channelId, hour, hourBase, day, dayBase, ...(place && { place }) }
+}
+
+function readPlace(value: unknown): ChannelPlace | undefined {
+  if (!isObject(value)) return undefined
+  const { allocation, position } = value
+  if (!(allocation instanceof Uint8Array) || !isCount(position)) return undefined
+  return { allocation, position }
 }
 
 function readReader(value: unknown): SavedReader | undefined | typeof bad {

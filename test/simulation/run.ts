@@ -92,6 +92,21 @@ async function putRight({ fleet }: SimWorld, device: DeviceActor): Promise<void>
   await fleet.allow(gateway, openChannels(device))
 }
 
+/**
+ * Where a gateway that came from a backup offers a channel that was replaced since, the device asks
+ * its people to replace it once more.
+ */
+function replaceAgain({ fleet, devices }: SimWorld, replaced: Set<string>): void {
+  for (const device of devices) {
+    for (const { meter, problem } of device.running()?.status().meters ?? []) {
+      const name = `${device.plan.device}/${meter}`
+      if (!problem?.includes('`tickpay device replace`') || replaced.has(name)) continue
+      replaced.add(name)
+      void ignore(fleet.replace(device.gateway, device.plan.device, { meter }))
+    }
+  }
+}
+
 async function ignore(work: Promise<unknown>): Promise<void> {
   await work.catch(() => undefined)
 }
@@ -101,10 +116,17 @@ type Progress = { readonly name: string; readonly isMade: () => boolean }
 async function mustProgress(world: SimWorld): Promise<void> {
   const { record } = world
   const all = world.devices.flatMap((device) => progressOf(world, device))
-  const isMade = () => all.every((one) => one.isMade())
+  let waiting = all
+  const replaced = new Set<string>()
+  // Each is asked at each step: what one has to reach is fixed when it was supplied again.
+  const isMade = () => {
+    replaceAgain(world, replaced)
+    waiting = waiting.filter((one) => !one.isMade())
+    return waiting.length === 0
+  }
   if (await world.until(isMade, recoveryMs)) return
   if (record.violations.length > 0) return
-  const late = all.filter((one) => !one.isMade()).map(({ name }) => name)
+  const late = waiting.map(({ name }) => name)
   const states = world.devices.map(({ running }) => JSON.stringify(running()?.status()))
   record.violate('honest channels progress', `${late.join(', ')} stand still: ${states.join(' ')}`)
 }

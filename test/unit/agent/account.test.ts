@@ -1,6 +1,7 @@
 /** An account between messages and meter: what it believes, and in which order it acts. */
 import { describe, expect, test } from 'vitest'
 import { createAccount } from '../../../agent/account.ts'
+import type { LimitRecord } from '../../../agent/ownLimits.ts'
 import { noOwnLimits } from '../../../agent/ownLimits.ts'
 import { present } from '../../../protocol/assert.ts'
 import type { PublicKey } from '../../../protocol/keys.ts'
@@ -13,11 +14,12 @@ import * as fixtures from '../../support/fixtures.ts'
 import { modelGateway, slotOf, takeCommit, takeTick } from './support/modelGateway.ts'
 import { knownTariffs, newEpochs } from './support/pair.ts'
 
-function bench(fleetSigner?: PublicKey) {
+function bench(fleetSigner?: PublicKey, record?: LimitRecord) {
   const log: string[] = []
+  const saved: LimitRecord[] = []
   const gateway = modelGateway({ maxLength: 5_000 })
   const account = createAccount(
-    { meter: 'energy', unit: 'Wh', own: noOwnLimits, record: undefined },
+    { meter: 'energy', unit: 'Wh', own: noOwnLimits, record },
     {
       identity: {
         domain: fixtures.domain,
@@ -38,14 +40,14 @@ function bench(fleetSigner?: PublicKey) {
       forgetTicks: (slot) => log.push(`forget ${slot}`),
       order: (order) => log.push(`order ${order.kind} ${order.reason}`),
       counted: (units) => log.push(`counted ${units}`),
-      save: async () => {},
+      save: async (one) => void saved.push(one),
       resync: () => log.push('resync'),
     },
   )
   account.takeTariffs(knownTariffs([{ ...fixtures.tariff, creditTicks: 4_000 }]))
   gateway.tariffs = [{ ...fixtures.tariff, creditTicks: 4_000 }]
   const mark = fixtures.mark
-  return { account, gateway, log, mark }
+  return { account, gateway, log, mark, saved }
 }
 
 describe('an account', () => {
@@ -97,6 +99,27 @@ describe('an account', () => {
     account.takeSlot({ ...slot, channel: { ...slot.channel, ...change } })
     expect(log.filter((line) => line.startsWith('send'))).toEqual([])
     expect(account.problem()).toMatch(/not this meter's/)
+  })
+
+  test('pays nothing twice on a channel that another has replaced (!)', () => {
+    const first = bench()
+    first.account.takeReading(1_000n)
+    const slot = slotOf(first.gateway)
+    const later = { ...slot.channel, position: slot.channel.position + 1 }
+    first.account.takeSlot({ ...slot, channel: later })
+    first.account.goOffline()
+    first.log.length = 0
+    first.account.takeSlot(slot)
+    expect(first.log.filter((line) => line.startsWith('send'))).toEqual([])
+    expect(first.account.problem()).toMatch(/device replace/)
+
+    const again = bench(undefined, first.saved.at(-1))
+    again.account.takeReading(1_000n)
+    again.account.takeSlot(slot)
+    expect(again.account.problem()).toMatch(/device replace/)
+    const elsewhere = { ...slot.channel, allocation: fixtures.counting(9) }
+    again.account.takeSlot({ ...slot, channel: elsewhere })
+    expect(again.account.problem()).not.toMatch(/device replace/)
   })
 
   test('believes a mandate for this channel, signed by the fleet where its key is known', () => {

@@ -10,6 +10,7 @@ const limits = {
   hourBase: -5n,
   day: 20_000,
   dayBase: (1n << 64n) - 1n,
+  place: { allocation: new Uint8Array(32).fill(8), position: 2 },
 }
 const reader = { offset: -12n, lastRegister: 77n, bootId: undefined, meterNumber: 'n12' }
 const seen = { atSeconds: 1_767_225_600, units: 1_234n, unitsPaid: undefined }

@@ -6,9 +6,10 @@
 import type { Cancel } from '../ports/index.ts'
 import type { Asset } from '../protocol/amount.ts'
 import type { PublicKey } from '../protocol/keys.ts'
-import type { Channel, Commitment, Mandate, Signed } from '../protocol/structures.ts'
+import type { Channel, Commitment, Mandate, Signed, Statement } from '../protocol/structures.ts'
 import type { Domain } from '../protocol/typedData.ts'
 import type { ClaimReason } from './rules/claimRules.ts'
+import type { StatementReason } from './rules/statementRules.ts'
 
 /** Per-channel evidence. It states a cumulative amount: `base + index * pricePerTick`. */
 export type Claim = {
@@ -19,6 +20,38 @@ export type Claim = {
   readonly index: number
   /** w_index, 32 bytes. */
   readonly word: Uint8Array
+  /** Needed where a statement is in force for the allocation; ignored where none is. */
+  readonly leaf?: ClaimLeaf
+}
+
+/** What the statement in force says at the position of the claim's channel. */
+export type ClaimLeaf = {
+  /** Minor units; 0 for an empty leaf. */
+  readonly amount: bigint
+  /** 32 bytes. */
+  readonly channelId: Uint8Array | 'empty'
+  /** 20 siblings of 32 bytes, bottom up. */
+  readonly path: readonly Uint8Array[]
+}
+
+/** What all channels of an allocation owe, signed by both sides. */
+export type StatementSubmission = {
+  readonly statement: Statement
+  /** 64 bytes over the statement's digest, by the allocation's `gatewayKey`. */
+  readonly gatewaySignature: Uint8Array
+  /** 64 bytes over the same digest, by the allocation's `signerKey`. */
+  readonly fleetSignature: Uint8Array
+}
+
+export type StatementResult = {
+  /** `paid`: it is in force now, even where nothing was left to pay; `repeated`: it was before. */
+  readonly status: ClaimStatus
+  /** Present when, and only when, the statement was refused. */
+  readonly reason?: StatementReason
+  /** Minor units paid by this submission. */
+  readonly paid: bigint
+  /** Minor units paid for the allocation since it was opened, both ways; 0 when it is unknown. */
+  readonly total: bigint
 }
 
 /**
@@ -35,7 +68,10 @@ export type ClaimResult = {
   readonly reason?: ClaimReason
   /** Minor units paid by this submission. */
   readonly paid: bigint
-  /** Minor units paid for the channel since the allocation was opened; 0 when `malformed`. */
+  /**
+   * Up to where the channel is settled, by evidence or by the statement in force; 0 when
+   * `malformed`.
+   */
   readonly cumulative: bigint
 }
 
@@ -66,6 +102,16 @@ export type AllocationState = {
   readonly setAside: bigint
   /** Minor units paid for all channels, fee included, since the allocation was opened. */
   readonly paid: bigint
+  /** The part of `paid` that was paid by evidence; a statement has to name it. */
+  readonly evidencePaid: bigint
+  /** Of the statement in force; 0 when there was none. */
+  readonly statementSequence: number
+  /** 32 bytes; of a tree without a leaf when there was none. */
+  readonly statementRoot: Uint8Array
+  /** First position beyond those of the statement in force. */
+  readonly statementPositions: number
+  /** Signs the statements; where it is absent none is taken. */
+  readonly gatewayKey?: PublicKey
   /** The gateway's part of `paid`: the floor of its share. */
   readonly fee: bigint
   readonly withdrawing: readonly Withdrawal[]
@@ -96,6 +142,14 @@ export type Ledger = {
    * without it.
    */
   readonly submit: (claims: readonly Claim[], key: string) => Promise<readonly ClaimResult[]>
+  /**
+   * Pays what a statement comes to beyond what is paid already, and puts it in force. Durable when
+   * the promise resolves. The same statement again is `repeated`, whatever its `key`.
+   */
+  readonly submitStatement: (
+    submission: StatementSubmission,
+    key: string,
+  ) => Promise<StatementResult>
   /** Calls `onEvent` after each durable change until cancelled. */
   readonly follow: (onEvent: (event: LedgerEvent) => void) => Cancel
 }

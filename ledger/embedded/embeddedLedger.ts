@@ -19,6 +19,7 @@ import * as operator from './operator.ts'
 import { allocationCodec, formatCodec } from './records.ts'
 import * as reports from './reports.ts'
 import { createSubmit } from './submit.ts'
+import { createSubmitStatement } from './submitStatement.ts'
 import { createWriter, type Writer } from './writer.ts'
 
 export type EmbeddedLedgerOptions = {
@@ -105,7 +106,7 @@ async function openDomain({ store, random, place }: EmbeddedLedgerOptions): Prom
     )
   }
   const ledgerId = found?.ledgerId ?? random.bytes(32)
-  if (!found) {
+  if (found?.format !== LEDGER_FORMAT) {
     const record = formatCodec.encode({ format: LEDGER_FORMAT, ledgerId })
     await store.write([[formatKey, record]])
   }
@@ -136,6 +137,7 @@ function ledgerOf(
         return book && stateOf(book)
       }),
     submit: createSubmit({ ...options, domain, maxTail, writer, nowSeconds }),
+    submitStatement: createSubmitStatement({ ...options, domain, writer, nowSeconds }),
     follow: writer.follow,
   }
 }

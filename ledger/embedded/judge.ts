@@ -14,7 +14,7 @@ import {
   SLICE_COST_HASHES,
 } from '../limits.ts'
 import type { AllocationBook } from '../rules/allocationRules.ts'
-import { payDifference, takeFee } from '../rules/allocationRules.ts'
+import { payDifference, statementInForce, takeFee } from '../rules/allocationRules.ts'
 import type { ReadClaim } from '../rules/claimBytes.ts'
 import { fingerprintOf, readClaim } from '../rules/claimBytes.ts'
 import type {
@@ -27,6 +27,7 @@ import type {
 import { checkClaim } from '../rules/claimRules.ts'
 import { digesterOfOne } from '../rules/digests.ts'
 import { type Prover, withProvedWords } from '../rules/proofTasks.ts'
+import { settledUpTo } from '../rules/statementRules.ts'
 import { type Books, placeOf } from './books.ts'
 import { type Ahead, proveAhead } from './proveAhead.ts'
 import type { ChannelBook } from './records.ts'
@@ -122,6 +123,7 @@ function facts(read: ReadClaim | undefined, books: Books, { proofs, maxTail, now
     nowSeconds,
     allocation,
     holder: held?.channelId,
+    statement: allocation && statementInForce(allocation),
     proven: place === undefined ? undefined : proofs.get(place),
   }
   return { allocation, place, held, context }
@@ -148,7 +150,7 @@ function judgeClaim(
   proofs.put(place, judged.proven)
   const { index, word, commitment } = read
   const proof = { epoch: commitment.epoch, index, word, paidAtSeconds: nowSeconds }
-  return payClaim(judged, allocation, { place, paid: held?.paid ?? 0n, proof }, key, books)
+  return payClaim(judged, allocation, { place, held, proof }, key, books)
 }
 
 function refused(channelId: Uint8Array, reason: ClaimReason, cumulative: bigint): ClaimResult {
@@ -157,29 +159,31 @@ function refused(channelId: Uint8Array, reason: ClaimReason, cumulative: bigint)
 
 type Payable = {
   readonly place: string
-  /** Paid for the channel before. */
-  readonly paid: bigint
-  readonly proof: Omit<ChannelBook, 'channelId' | 'paid'>
+  /** What evidence was paid for before. */
+  readonly held: ChannelBook | undefined
+  readonly proof: Pick<ChannelBook, 'epoch' | 'index' | 'word' | 'paidAtSeconds'>
 }
 
 function payClaim(
-  { amount, channelId }: Evidence,
+  { amount, channelId, leaf }: Evidence,
   allocation: AllocationBook,
-  { place, paid, proof }: Payable,
+  { place, held, proof }: Payable,
   key: string,
   books: Books,
 ): ClaimResult {
-  if (amount <= paid) return { channelId, status: 'repeated', paid: 0n, cumulative: paid }
-  const difference = amount - paid
+  const settled = settledUpTo(held?.paid ?? 0n, leaf)
+  if (amount <= settled) return { channelId, status: 'repeated', paid: 0n, cumulative: settled }
+  const difference = amount - settled
   const change = payDifference(allocation, difference, key, bytesToHex(channelId))
-  if (change === 'no_funds') return refused(channelId, 'no_funds', paid)
+  if (change === 'no_funds') return refused(channelId, 'no_funds', settled)
   assert(books.change(change) === undefined, 'an allocation pays from what its account holds')
-  books.putChannel(place, { ...proof, channelId, paid: amount })
+  const evidencePaid = (held?.evidencePaid ?? 0n) + difference
+  books.putChannel(place, { ...proof, channelId, paid: amount, evidencePaid })
   return { channelId, status: 'paid', paid: difference, cumulative: amount }
 }
 
 /** Once a submission and allocation, for the fee is a share of the cumulative total anyway. */
-function takeFees(key: string, books: Books): void {
+export function takeFees(key: string, books: Books): void {
   for (const allocation of books.allocationsChanged()) {
     const change = takeFee(allocation, key)
     if (change.transfers.length === 0) continue

@@ -6,7 +6,7 @@
 import { bigEndian, concatBytes, utf8ToBytes } from '../../protocol/bytes.ts'
 
 /** Raised when an older program could not read what this one writes. */
-export const LEDGER_FORMAT = 1
+export const LEDGER_FORMAT = 2
 
 const letter = (text: string) => utf8ToBytes(text)
 

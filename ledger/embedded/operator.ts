@@ -40,6 +40,8 @@ export type NewAllocation = {
   /** Signs the fleet's mandates. */
   readonly signerKey: PublicKey
   readonly ownerKey?: PublicKey
+  /** Signs the gateway's statements; an allocation that has none yet takes it on. */
+  readonly gatewayKey?: PublicKey
   /** The longest life of the fleet's mandates; 24 h unless said otherwise. */
   readonly mandateSeconds?: number
   /** Longer than `mandateSeconds` and a claim window; what is needed unless said otherwise. */
@@ -62,7 +64,7 @@ function termsOf({ fleet, gateway, payee, asset }: NewAllocation): Allocation {
   }
 }
 
-/** Stages a new allocation; false when it is open with the same terms already. */
+/** Stages a new allocation; false when it is open with the same terms and keys already. */
 export function open(
   books: Books,
   id: Uint8Array,
@@ -72,7 +74,9 @@ export function open(
   const found = books.allocation(id)
   if (found) {
     checkSameTerms(found, wanted)
-    return false
+    if (found.gatewayKey || !wanted.gatewayKey) return false
+    books.putAllocation({ ...found, gatewayKey: wanted.gatewayKey })
+    return true
   }
   const book: AllocationBook = {
     ...termsOf(wanted),
@@ -86,13 +90,16 @@ export function open(
     paid: 0n,
     fee: 0n,
     withdrawing: [],
+    gatewayKey: wanted.gatewayKey,
+    evidencePaid: 0n,
+    statement: undefined,
   }
   books.putAllocation(book)
   return true
 }
 
 function checkNewAllocation(wanted: NewAllocation): void {
-  const { fleet, gateway, payee, asset, feeBasisPoints, signerKey, ownerKey } = wanted
+  const { fleet, gateway, payee, asset, feeBasisPoints, signerKey, ownerKey, gatewayKey } = wanted
   const fee = Number.isInteger(feeBasisPoints) && feeBasisPoints >= 0
   refuseUnless(isId(fleet), `"${fleet}" is no fleet id: use a-z, 0-9 and -`)
   refuseUnless(isId(gateway), `"${gateway}" is no gateway id: use a-z, 0-9 and -`)
@@ -109,6 +116,10 @@ function checkNewAllocation(wanted: NewAllocation): void {
   refuseUnless(
     ownerKey === undefined || isSoundPublicKey(ownerKey),
     "the fleet's owner key is not valid: export it again",
+  )
+  refuseUnless(
+    gatewayKey === undefined || isSoundPublicKey(gatewayKey),
+    "the gateway's key is not valid: export it again",
   )
 }
 
@@ -129,7 +140,8 @@ function checkSameTerms(found: AllocationBook, wanted: NewAllocation): void {
     found.feeBasisPoints === wanted.feeBasisPoints &&
     found.withdrawalNoticeSeconds === noticeOf(wanted) &&
     sameKey(found.signerKey, wanted.signerKey) &&
-    sameKey(found.ownerKey, wanted.ownerKey)
+    sameKey(found.ownerKey, wanted.ownerKey) &&
+    (!found.gatewayKey || !wanted.gatewayKey || sameKey(found.gatewayKey, wanted.gatewayKey))
   refuseUnless(
     same,
     `the allocation of fleet "${found.fleet}" for gateway "${found.gateway}" ` +

@@ -9,7 +9,7 @@ import { encodePublicKey, type PublicKey, parsePublicKey } from '../../protocol/
 import { allocationStructure, fromWire, toWire } from '../../protocol/structures.ts'
 import type { ClaimResult, ClaimStatus, Withdrawal } from '../ledger.ts'
 import type { Transfer } from '../rules/accounting.ts'
-import type { AllocationBook } from '../rules/allocationRules.ts'
+import type { AllocationBook, StatementBook } from '../rules/allocationRules.ts'
 import { claimReasons } from '../rules/claimRules.ts'
 
 /** How one kind of record is written and read. */
@@ -18,10 +18,13 @@ export type Codec<T> = {
   readonly decode: (bytes: Uint8Array) => T
 }
 
-/** What was paid for the channel at a position, and the proof it was paid for. */
+/** What was paid by evidence for the channel at a position, and the proof it was paid for. */
 export type ChannelBook = {
   readonly channelId: Uint8Array
+  /** The cumulative amount that was proved; a statement may have paid a part of it before. */
   readonly paid: bigint
+  /** What evidence was paid of it. */
+  readonly evidencePaid: bigint
   readonly epoch: number
   readonly index: number
   readonly word: Uint8Array
@@ -99,7 +102,15 @@ function fieldsOf(wire: readonly WireValue[], what: string): Fields {
       return fieldsOf(one, what)
     })
   }
-  return { number, amount, text, bytes, list, wire: at, has: (place) => at(place) !== null }
+  return {
+    number,
+    amount,
+    text,
+    bytes,
+    list,
+    wire: at,
+    has: (place) => (wire[place] ?? null) !== null,
+  }
 }
 
 export const formatCodec = codec<Format>(
@@ -145,13 +156,14 @@ export const entryCodec = codec<Omit<Entry, 'number'>>(
 
 export const channelCodec = codec<ChannelBook>(
   'channels',
-  ({ channelId, paid, epoch, index, word, paidAtSeconds }) => [
+  ({ channelId, paid, evidencePaid, epoch, index, word, paidAtSeconds }) => [
     channelId,
     paid,
     epoch,
     index,
     word,
     paidAtSeconds,
+    evidencePaid,
   ],
   (wire) => ({
     channelId: wire.bytes(0),
@@ -160,6 +172,8 @@ export const channelCodec = codec<ChannelBook>(
     index: wire.number(3),
     word: wire.bytes(4),
     paidAtSeconds: wire.number(5),
+    // Before there were statements, evidence alone paid.
+    evidencePaid: wire.has(6) ? wire.amount(6) : wire.amount(1),
   }),
 )
 
@@ -219,6 +233,9 @@ export const allocationCodec = codec<AllocationBook>(
       amount,
       availableAtSeconds,
     ]),
+    book.gatewayKey ? encodePublicKey(book.gatewayKey) : null,
+    book.evidencePaid,
+    book.statement ? [[...statementToWire(book.statement)]] : [],
   ],
   readAllocation,
 )
@@ -238,6 +255,10 @@ function readAllocation(wire: Fields): AllocationBook {
     paid: wire.amount(8),
     fee: wire.amount(9),
     withdrawing: wire.list(10).map(readWithdrawal),
+    gatewayKey: wire.has(11) ? readKey(wire.bytes(11)) : undefined,
+    // Before there were statements, evidence alone paid.
+    evidencePaid: wire.has(12) ? wire.amount(12) : wire.amount(8),
+    statement: wire.has(13) ? wire.list(13).map(readStatementBook)[0] : undefined,
   }
   if (!isUint64(book.setAside - book.paid)) throw damaged('allocations')
   return book
@@ -248,6 +269,22 @@ function readWithdrawal(wire: Fields): Withdrawal {
     reference: wire.text(0),
     amount: wire.amount(1),
     availableAtSeconds: wire.number(2),
+  }
+}
+
+const statementToWire = ({ sequence, digest, root, positions }: StatementBook) => [
+  sequence,
+  digest,
+  root,
+  positions,
+]
+
+function readStatementBook(wire: Fields): StatementBook {
+  return {
+    sequence: wire.number(0),
+    digest: wire.bytes(1),
+    root: wire.bytes(2),
+    positions: wire.number(3),
   }
 }
 

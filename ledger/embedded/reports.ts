@@ -124,8 +124,10 @@ export function* csv(
 export type ChannelPaid = {
   readonly channelId: Uint8Array
   readonly position: number
-  /** Minor units since the allocation was opened. */
+  /** Cumulative amount that evidence was paid for; a statement may have paid a part before. */
   readonly paid: bigint
+  /** What evidence was paid of it. */
+  readonly evidencePaid: bigint
   /** The proof that was paid last. */
   readonly epoch: number
   readonly index: number
@@ -135,9 +137,10 @@ export type ChannelPaid = {
 /** Every channel that was paid from an allocation, by position. */
 export function* channelsPaid(store: KeyValue, allocation: Uint8Array): Iterable<ChannelPaid> {
   for (const [key, value] of store.range(...channelsOf(allocation))) {
-    const { channelId, paid, epoch, index, paidAtSeconds } = channelCodec.decode(value)
+    const book = channelCodec.decode(value)
+    const { channelId, paid, evidencePaid, epoch, index, paidAtSeconds } = book
     const position = new DataView(key.buffer, key.byteOffset, key.length).getUint32(33)
-    yield { channelId, position, paid, epoch, index, paidAtSeconds }
+    yield { channelId, position, paid, evidencePaid, epoch, index, paidAtSeconds }
   }
 }
 
@@ -203,13 +206,28 @@ function auditEntries(store: KeyValue): readonly string[] {
 
 function auditChannels(store: KeyValue): readonly string[] {
   const problems: string[] = []
+  const stated = paidWithoutChannel(store)
   for (const [, value] of store.range(...everyAllocation)) {
-    const { id, paid } = allocationCodec.decode(value)
-    let total = 0n
-    for (const channel of channelsPaid(store, id)) total += channel.paid
-    if (total !== paid) {
-      problems.push(`${allocationAccount(id)} paid ${paid} but its channels come to ${total}`)
+    const { id, paid, evidencePaid, statement } = allocationCodec.decode(value)
+    const account = allocationAccount(id)
+    const byStatement = stated.get(account) ?? 0n
+    let total = byStatement
+    for (const channel of channelsPaid(store, id)) total += channel.evidencePaid
+    if (total !== paid) problems.push(`${account} paid ${paid} but its channels come to ${total}`)
+    if (paid - byStatement !== evidencePaid) {
+      problems.push(`${account} paid ${paid - byStatement} for evidence instead of ${evidencePaid}`)
     }
+    if (byStatement > 0n && !statement) problems.push(`${account} has lost its statement`)
   }
   return problems
+}
+
+/** What payees got of each allocation for statements: those entries name no channel. */
+function paidWithoutChannel(store: KeyValue): ReadonlyMap<Account, bigint> {
+  const sums = new Map<Account, bigint>()
+  for (const { debit, credit, amount, channel } of entriesFrom(store, 1)) {
+    if (channel !== undefined || !debit.startsWith('allocation:')) continue
+    if (credit.startsWith('payee:')) sums.set(debit, (sums.get(debit) ?? 0n) + amount)
+  }
+  return sums
 }

@@ -10,7 +10,8 @@ import {
   CLOCK_TOLERANCE_SECONDS,
   WITHDRAWAL_NOTICE_SECONDS,
 } from '../../protocol/limits.ts'
-import type { Allocation } from '../../protocol/structures.ts'
+import { merkleRoot } from '../../protocol/merkle.ts'
+import type { Allocation, Statement } from '../../protocol/structures.ts'
 import type { AllocationState, Withdrawal } from '../ledger.ts'
 import { WITHDRAWALS_WAITING_MAX } from '../limits.ts'
 import type { Transfer } from './accounting.ts'
@@ -22,6 +23,9 @@ import {
   fleetAccount,
   payeeAccount,
 } from './accounting.ts'
+import type { SoundStatement, StatementInForce, StatementTerms } from './statementRules.ts'
+
+const NO_LEAVES_ROOT = merkleRoot(new Map())
 
 /** An allocation as the books keep it. */
 export type AllocationBook = Allocation & {
@@ -35,6 +39,19 @@ export type AllocationBook = Allocation & {
   readonly paid: bigint
   readonly fee: bigint
   readonly withdrawing: readonly Withdrawal[]
+  /** Signs statements; absent in books from before there were any. */
+  readonly gatewayKey: PublicKey | undefined
+  /** The part of `paid` that was paid by evidence. */
+  readonly evidencePaid: bigint
+  readonly statement: StatementBook | undefined
+}
+
+/** The statement in force. */
+export type StatementBook = {
+  readonly sequence: number
+  readonly digest: Uint8Array
+  readonly root: Uint8Array
+  readonly positions: number
 }
 
 export type Change = { readonly next: AllocationBook; readonly transfers: readonly Transfer[] }
@@ -95,7 +112,44 @@ export function payDifference(
     reference,
     channel,
   }
-  return { next: { ...book, paid: book.paid + difference }, transfers: [transfer] }
+  const paid = book.paid + difference
+  const evidencePaid = book.evidencePaid + difference
+  return { next: { ...book, paid, evidencePaid }, transfers: [transfer] }
+}
+
+/** Pays what a sound statement comes to beyond what is paid, and puts it in force. */
+export function payStatement(
+  book: AllocationBook,
+  { sequence, root, positions }: Statement,
+  { digest, pays, paid }: Pick<SoundStatement, 'digest' | 'pays' | 'paid'>,
+  reference: string,
+): Change {
+  const next = { ...book, paid, statement: { sequence, digest, root, positions } }
+  if (pays === 0n) return { next, transfers: [] }
+  const transfer = {
+    debit: allocationAccount(book.id),
+    credit: payeeAccount(book.payee),
+    asset: assetOf(book),
+    amount: pays,
+    reference,
+  }
+  return { next, transfers: [transfer] }
+}
+
+/** What the rules on statements read of the books. */
+export function statementTerms(book: AllocationBook): StatementTerms {
+  const { setAside, paid, evidencePaid, gatewayKey, signerKey, statement } = book
+  const terms = { setAside, paid, evidencePaid, gatewayKey, signerKey }
+  return {
+    ...terms,
+    statementSequence: statement?.sequence ?? 0,
+    statementDigest: statement?.digest,
+  }
+}
+
+/** What the rules on claims read of it. */
+export function statementInForce({ statement }: AllocationBook): StatementInForce | undefined {
+  return statement && { statementSequence: statement.sequence, statementRoot: statement.root }
 }
 
 /**
@@ -168,6 +222,11 @@ export function stateOf(book: AllocationBook): AllocationState {
     feeBasisPoints,
     signerKey,
     ...(ownerKey ? { ownerKey } : {}),
+    ...(book.gatewayKey ? { gatewayKey: book.gatewayKey } : {}),
+    evidencePaid: book.evidencePaid,
+    statementSequence: book.statement?.sequence ?? 0,
+    statementRoot: book.statement?.root ?? NO_LEAVES_ROOT,
+    statementPositions: book.statement?.positions ?? 0,
     setAside: book.setAside,
     paid: book.paid,
     fee: book.fee,

@@ -2,6 +2,7 @@
  * A claim as the ledger reads it: with the same strictness as the wire.
  * @module
  */
+import { isUint64 } from '../../protocol/amount.ts'
 import { bigEndian, concatBytes } from '../../protocol/bytes.ts'
 import { type Sha256, WORD_BYTES } from '../../protocol/chain.ts'
 import { SIGNATURE_BYTES } from '../../protocol/keys.ts'
@@ -14,7 +15,7 @@ import {
   mandateStructure,
   toWire,
 } from '../../protocol/structures.ts'
-import type { Claim } from '../ledger.ts'
+import type { Claim, ClaimLeaf } from '../ledger.ts'
 import type { Digester } from './digests.ts'
 
 /** A claim whose every field is in range. */
@@ -26,6 +27,8 @@ export type ReadClaim = {
   readonly commitmentSignature: Uint8Array
   readonly index: number
   readonly word: Uint8Array
+  /** Checked against the statement in force, and only where there is one. */
+  readonly leaf: ClaimLeaf | undefined
 }
 
 /** Reads a claim; undefined when a field is missing, of another type or out of range. */
@@ -51,6 +54,7 @@ function readParts(claim: Claim): ReadClaim | undefined {
     commitmentSignature: signature,
     index: claim.index,
     word: claim.word,
+    leaf: claim.leaf,
   }
 }
 
@@ -79,5 +83,13 @@ export function fingerprintOf(
     ...[digester.channel(channel), digester.mandate(mandate), mandateSignature],
     ...[digester.commitment(commitment), commitmentSignature, word],
   ]
-  return hash(concatBytes(...said, bigEndian(BigInt(read.index), 4)))
+  const leaf = read.leaf ? leafBytes(read.leaf) : new Uint8Array()
+  return hash(concatBytes(...said, bigEndian(BigInt(read.index), 4), leaf))
+}
+
+/** A malformed leaf is refused when it is judged; here it only has to differ from others. */
+function leafBytes({ amount, channelId, path }: ClaimLeaf): Uint8Array {
+  const shown = isUint64(amount) ? amount : 0n
+  const id = channelId === 'empty' ? new Uint8Array() : channelId
+  return concatBytes(bigEndian(shown, 8), id, ...path)
 }

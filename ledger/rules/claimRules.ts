@@ -13,6 +13,7 @@ import type { Allocation, Channel, Commitment, Mandate } from '../../protocol/st
 import { CHECKPOINT, RENEWAL } from '../../protocol/structures.ts'
 import type { ReadClaim } from './claimBytes.ts'
 import type { Digester } from './digests.ts'
+import { leafAmount, type StatementInForce } from './statementRules.ts'
 
 /** In order of precedence. The order is API. */
 export const claimReasons = [
@@ -38,6 +39,12 @@ export const claimReasons = [
   'too_long_tail',
   /** More than the fleet allowed for the channel. */
   'over_mandate',
+  /** A statement is in force, and the claim does not show what it says of the channel. */
+  'no_leaf',
+  /** What is shown is not part of the statement in force. */
+  'wrong_leaf',
+  /** The statement in force has another channel at this position. */
+  'foreign_leaf',
   'bad_mandate_signature',
   'bad_commitment_signature',
   /** The word does not lead to the commitment's root. */
@@ -60,6 +67,8 @@ export type ClaimContext = {
   readonly allocation: ClaimTerms | undefined
   /** Id of the channel that was paid at this position before. */
   readonly holder: Uint8Array | undefined
+  /** The statement in force for the allocation, if there is one. */
+  readonly statement?: StatementInForce | undefined
   /** The newest proof seen for this position; only saves work. */
   readonly proven: Proven | undefined
 }
@@ -100,6 +109,8 @@ export type Evidence = {
   readonly verdict: 'proved'
   readonly channelId: Uint8Array
   readonly amount: bigint
+  /** What the statement in force says of the channel; 0 where none is in force. */
+  readonly leaf: bigint
   readonly proven: Proven
 }
 export type Refusal = { readonly verdict: ClaimReason; readonly channelId: Uint8Array }
@@ -120,13 +131,26 @@ export function checkClaim(
   const refused =
     checkTerms(context, read, channelId) ??
     checkTime(context, read.mandate) ??
-    checkAmount(context, read) ??
-    checkSignatures(context, read, tools)
+    checkAmount(context, read)
   if (refused) return { verdict: refused, channelId }
+  const leaf = leafOf(context, read, channelId)
+  if (typeof leaf === 'string') return { verdict: leaf, channelId }
+  const forged = checkSignatures(context, read, tools)
+  if (forged) return { verdict: forged, channelId }
   const bind = checkWord(context.proven, read, tools)
   if (!bind) return { verdict: 'bad_word', channelId }
   const amount = amountAt(read.commitment, read.index)
-  return { verdict: 'proved', channelId, amount, proven: provenBy(read, tools.digester, bind) }
+  return {
+    verdict: 'proved',
+    channelId,
+    amount,
+    leaf,
+    proven: provenBy(read, tools.digester, bind),
+  }
+}
+
+function leafOf({ statement }: ClaimContext, read: ReadClaim, channelId: Uint8Array) {
+  return statement ? leafAmount(statement, read.channel.position, channelId, read.leaf) : 0n
 }
 
 function provenBy(read: ReadClaim, digester: Digester, bind: Uint8Array): Proven {

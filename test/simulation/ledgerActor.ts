@@ -143,6 +143,7 @@ function viewOf(state: State, gateway: Life): Ledger {
     maxTail: state.ledger.maxTail,
     allocation: (id) => ask(state, () => state.ledger.allocation(id)),
     submit: (claims, key) => submit(state, claims, key, state.slow.dice),
+    submitStatement: (one, key) => ask(state, () => state.ledger.submitStatement(one, key)),
     follow: (onEvent) => {
       const guarded = (event: LedgerEvent) => {
         if (!gateway.isOver) onEvent(event)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Claim } from '../../../ledger/ledger.ts'
 import { claimReasons } from '../../../ledger/rules/claimRules.ts'
 import { concatBytes } from '../../../protocol/bytes.ts'
+import type { StatementLeaf } from '../../../protocol/merkle.ts'
 import type { Channel } from '../../../protocol/structures.ts'
 import { CHECKPOINT, RENEWAL } from '../../../protocol/structures.ts'
 import {
@@ -10,9 +11,11 @@ import {
   deviceOf,
   fundedWorld,
   keyOf,
+  leafOf,
   ledgerWorld,
   START_SECONDS,
   seedOf,
+  statementOf,
 } from './world.ts'
 
 type World = Awaited<ReturnType<typeof fundedWorld>>
@@ -32,6 +35,11 @@ async function reasonFor(world: World, claim: Claim, key = 'key'): Promise<strin
     expect(bookText(world)).toBe(before)
   }
   return result.reason ?? result.status
+}
+
+async function inForce({ ledger, allocation }: World, leaves: readonly StatementLeaf[]) {
+  const submission = statementOf(ledger.domain, allocation.id, leaves)
+  expect(await ledger.submitStatement(submission, 'statement')).toMatchObject({ status: 'paid' })
 }
 
 /** What breaks exactly one check, in the order in which they are made. */
@@ -75,6 +83,25 @@ const faults: Record<(typeof claimReasons)[number], (world: World) => Promise<Cl
   over_mandate: (w) => {
     const device = w.device(1)
     return device.commit().claim(3, { mandate: device.signMandate({ limit: 29n }) })
+  },
+  no_leaf: async (w) => {
+    await inForce(w, [])
+    return w.device(1).commit().claim(3)
+  },
+  wrong_leaf: async (w) => {
+    const device = w.device(1)
+    const { channelId } = device
+    await inForce(w, [{ position: 1, channelId, amount: 20n }])
+    const leaf = leafOf([{ position: 1, channelId, amount: 19n }], 1)
+    return device.commit().claim(3, { leaf })
+  },
+  foreign_leaf: async (w) => {
+    const stated = [{ position: 1, channelId: w.device(2).channelId, amount: 20n }]
+    await inForce(w, stated)
+    return w
+      .device(1)
+      .commit()
+      .claim(3, { leaf: leafOf(stated, 1) })
   },
   bad_mandate_signature: (w) => {
     const device = w.device(1)

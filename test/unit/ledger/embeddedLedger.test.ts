@@ -35,9 +35,9 @@ describe('opening a ledger', () => {
 
   it('refuses a store of a newer version and says what to do', async () => {
     const world = ledgerWorld()
-    await world.store.write([[utf8ToBytes('format'), encodeCbor([2, new Uint8Array(32)])]])
+    await world.store.write([[utf8ToBytes('format'), encodeCbor([3, new Uint8Array(32)])]])
     await expect(world.open()).rejects.toThrow(
-      'the ledger in /data/ledger has format 2, this program knows 1: upgrade tickpay, or name',
+      'the ledger in /data/ledger has format 3, this program knows 2: upgrade tickpay, or name',
     )
   })
 

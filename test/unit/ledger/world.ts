@@ -4,19 +4,33 @@
  */
 import { openEmbeddedLedger } from '../../../ledger/embedded/embeddedLedger.ts'
 import { fastSha256, fastVerify } from '../../../ledger/io/fastVerify.ts'
-import type { AllocationState, Claim } from '../../../ledger/ledger.ts'
+import type {
+  AllocationState,
+  Claim,
+  ClaimLeaf,
+  StatementSubmission,
+} from '../../../ledger/ledger.ts'
 import { bigEndian } from '../../../protocol/bytes.ts'
 import type { Chain } from '../../../protocol/chain.ts'
 import { buildChain } from '../../../protocol/chain.ts'
 import type { Algorithm, PrivateKey } from '../../../protocol/keys.ts'
 import { algorithmByte, privateKeyFrom, publicKeyOf, signDigest } from '../../../protocol/keys.ts'
-import type { Channel, Commitment, Mandate, Signed } from '../../../protocol/structures.ts'
+import type { StatementLeaf } from '../../../protocol/merkle.ts'
+import { merkleTree, STATEMENT_DEPTH, statementLeaf } from '../../../protocol/merkle.ts'
+import type {
+  Channel,
+  Commitment,
+  Mandate,
+  Signed,
+  Statement,
+} from '../../../protocol/structures.ts'
 import {
   CHECKPOINT,
   channelStructure,
   commitmentStructure,
   digestOf,
   mandateStructure,
+  statementStructure,
 } from '../../../protocol/structures.ts'
 import type { Domain } from '../../../protocol/typedData.ts'
 import { memoryKeyValue } from '../../support/memoryKeyValue.ts'
@@ -35,6 +49,7 @@ export function keyOf(number: number, algorithm: Algorithm = 'p256'): PrivateKey
 }
 
 export const signer = keyOf(900)
+export const gatewayKey = keyOf(901)
 export const payee = new Uint8Array(20).fill(7)
 export const asset = { code: 'EUR', scale: 6 } as const
 
@@ -62,6 +77,7 @@ export const allocationTerms = {
   asset,
   feeBasisPoints: 100,
   signerKey: publicKeyOf(signer),
+  gatewayKey: publicKeyOf(gatewayKey),
 }
 
 /** One device's channel under an allocation, with everything that a claim is made of. */
@@ -83,7 +99,10 @@ export type Epoch = {
 
 export function deviceOf(
   domain: Domain,
-  allocation: AllocationState,
+  allocation: Pick<
+    AllocationState,
+    'id' | 'payee' | 'feeBasisPoints' | 'fleet' | 'gateway' | 'asset'
+  >,
   number: number,
   changes: Partial<Channel> = {},
   algorithm: Algorithm = 'p256',
@@ -159,6 +178,43 @@ function commitmentTerms(channelId: Uint8Array): Commitment {
     issuedAt: START_SECONDS,
     expiry: START_SECONDS + DAY_SECONDS,
   }
+}
+
+/** A statement of these leaves, signed by both sides. */
+export function statementOf(
+  domain: Domain,
+  allocation: Uint8Array,
+  leaves: readonly StatementLeaf[],
+  changes: Partial<Statement> = {},
+): StatementSubmission {
+  const statement: Statement = {
+    allocation,
+    sequence: 1,
+    total: leaves.reduce((sum, { amount }) => sum + amount, 0n),
+    evidencePaid: 0n,
+    positions: leaves.reduce((most, { position }) => Math.max(most, position + 1), 0),
+    root: treeOf(leaves).root,
+    issuedAt: START_SECONDS,
+    expiry: START_SECONDS + DAY_SECONDS,
+    ...changes,
+  }
+  const digest = digestOf(domain, statementStructure, statement)
+  return {
+    statement,
+    gatewaySignature: signDigest(gatewayKey, digest),
+    fleetSignature: signDigest(signer, digest),
+  }
+}
+
+const treeOf = (leaves: readonly StatementLeaf[]) =>
+  merkleTree(new Map(leaves.map((one) => [one.position, statementLeaf(one)])), STATEMENT_DEPTH)
+
+/** What a claim shows of a statement of these leaves. */
+export function leafOf(leaves: readonly StatementLeaf[], position: number): ClaimLeaf {
+  const path = treeOf(leaves).path(position)
+  const found = leaves.find((one) => one.position === position)
+  if (!found) return { amount: 0n, channelId: 'empty', path }
+  return { amount: found.amount, channelId: found.channelId, path }
 }
 
 /** A ledger with one funded allocation. */

@@ -78,6 +78,8 @@ export const awayAfterMs = 5_000
 const reopenAfterMs = 10_000
 const backOffFirstMs = 500
 const backOffMaxMs = 30_000
+/** Supply waits so long for the offset to be durable; a disk that stays broken costs no more. */
+const unsavedPatienceMs = 10_000
 
 type Running = {
   readonly config: MeterConfig
@@ -87,6 +89,8 @@ type Running = {
   until: bigint | undefined
   meter: Meter | undefined
   lastGoodMs: number
+  /** Since when the disk has not taken the reader's state. */
+  unsavedSinceMs: number | undefined
   away: string | undefined
   relayClosed: boolean
   stopped: boolean
@@ -105,6 +109,7 @@ export function startMeter(config: MeterConfig, world: MeterWorld): MeterLink {
     until: undefined,
     meter: undefined,
     lastGoodMs: world.ports.clock.monotonicMs(),
+    unsavedSinceMs: undefined,
     away: undefined,
     relayClosed: false,
     stopped: false,
@@ -177,7 +182,7 @@ async function serve(running: Running, meter: Meter): Promise<void> {
     const silentMs = clock.monotonicMs() - Math.max(running.lastGoodMs, openedMs)
     if (failure !== undefined && silentMs >= awayAfterMs) tellAway(running, failureText[failure])
     if (failure === 'line_closed' || silentMs >= reopenAfterMs) break
-    await idle(running, running.config.pollMs - (clock.monotonicMs() - startedMs))
+    await idle(running, nextPollMs(running.config.pollMs, startedMs) - clock.monotonicMs())
   }
   if (running.stopped) await meter.poll({ kind: 'off' })
   else tellAway(running, running.away ?? failureText.line_closed)
@@ -206,9 +211,14 @@ async function pollOnce(running: Running, meter: Meter): Promise<PollFailure | u
 }
 
 function orderOf(running: Running): SupplyOrder {
-  if (running.until === undefined) return { kind: 'off' }
+  if (running.until === undefined || awaitsDisk(running)) return { kind: 'off' }
   const register = registerAt(running.reader, running.until)
   return register === undefined ? { kind: 'off' } : { kind: 'on_until', register }
+}
+
+function awaitsDisk({ unsavedSinceMs, world }: Running): boolean {
+  if (unsavedSinceMs === undefined) return false
+  return world.ports.clock.monotonicMs() - unsavedSinceMs < unsavedPatienceMs
 }
 
 async function takeReading(running: Running, reading: RawReading): Promise<void> {
@@ -218,7 +228,8 @@ async function takeReading(running: Running, reading: RawReading): Promise<void>
   running.reader = outcome.reader
   if (outcome.kind === 'waiting') return
   const { saved } = outcome.reader
-  if (saved !== undefined && saved !== savedBefore) await save(running, saved)
+  const isNew = saved !== savedBefore || running.unsavedSinceMs !== undefined
+  if (saved !== undefined && isNew) await save(running, saved)
   running.away = undefined
   const faults = new Set(reading.faults)
   if (outcome.stuck) faults.add('stuck')
@@ -237,13 +248,21 @@ async function takeReading(running: Running, reading: RawReading): Promise<void>
   })
 }
 
-/** A lost record costs nothing that the payee's proof does not bring back, so service goes on. */
+/**
+ * An offset that is lost takes with it what flowed since it moved, so supply waits for the disk for
+ * a while, and every poll tries again.
+ */
 async function save(running: Running, saved: SavedReader): Promise<void> {
   const { world } = running
-  await world.save(saved).catch((error: unknown) => {
+  try {
+    await world.save(saved)
+    running.unsavedSinceMs = undefined
+  } catch (error) {
+    if (running.unsavedSinceMs !== undefined) return
+    running.unsavedSinceMs = world.ports.clock.monotonicMs()
     const reason = error instanceof Error ? error.message : String(error)
     world.ports.log('warn', `the meter's offset was not saved: ${reason}`)
-  })
+  }
 }
 
 /** One event when the meter goes away, another only for another reason. */
@@ -261,6 +280,14 @@ function backOffMs(running: Running): number {
   const waitMs = Math.round(fullMs * (0.5 + byte / 512))
   assert(waitMs <= backOffMaxMs, 'back-off is bounded')
   return waitMs
+}
+
+/**
+ * Polls fall on whole multiples of their period, so that meters are read together: the processor
+ * wakes up once for all of them, and their ticks leave in one message.
+ */
+function nextPollMs(pollMs: number, startedMs: number): number {
+  return (Math.floor(startedMs / pollMs) + 1) * pollMs
 }
 
 /** Waits for the next poll, which an urgent order brings forward. */

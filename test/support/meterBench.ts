@@ -34,6 +34,8 @@ export type Bench = {
   readonly hang: () => void
   /** While true, opening the source fails. */
   missing: boolean
+  /** While true, the disk takes nothing. */
+  diskFails: boolean
 }
 
 type SimFields = Parameters<typeof parseMeterSimConfig>[0]
@@ -104,6 +106,7 @@ export async function meterBench(
     cut: plug.cut,
     hang: plug.hang,
     missing: false,
+    diskFails: false,
   }
   const link = startMeter(
     {
@@ -121,6 +124,7 @@ export async function meterBench(
       },
       saved,
       save: async (state) => {
+        if (bench.diskFails) throw new Error('EIO: the disk takes nothing')
         saves.push(state)
       },
       onEvent: (event) => events.push(event),

@@ -143,6 +143,30 @@ describe('a microcontroller that restarts', () => {
     expect(bench.saved[1]?.offset).toBeGreaterThan(5_000n)
   })
 
+  test('supplies nothing before the new offset is on the disk, which is tried at every poll', async () => {
+    const bench = await meterBench({ initialRegister: 5_000 })
+    bench.link.supplyOnUntil(1_000_000n)
+    await bench.time.advance(30_000)
+    bench.diskFails = true
+    await bench.sim.command({ kind: 'reboot_without_counter' })
+    await bench.time.advance(5_000)
+    expect(bench.sim.relayClosed()).toBe(false)
+    bench.diskFails = false
+    await bench.time.advance(5_000)
+    expect(bench.saved).toHaveLength(2)
+    expect(bench.sim.relayClosed()).toBe(true)
+  })
+
+  test('a disk that stays broken does not stop supply for ever', async () => {
+    const bench = await meterBench({ initialRegister: 5_000 })
+    bench.diskFails = true
+    bench.link.supplyOnUntil(1_000_000n)
+    await bench.time.advance(8_000)
+    expect(bench.sim.relayClosed()).toBe(false)
+    await bench.time.advance(12_000)
+    expect(bench.sim.relayClosed()).toBe(true)
+  })
+
   test('a 32-bit counter wraps under supply', async () => {
     const top = 2n ** 32n
     const bench = await meterBench({ counterBits: 32, initialRegister: String(top - 20n) })

@@ -184,7 +184,12 @@ export function shareOf(own: Contender, other: Contender): Spread {
   return ratioSpread(rates(own), rates(other))
 }
 
-export type OpenRound = { readonly latencies: Latencies; readonly generatorShare: number }
+export type OpenRound = {
+  readonly latencies: Latencies
+  /** Acknowledged within the window. */
+  readonly messagesPerSecond: number
+  readonly generatorShare: number
+}
 
 /** One open-loop window at a fixed rate. */
 export async function openRound(
@@ -208,6 +213,7 @@ export async function openRound(
   contender.downs = window.downs
   return {
     latencies: present(window.latencies, 'an open loop measures latencies'),
+    messagesPerSecond: window.messages / window.seconds,
     generatorShare: window.ownCpuMicros / 1e6 / window.seconds,
   }
 }

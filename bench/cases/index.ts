@@ -7,6 +7,7 @@ import { attached } from './attached.ts'
 import type { Case } from './case.ts'
 import { chain } from './chain.ts'
 import { connections } from './connections.ts'
+import { floods } from './floods.ts'
 import { hostile } from './hostile.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
@@ -23,4 +24,5 @@ export const cases: readonly Case[] = [
   agent,
   settle,
   hostile,
+  floods,
 ]

@@ -22,6 +22,7 @@ import {
 } from '../../protocol/structures.ts'
 import { downFilter, formatTopic, type UpName } from '../../protocol/topics.ts'
 import type { LoadConnection, Packets } from './connection.ts'
+import { openedChain } from './importPart.ts'
 import { type BenchKey, benchKey } from './keys.ts'
 import type { DevicePlan, GatewayPlan, PrepareCommand } from './messages.ts'
 import { connectPacket, idOffset, packetTypes, publishPacket, subscribePacket } from './packets.ts'
@@ -118,7 +119,11 @@ function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1
 }
 
-function passwordOf({ plan, key }: LoadDevice, gateway: GatewayPlan): Uint8Array {
+/** A fresh password of a device. */
+export function passwordOf(
+  { plan, key }: Pick<LoadDevice, 'plan' | 'key'>,
+  gateway: GatewayPlan,
+): Uint8Array {
   const value = {
     gateway: gateway.gateway,
     fleet: plan.fleet,
@@ -182,6 +187,7 @@ export async function prepare(
 ): Promise<void> {
   const { connection, gateway } = device
   if (gateway) {
+    await takeOpened(device, gateway)
     device.position += connection.acknowledged * device.jump
     const left = (device.channels[0]?.chain?.length ?? 0) - device.position
     if (messages * jump > left) {
@@ -195,6 +201,17 @@ export async function prepare(
   connection.sent = 0
   connection.acknowledged = 0
   if (gateway) fillTicks(device)
+}
+
+/** What an import has opened goes on from there; between two devices others are read from. */
+async function takeOpened({ plan, channels }: LoadDevice, gateway: GatewayPlan): Promise<void> {
+  await new Promise(setImmediate)
+  if (!plan.opened) return
+  for (const channel of channels) {
+    if (channel.chain) return
+    channel.epoch = 1
+    channel.chain = openedChain(channel.channelId, gateway, plan.opened).chain
+  }
 }
 
 /** Begins a new epoch of every channel where the running one stands. */

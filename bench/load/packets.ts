@@ -52,10 +52,23 @@ export function connectPacket(
   password: Uint8Array | undefined,
   keepaliveSeconds: number,
 ): Buffer {
-  const flags = CLEAN_SESSION | (password ? PASSWORD | USER_NAME : 0)
-  const head = Buffer.concat([counted('MQTT'), Buffer.from([4, flags]), number16(keepaliveSeconds)])
-  const login = password ? [counted(clientId), counted(password)] : []
-  return packet(0x10, head, counted(clientId), ...login)
+  if (password) return loginPacket(clientId, clientId, password, keepaliveSeconds)
+  return packet(0x10, connectHead(CLEAN_SESSION, keepaliveSeconds), counted(clientId))
+}
+
+/** A CONNECT whose user name may be another than its client id. */
+export function loginPacket(
+  clientId: string,
+  username: string,
+  password: Uint8Array,
+  keepaliveSeconds: number,
+): Buffer {
+  const head = connectHead(CLEAN_SESSION | PASSWORD | USER_NAME, keepaliveSeconds)
+  return packet(0x10, head, counted(clientId), counted(username), counted(password))
+}
+
+function connectHead(flags: number, keepaliveSeconds: number): Buffer {
+  return Buffer.concat([counted('MQTT'), Buffer.from([4, flags]), number16(keepaliveSeconds)])
 }
 
 export function subscribePacket(id: number, filter: string): Buffer {

@@ -27,6 +27,18 @@ TABLE = {
     'Commitment': 'uint8 kind, bytes32 channelId, uint32 epoch, uint64 base, bytes32 root, '
                   'uint32 length, uint64 unitsPerTick, uint64 pricePerTick, '
                   'uint64 startReading, bytes32 tariffHash, s issuedAt, s expiry',
+    'Statement': 'bytes32 allocation, n sequence, uint64 total, uint64 evidencePaid, '
+                 'uint32 positions, bytes32 root, s issuedAt, s expiry',
+    'Receipt': 'bytes32 channelId, uint32 epoch, uint32 index, uint64 amount, uint64 units, '
+               'uint64 register, bytes32 tariffHash, n position',
+    'ReceiptRoot': 'string gateway, bytes life, bytes32 previous, n position, bytes32 root, '
+                   'uint32 channels, s issuedAt',
+    'Close': 'bytes32 channelId, uint32 epoch, uint32 index, uint64 amount, n nonce, '
+             's issuedAt, s expiry',
+    'Command': 'string gateway, string fleet, string verb, string scope, '
+               'bytes32 argumentsHash, n nonce, s issuedAt, s expiry',
+    'Rotate': 'string gateway, string fleet, string role, string subject, uint8 algorithm, '
+              'bytes key, n nonce, s issuedAt, s expiry',
 }
 STRUCTURES = {
     name: [tuple(field.split()) for field in fields.split(', ')] for name, fields in TABLE.items()

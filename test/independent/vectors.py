@@ -11,6 +11,7 @@ import chain
 import commitments
 import connect
 import keys
+import merkle
 import messages
 import ticks
 import topics
@@ -130,6 +131,34 @@ def structure_case(case, content):
             and typed_data.digest(where, name, value) == h(case['digest'])
             and wire == h(case['cbor'])
             and typed_data.from_array(name, cbor.decode(wire)) == value)
+
+
+# merkle.json
+
+def statement_tree(case, _):
+    leaves = {}
+    for one in case['leaves']:
+        leaf = merkle.statement_leaf(one['position'], h(one['channelId']), int(one['amount']))
+        if leaf != h(one['leaf']):
+            return False
+        leaves[one['position']] = leaf
+    top = h(case['root'])
+    return merkle.root(leaves, merkle.STATEMENT_DEPTH) == top and all(
+        h(one['leaf']) == leaves.get(one['position'], merkle.EMPTY)
+        and len(one['path']) == merkle.STATEMENT_DEPTH
+        and merkle.climb(h(one['leaf']), one['position'], [h(x) for x in one['path']]) == top
+        for one in case['paths'])
+
+
+def receipt_tree(case, _):
+    leaves = [merkle.receipt_leaf(structure('Receipt', one)) for one in case['receipts']]
+    depth = (len(leaves) - 1).bit_length()
+    top = h(case['root'])
+    return (leaves == [h(one) for one in case['leaves']]
+            and merkle.root(dict(enumerate(leaves)), depth) == top
+            and all(len(path) == depth
+                    and merkle.climb(leaf, place, [h(one) for one in path]) == top
+                    for place, (leaf, path) in enumerate(zip(leaves, case['paths']))))
 
 
 # keys.json
@@ -282,6 +311,7 @@ def decision(case, content):
 FILES = {
     'structures': {'ledgerIds': ledger_id, 'domains': domain, 'types': type_case,
                    'cases': structure_case},
+    'merkle': {'statements': statement_tree, 'receipts': receipt_tree},
     'keys': {'signatures': signature, 'refusedKeys': refused_key,
              'refusedSignatures': refused_signature},
     'chain': {'cases': chain_case},

@@ -7,6 +7,7 @@ import { chainVectors } from './vectors/chain.ts'
 import { commitmentVectors } from './vectors/commitments.ts'
 import { connectVectors } from './vectors/connect.ts'
 import { keyVectors } from './vectors/keys.ts'
+import { merkleVectors } from './vectors/merkle.ts'
 import { messageVectors } from './vectors/messages.ts'
 import { structureVectors } from './vectors/structures.ts'
 import { tickVectors } from './vectors/ticks.ts'
@@ -19,6 +20,7 @@ export const vectorFiles: Readonly<Record<string, () => string>> = {
   'commitments.json': commitmentVectors,
   'connect.json': connectVectors,
   'keys.json': keyVectors,
+  'merkle.json': merkleVectors,
   'messages.json': messageVectors,
   'structures.json': structureVectors,
   'ticks.json': tickVectors,

@@ -5,14 +5,31 @@
 import { bytesToHex } from '../../../protocol/bytes.ts'
 import type { WireValue } from '../../../protocol/cbor.ts'
 import { encodeCbor } from '../../../protocol/cbor.ts'
-import type { Connect, Mandate, Tariff, Time } from '../../../protocol/structures.ts'
+import type {
+  Close,
+  Command,
+  Connect,
+  Mandate,
+  Receipt,
+  ReceiptRoot,
+  Rotate,
+  Statement,
+  Tariff,
+  Time,
+} from '../../../protocol/structures.ts'
 import {
   allocationStructure,
   channelStructure,
+  closeStructure,
+  commandStructure,
   commitmentStructure,
   connectStructure,
   mandateStructure,
   RENEWAL,
+  receiptRootStructure,
+  receiptStructure,
+  rotateStructure,
+  statementStructure,
   tariffStructure,
   timeStructure,
 } from '../../../protocol/structures.ts'
@@ -67,6 +84,53 @@ const largestTariff: Tariff = {
   creditTicks: 0xffff_ffff,
 }
 
+const times = { issuedAt: nowSeconds, expiry: nowSeconds + 600 }
+const statement: Statement = {
+  allocation: counting(3),
+  sequence: 12,
+  total: 23_507n,
+  evidencePaid: 500n,
+  positions: 6,
+  root: counting(4),
+  ...times,
+}
+const largestStatement: Statement = {
+  ...statement,
+  sequence: Number.MAX_SAFE_INTEGER,
+  total: wide,
+  evidencePaid: wide,
+  positions: 1_048_576,
+}
+const receipt: Receipt = {
+  channelId,
+  epoch: 2,
+  index: 1_999,
+  amount: 4_997_500n,
+  units: 19_990n,
+  register: 23_990n,
+  tariffHash: counting(5),
+  position: 4_711,
+}
+const receiptRoot: ReceiptRoot = {
+  gateway,
+  life: counting(6).slice(0, 16),
+  previous: new Uint8Array(32),
+  position: 4_711,
+  root: counting(7),
+  channels: 3,
+  issuedAt: nowSeconds,
+}
+const close: Close = { channelId, epoch: 2, index: 1_999, amount: 4_997_500n, nonce: 1, ...times }
+const command: Command = {
+  ...{ gateway, fleet, verb: 'pause', scope: device, argumentsHash: counting(8), nonce: 9 },
+  ...times,
+}
+const rotate: Rotate = {
+  ...{ gateway, fleet, role: 'signer', subject: fleet, algorithm: 1 },
+  key: new Uint8Array([...counting(1), ...counting(2)]),
+  ...{ nonce: 10, ...times },
+}
+
 type Case = readonly [StructureType, Domain, object]
 const cases: readonly Case[] = [
   [connectStructure.type, domain, connect],
@@ -88,6 +152,14 @@ const cases: readonly Case[] = [
     otherDomain,
     openEpoch({ kind: RENEWAL, epoch: 0xffff_ffff, length: 1 }).commitment,
   ],
+  [statementStructure.type, domain, statement],
+  [statementStructure.type, otherDomain, largestStatement],
+  [receiptStructure.type, domain, receipt],
+  [receiptRootStructure.type, domain, receiptRoot],
+  [closeStructure.type, domain, close],
+  [commandStructure.type, domain, command],
+  [rotateStructure.type, domain, rotate],
+  [rotateStructure.type, otherDomain, { ...rotate, algorithm: 2, key: counting(9) }],
 ]
 
 function domainToJson(one: Domain): { readonly [name: string]: Json } {

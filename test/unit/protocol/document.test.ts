@@ -13,9 +13,15 @@ import {
 import {
   allocationStructure,
   channelStructure,
+  closeStructure,
+  commandStructure,
   commitmentStructure,
   connectStructure,
   mandateStructure,
+  receiptRootStructure,
+  receiptStructure,
+  rotateStructure,
+  statementStructure,
   tariffStructure,
   timeStructure,
 } from '../../../protocol/structures.ts'
@@ -97,6 +103,12 @@ describe('docs/protocol.md', () => {
       mandateStructure,
       tariffStructure,
       commitmentStructure,
+      statementStructure,
+      receiptStructure,
+      receiptRootStructure,
+      closeStructure,
+      commandStructure,
+      rotateStructure,
     ]
     const told = rows(section('6'))
       .slice(1)

@@ -5,9 +5,9 @@
 import * as v from 'valibot'
 import {
   brokerLoginValue,
+  deviceKeyValue,
   idValue,
   integerValue,
-  keyFileValue,
   ledgerDomainValue,
   publicKeyValue,
   textValue,
@@ -65,7 +65,7 @@ export const agentSchema = v.strictObject({
   }),
   ledger: ledgerDomainValue,
   fleetSigner: v.optional(publicKeyValue),
-  key: keyFileValue,
+  key: deviceKeyValue,
   stateDirectory: v.optional(textValue, '/var/lib/tickpay-agent'),
   keepaliveSeconds: v.optional(integerValue(KEEPALIVE_SECONDS_MIN, KEEPALIVE_SECONDS_MAX), 30),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),

@@ -4,11 +4,13 @@
  */
 import { fleetConfigSchema } from '../fleet/config.ts'
 import type { ListenerConfig } from '../gateway/config.ts'
-import type { KeyFileConfig } from '../ports/configTypes.ts'
+import type { DeviceKeyConfig, KeyFileConfig } from '../ports/configTypes.ts'
 import { type BrokerAddress, brokerConnector, brokerWarnings } from '../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../ports/io/configFile.ts'
+import { probeSigner } from '../ports/io/signerCommand.ts'
 import { readStoreKey } from '../ports/io/storeKey.ts'
 import { formatPublicKey } from '../ports/keyText.ts'
+import type { PrivateKey } from '../protocol/keys.ts'
 import { fleetPrefix } from './commands/fleetServe.ts'
 import { readGatewayConfig } from './io/gatewayCalls.ts'
 import { openKey } from './io/keyFiles.ts'
@@ -33,7 +35,7 @@ const checks: Readonly<Record<Role, (path: string) => Promise<CheckResult>>> = {
   agent: async (path) => {
     const { configWarnings, readAgentConfig } = await import('../agent/io/runAgent.ts')
     const config = await readAgentConfig(path, process.env)
-    const { warnings, facts } = await checkKey(config.key, config.gateway)
+    const { warnings, facts } = await checkDeviceKey(config.key, config.gateway)
     return { warnings: [...warnings, ...configWarnings(config)], facts }
   },
   fleet: async (path) => {
@@ -65,10 +67,25 @@ async function checkListeners(listeners: readonly ListenerConfig[]): Promise<rea
 async function checkKey(key: KeyFileConfig, broker?: BrokerAddress): Promise<CheckResult> {
   const warnings: string[] = []
   const { publicKey, privateKey } = await openKey(key, (line) => warnings.push(line))
-  if (broker) {
-    // Looks at the files that are named, and connects to nobody.
-    await brokerConnector(broker, process.env, privateKey)
-    warnings.push(...(await brokerWarnings(broker, Date.now())))
-  }
+  if (broker) warnings.push(...(await checkBroker(broker, privateKey)))
   return { warnings, facts: { publicKey: formatPublicKey(publicKey) } }
+}
+
+/** As `checkKey`; a command is asked for a signature, to see that the public key is its. */
+async function checkDeviceKey(key: DeviceKeyConfig, broker: BrokerAddress): Promise<CheckResult> {
+  const { openDeviceKey } = await import('../agent/io/deviceKey.ts')
+  const { ownKey, signer, warnings } = await openDeviceKey(key, process.env)
+  if (ownKey === undefined) await probeSigner(signer)
+  const others = await checkBroker(broker, ownKey)
+  const facts = { publicKey: formatPublicKey(signer.publicKey) }
+  return { warnings: [...warnings, ...others], facts }
+}
+
+/** Looks at the files that are named, and connects to nobody. */
+async function checkBroker(
+  broker: BrokerAddress,
+  ownKey: PrivateKey | undefined,
+): Promise<readonly string[]> {
+  await brokerConnector(broker, process.env, ownKey)
+  return brokerWarnings(broker, Date.now())
 }

@@ -81,7 +81,7 @@ export const keyFileValue = v.pipe(
 )
 export type KeyFileConfig = v.InferOutput<typeof keyFileValue>
 
-/** Where the key of an encrypted store comes from: one of the three. */
+/** Where 32 secret bytes come from, such as the key of an encrypted store: one of the three. */
 export const storeKeyValue = v.pipe(
   v.strictObject({
     file: v.optional(textValue),
@@ -96,6 +96,43 @@ export const storeKeyValue = v.pipe(
   ),
 )
 export type StoreKeyConfig = v.InferOutput<typeof storeKeyValue>
+
+/**
+ * The key of a device: a file with its secrets, or a command that signs beside where the chains'
+ * root secret comes from.
+ */
+export const deviceKeyValue = v.pipe(
+  v.strictObject({
+    file: v.optional(textValue),
+    ...passphraseEntries,
+    /** A program and its arguments; docs/keys.md. */
+    command: v.optional(v.pipe(v.array(textValue), v.minLength(1, 'a program'))),
+    publicKey: v.optional(publicKeyValue),
+    chainSecret: v.optional(storeKeyValue),
+  }),
+  v.check(
+    (key) => isKeyFile(key) || isKeyCommand(key),
+    'a file with one of passphraseFile, passphraseEnv and passphraseCredential, or a command ' +
+      'with publicKey and chainSecret',
+  ),
+)
+export type DeviceKeyConfig = v.InferOutput<typeof deviceKeyValue>
+
+type KeyParts = Readonly<Record<string, unknown>>
+
+function isKeyFile(key: KeyParts): boolean {
+  const { file, passphraseFile, passphraseEnv, passphraseCredential } = key
+  const passphrases = [passphraseFile, passphraseEnv, passphraseCredential].filter(Boolean).length
+  const others = [key['command'], key['publicKey'], key['chainSecret']].filter(Boolean).length
+  return file !== undefined && passphrases === 1 && others === 0
+}
+
+function isKeyCommand(key: KeyParts): boolean {
+  const { file, passphraseFile, passphraseEnv, passphraseCredential } = key
+  const others = [file, passphraseFile, passphraseEnv, passphraseCredential].filter(Boolean).length
+  const parts = [key['command'], key['publicKey'], key['chainSecret']].filter(Boolean).length
+  return parts === 3 && others === 0
+}
 
 /** User and password at an external broker, which cannot check the tokens that gateways take. */
 export const brokerLoginValue = v.pipe(

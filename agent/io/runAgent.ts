@@ -7,11 +7,8 @@ import { setFlagsFromString } from 'node:v8'
 import { brokerConnector, brokerWarnings } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
-import type { OpenedKeyFile } from '../../ports/io/keyFile.ts'
-import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
 import { nodePorts } from '../../ports/io/node.ts'
-import { signDigest } from '../../protocol/keys.ts'
 import type { Agent } from '../agent.ts'
 import { startAgent } from '../agent.ts'
 import type { AgentConfig } from '../config.ts'
@@ -19,6 +16,7 @@ import { AGENT_PREFIX, agentSchema } from '../config.ts'
 import { parseSource, sourceWarning } from '../meters/source.ts'
 import { parseRecord, RECORD_FILE } from '../records.ts'
 import { askStatus, openControlSocket, SOCKET_FILE } from './controlSocket.ts'
+import { openDeviceKey } from './deviceKey.ts'
 import { openSerial } from './serial.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -31,22 +29,6 @@ const STATUS_TIMEOUT_MS = 3_000
  */
 export function readAgentConfig(path: string, environment: Environment): Promise<AgentConfig> {
   return readConfigFile(path, AGENT_PREFIX, agentSchema, environment)
-}
-
-/**
- * The key that a configuration names.
- * @throws OperatorError, one line
- */
-export async function openAgentKey(
-  { key }: AgentConfig,
-  environment: Environment,
-): Promise<OpenedKeyFile> {
-  const source = {
-    file: key.passphraseFile,
-    env: key.passphraseEnv,
-    credential: key.passphraseCredential,
-  }
-  return readKeyFile(key.file, await readPassphrase(source, environment))
 }
 
 /** Lines about what works today and may not tomorrow. */
@@ -65,9 +47,9 @@ export async function runAgent(
 ): Promise<Agent> {
   stayLean()
   const log = jsonLog(config.logLevel)
-  const { privateKey, publicKey, rootSecret, warning } = await openAgentKey(config, environment)
-  for (const line of [...(warning ? [warning] : []), ...configWarnings(config)]) log('warn', line)
-  const connector = await brokerConnector(config.gateway, environment, privateKey)
+  const { signer, ownKey, rootSecret, warnings } = await openDeviceKey(config.key, environment)
+  for (const line of [...warnings, ...configWarnings(config)]) log('warn', line)
+  const connector = await brokerConnector(config.gateway, environment, ownKey)
   for (const line of await brokerWarnings(config.gateway, Date.now())) log('warn', line)
   const disk = await nodeDisk(config.stateDirectory)
   let agent: Agent | undefined
@@ -79,7 +61,7 @@ export async function runAgent(
     connector,
     openSerial,
     disk,
-    signer: { publicKey, sign: (digest) => signDigest(privateKey, digest) },
+    signer,
     rootSecret,
     version,
   })

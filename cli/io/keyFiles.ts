@@ -13,6 +13,7 @@ import {
   readPassphrase,
   readPublicKeyText,
 } from '../../ports/io/keyFile.ts'
+import { publicKeyFromSpki } from '../../ports/io/publicKeyFile.ts'
 import { formatPublicKey, parseKeyText } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import type { Algorithm, PublicKey } from '../../protocol/keys.ts'
@@ -66,21 +67,26 @@ export async function openKey(
 }
 
 /**
- * A public key: `p256:HEX` itself, or a file that holds it, or a key file.
+ * A public key: `p256:HEX` itself, or a file that holds it so, or in PEM or DER, or a key file.
  * @throws OperatorError when it is none of these
  */
 export async function readPublicKey(named: string): Promise<PublicKey> {
   const written = parseKeyText(named)
   if (written !== undefined) return written
-  const key = parseKeyText(await publicKeyText(named))
+  const bytes = await readKeyBytes(named)
+  const key = parseKeyText(await publicKeyText(named, bytes)) ?? publicKeyFromSpki(bytes)
   if (key !== undefined) return key
   throw new OperatorError(`${named} holds no sound public key; make one with "tickpay keys new"`)
 }
 
-async function publicKeyText(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+async function readKeyBytes(path: string): Promise<Buffer> {
+  return readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new OperatorError(`cannot read the key ${path}: ${error.code ?? error.message}`)
   })
+}
+
+async function publicKeyText(path: string, bytes: Buffer): Promise<string> {
+  const text = bytes.toString('utf8')
   return text.trimStart().startsWith('{')
     ? readPublicKeyText(path)
     : text.slice(0, publicKeyCharsMax)

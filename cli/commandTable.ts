@@ -117,6 +117,10 @@ export const commandTable: CommandTable = {
     'Closes a channel and shows its final account',
     () => import('./commands/channelsClose.ts'),
   ),
+  'channels import': entry(
+    'Opens many channels at once, each with its evidence',
+    () => import('./commands/channelsImport.ts'),
+  ),
   status: entry('Shows how a gateway or an agent is doing', () => import('./commands/status.ts')),
   check: entry(
     'Checks a configuration of any kind and the key it names',

@@ -21,6 +21,7 @@ import { adoptChannels } from './intake/session.ts'
 import { tellSupply } from './intake/sessionSupply.ts'
 import { takeMandate } from './mandates.ts'
 import { ALLOCATIONS_MAX, isClosed } from './state/hotChannels.ts'
+import type { AllocationUse } from './state/state.ts'
 
 export type MeterSpec = { readonly meter: string; readonly unit: string }
 
@@ -65,14 +66,9 @@ export function enrolDevice(
   requireFleet(core, fleet)
   for (const spec of meters) requireMeter(core, spec)
   const encoded = encodePublicKey(key)
-  requireFreeKey(core, fleet, device, encoded)
-  const known = core.state.cold.device(fleet, device)
-  const isChanged = known !== undefined && !equalBytes(known.key, encoded)
-  if (isChanged && !isRevoked(core, fleet, device)) {
-    const what = `device ${fleet}/${device} is enrolled with another key`
-    throw new OperatorError(`${what}: use "tickpay device replace" to give it a new one`)
+  if (needsKey(core, fleet, device, encoded)) {
+    core.writer.record({ kind: 'device', fleet, device, key: encoded })
   }
-  if (!known || isChanged) core.writer.record({ kind: 'device', fleet, device, key: encoded })
   const open = openMeters(core, fleet, device)
   for (const spec of meters) {
     if (open.has(spec.meter)) continue
@@ -82,6 +78,22 @@ export function enrolDevice(
   refreshSession(core, fleet, device)
   core.touch(fleet, device)
   return present(core.state.cold.device(fleet, device), 'the device is known').channels
+}
+
+/**
+ * True when a device is new or was revoked, so that this key is to be recorded; false when it has
+ * the key already.
+ * @throws OperatorError when it may not have this key
+ */
+export function needsKey(core: Core, fleet: string, device: string, key: Uint8Array): boolean {
+  requireFreeKey(core, fleet, device, key)
+  const known = core.state.cold.device(fleet, device)
+  const isChanged = known !== undefined && !equalBytes(known.key, key)
+  if (isChanged && !isRevoked(core, fleet, device)) {
+    const what = `device ${fleet}/${device} is enrolled with another key`
+    throw new OperatorError(`${what}: use "tickpay device replace" to give it a new one`)
+  }
+  return !known || isChanged
 }
 
 /**
@@ -175,10 +187,7 @@ function openChannel(
 function newChannel(core: Core, fleet: string, key: PublicKey, meter: string): Channel {
   const { gateway, payee, asset, feeBasisPoints } = core.config
   const { allocation } = requireFleet(core, fleet)
-  const use = core.state.allocations.find((one) => equalBytes(one.id, allocation))
-  const { nextPosition } = present(use, 'a fleet has an allocation')
-  // A store restored from an older copy has forgotten positions that the ledger remembers.
-  const position = Math.max(nextPosition, core.firstUnpaidPosition(allocation))
+  const position = freePosition(core, allocation)
   if (position >= POSITIONS_MAX) {
     throw new OperatorError(`the allocation of fleet ${fleet} has no position left: open another`)
   }
@@ -198,8 +207,21 @@ function newChannel(core: Core, fleet: string, key: PublicKey, meter: string): C
   }
 }
 
+/** The lowest position that no channel of an allocation has or had. */
+export function freePosition(core: Core, allocation: Uint8Array): number {
+  const { nextPosition } = useOf(core, allocation)
+  // A store restored from an older copy has forgotten positions that the ledger remembers.
+  return Math.max(nextPosition, core.firstUnpaidPosition(allocation))
+}
+
+/** What this gateway uses of a fleet's allocation. */
+export function useOf(core: Core, allocation: Uint8Array): AllocationUse {
+  const use = core.state.allocations.find((one) => equalBytes(one.id, allocation))
+  return present(use, 'a fleet has an allocation')
+}
+
 /** The slot of a closed channel is given again; its channel lives on without a slot. */
-function freeSlot(core: Core, fleet: string, device: string): number {
+export function freeSlot(core: Core, fleet: string, device: string): number {
   const { channels } = requireDevice(core, fleet, device)
   const closed = channels.findIndex((channel) => isClosed(core.state.hot, channel))
   if (closed >= 0) return closed
@@ -281,13 +303,13 @@ export function requireDevice(core: Core, fleet: string, device: string) {
   throw new OperatorError(`device ${fleet}/${device} is not enrolled: see "tickpay enrol device"`)
 }
 
-function requireMeter(core: Core, { meter, unit }: MeterSpec): void {
+export function requireMeter(core: Core, { meter, unit }: MeterSpec): void {
   requireId('meter', meter)
   if (core.config.tariffs.some((tariff) => tariff.unit === unit)) return
   throw new OperatorError(`no tariff for unit ${unit}: add one to the configuration`)
 }
 
-function requireId(what: string, text: string): void {
+export function requireId(what: string, text: string): void {
   if (isId(text)) return
   const allowed = 'use a-z, 0-9 and "-", at most 48 characters, first no "-"'
   throw new OperatorError(`${what} "${text}" is no valid name: ${allowed}`)

@@ -34,7 +34,8 @@ export function takeMandate(
     core.verify,
   )
   if (verdict !== 'accepted') return verdict
-  if (!isSettleable(core, channel, mandate.value)) return 'bad_window'
+  const { id } = allocationOf(core.state, channel)
+  if (!isSettleable(core, id, mandate.value)) return 'bad_window'
   const cover = coverBeside(core, channel, mandate.value)
   core.writer.record({ kind: 'mandate', channel, mandate, cover })
   return verdict
@@ -44,9 +45,8 @@ export function takeMandate(
  * A deposit must not be withdrawn while a mandate on it can still be claimed, and what was supplied
  * until the mandate's expiry must be settled before its claims end.
  */
-function isSettleable(core: Core, channel: number, mandate: Mandate): boolean {
-  const { id } = allocationOf(core.state, channel)
-  const noticeSeconds = core.funds.state(id)?.withdrawalNoticeSeconds ?? 0
+export function isSettleable(core: Core, allocation: Uint8Array, mandate: Mandate): boolean {
+  const noticeSeconds = core.funds.state(allocation)?.withdrawalNoticeSeconds ?? 0
   const { expiryMarginSeconds } = core.config.settlement
   return (
     mandate.claimUntil <= core.writer.seconds() + noticeSeconds &&

@@ -69,7 +69,6 @@ function contextOf(
   const held = heldOf(core, channel)
   // What no word can reach any more is not reserved, although its commitment is still there.
   const released = worstAmount(state.hot, channel) - promisedAmount(state.hot, channel)
-  const matches = tariff && fits(tariff, record.channel, record.unit)
   return {
     domain: state.domain,
     channelId: record.channelId,
@@ -78,7 +77,7 @@ function contextOf(
     held: held && { commitment: held.commitment.value, index: held.index },
     pending: pendingOf(core, channel)?.value,
     mandate: state.cold.mandate(channel)?.value,
-    tariff: matches ? tariff : undefined,
+    tariff: tariff && fits(tariff, record.channel, record.unit) ? tariff : undefined,
     // Where not even one tick fits, the length is not what is wrong.
     maxLength: length >= 1 ? length : lengthCeiling(core),
     free: freeAmount(core, channel) - released,
@@ -86,7 +85,8 @@ function contextOf(
   }
 }
 
-function fits(tariff: Tariff, channel: Channel, unit: string): boolean {
+/** True when a tariff is meant for such a channel. */
+export function fits(tariff: Tariff, channel: Channel, unit: string): boolean {
   return (
     tariff.unit === unit &&
     tariff.assetCode === channel.assetCode &&

@@ -9,6 +9,7 @@ import { fastSha256, fastStepHash } from '../../ledger/io/fastSha256.ts'
 import { fastVerify } from '../../ledger/io/fastVerify.ts'
 import { openProver } from '../../ledger/io/openProver.ts'
 import { createRememberingVerify } from '../../ledger/io/rememberingVerify.ts'
+import type { Prover } from '../../ledger/rules/proofTasks.ts'
 import type { Disk, Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
@@ -51,6 +52,7 @@ type Opened = {
   /** The verbs of the gateway and of its store. */
   readonly call: VerbCall
   readonly ledger: EmbeddedLedger
+  readonly prove: Prover
   /** Ends what must not keep a gateway from stopping. */
   readonly stop: () => void
   readonly release: () => Promise<void>
@@ -92,14 +94,15 @@ export async function openGateway(
   }
 }
 
-/** The verbs of a gateway that is not running. */
+/** The verbs of a gateway that is not running, and what its logic is made of. */
 export async function openOffline(settings: GatewaySettings, ports: Ports) {
   const key = await readKey(settings, ports)
   const fatal = (error: unknown) => {
     throw error
   }
   const opened = await openStore(settings, ports, key, noLink, fatal)
-  return { call: opened.call, close: opened.release }
+  const { call, release, gateway, prove } = opened
+  return { call, close: release, core: gateway.core, prove }
 }
 
 async function readKey(settings: GatewaySettings, ports: Ports): Promise<PrivateKey> {
@@ -173,7 +176,7 @@ async function openStore(
       await prover.close()
       await lock.release()
     }
-    return { gateway, call, ledger, stop, release }
+    return { gateway, call, ledger, prove: prover.prove, stop, release }
   } catch (error) {
     await lock.release()
     throw inStore(settings.data, error)

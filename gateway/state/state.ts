@@ -8,8 +8,9 @@ import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import type { WordPlace } from '../../protocol/chain.ts'
 import { BIND_BYTES, bindOf, WORD_BYTES } from '../../protocol/chain.ts'
 import type { Commitment, Mandate } from '../../protocol/structures.ts'
-import { CHECKPOINT, channelStructure, digestOf } from '../../protocol/structures.ts'
+import { CHECKPOINT } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { channelIdOf } from './channelId.ts'
 import type { ColdStore } from './cold.ts'
 import type { Entry, Move } from './entries.ts'
 import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
@@ -259,7 +260,7 @@ function applyChannel(
   const channels = [...record.channels]
   channels[slot] = number
   state.cold.putDevice(fleet, device, { ...record, channels })
-  const channelId = digestOf(state.domain, channelStructure, channel)
+  const channelId = channelIdOf(state.domain, channel)
   state.cold.putChannel(number, { fleet, device, slot, unit, channelId, channel })
   const place = state.allocations.findIndex((use) => equalBytes(use.id, channel.allocation))
   const use = present(state.allocations[place], 'a channel draws on a known allocation')

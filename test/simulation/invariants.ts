@@ -5,34 +5,11 @@
 import type { Gateway } from '../../gateway/gateway.ts'
 import { heldAmount } from '../../gateway/state/hotChannels.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
-import { amountAt, readingAt } from '../../protocol/channel.ts'
-import { decodeAccept, decodeAck, decodeReject, decodeSlot } from '../../protocol/messages.ts'
-import { CHECKPOINT, type Commitment } from '../../protocol/structures.ts'
-import { parseTopic } from '../../protocol/topics.ts'
 import type { DeviceActor } from './deviceActor.ts'
-import type { Fleet } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
-import type { LedgerActor } from './ledgerActor.ts'
-import type { WorldRecord } from './record.ts'
-
-export type Watched = {
-  readonly record: WorldRecord
-  readonly ledger: LedgerActor
-  readonly gateways: readonly GatewayActor[]
-  readonly devices: readonly DeviceActor[]
-  readonly fleet: Fleet
-  /** Timers that have not fired. */
-  readonly timersPending: () => number
-}
-
-/** What one gateway has said and held so far, by channel id in hex. */
-type Said = {
-  /** Highest amount acknowledged. */
-  readonly acked: Map<string, bigint>
-  readonly acceptedEpoch: Map<string, number>
-  readonly held: Map<string, bigint>
-  restored: boolean
-}
+import { type Core, type State, saidBy, type Watched } from './invariantState.ts'
+import { hears, says, started } from './testimony.ts'
+import { advance, checkDevice, registerLost } from './unitAccounts.ts'
 
 export type Invariants = {
   readonly check: () => void
@@ -47,22 +24,6 @@ export type Invariants = {
   /** What the gateway holds for one meter now, and what the ledger has paid for it. */
   readonly owed: (device: DeviceActor, meter: string) => bigint
   readonly settled: (device: DeviceActor, meter: string) => bigint
-}
-
-type State = {
-  readonly watched: Watched
-  readonly said: Map<string, Said>
-  readonly ledgerPaid: Map<string, bigint>
-  /** `device/meter` of every channel that a device was told of, by channel id in hex. */
-  readonly owners: Map<string, string>
-  /** By `device/meter`. */
-  readonly accounts: Map<string, Account>
-  /** Ids by their hex. */
-  readonly allocations: Map<string, Uint8Array>
-  /** Highest reading of each channel that was paid or shown. */
-  readonly readings: Map<string, bigint>
-  /** Since when something has stood against supply, by session and channel. */
-  readonly barredMs: Map<string, number>
 }
 
 export function createInvariants(watched: Watched): Invariants {
@@ -93,24 +54,6 @@ export function createInvariants(watched: Watched): Invariants {
     settled: (device, meter) =>
       sumOf(device, meter, ({ columns }, channel) => columns.paid[channel] ?? 0n),
   }
-}
-
-function saidBy(state: State, name: string): Said {
-  const known = state.said.get(name)
-  if (known) return known
-  const said: Said = {
-    acked: new Map(),
-    acceptedEpoch: new Map(),
-    held: new Map(),
-    restored: false,
-  }
-  state.said.set(name, said)
-  return said
-}
-
-function raise<T extends bigint | number>(map: Map<string, T>, key: string, value: T): void {
-  const known = map.get(key)
-  if (known === undefined || value > known) map.set(key, value)
 }
 
 /** Deposits are what was paid and what is free, and nothing comes from nowhere. */
@@ -276,6 +219,7 @@ function checkSessions({ record, devices }: Watched, actor: GatewayActor): void 
 }
 
 const timersPerClientMax = 60
+
 const waitingMax = 24
 
 function checkMemory({ record, devices, gateways, timersPending }: Watched): void {
@@ -287,75 +231,6 @@ function checkMemory({ record, devices, gateways, timersPending }: Watched): voi
     if (network.waitingMost() <= waitingMax) continue
     record.violate('memory per client is bounded', `${network.waitingMost()} in flight at ${name}`)
   }
-}
-
-function checkDevice(state: State, device: DeviceActor): void {
-  const { record } = state.watched
-  for (const [meter, truth] of device.meters) {
-    const name = `${device.plan.device}/${meter}`
-    const { paid, shown, lost } = accountOf(state, name)
-    const flowed = truth.delivered()
-    const credit = device.gateway.config.tariffs
-      .filter(({ unit }) => unit === truth.unit)
-      .map(({ creditTicks, unitsPerTick }) => BigInt(creditTicks) * unitsPerTick)
-      .reduce((most, one) => (one > most ? one : most), 0n)
-    if (flowed - lost - paid > credit) {
-      const detail = `${name}: ${flowed} flowed, ${paid} paid, ${lost} lost, ${credit} on credit`
-      record.violate('supplied within the credit window', detail)
-    }
-    if (shown > flowed) {
-      const detail = `${name}: ${shown} units were paid for, ${flowed} flowed`
-      record.violate('settled once and never above its proof', detail)
-    }
-  }
-}
-
-/** Units of one meter, through all its channels. */
-type Account = { paid: bigint; shown: bigint; lost: bigint }
-
-function accountOf({ accounts }: State, name: string): Account {
-  const known = accounts.get(name) ?? { paid: 0n, shown: 0n, lost: 0n }
-  accounts.set(name, known)
-  return known
-}
-
-/** Counts units once that a channel's reading has moved on by. */
-function advance(
-  state: State,
-  what: 'paid' | 'shown',
-  { channelId, ...commitment }: Commitment,
-  index: number,
-): void {
-  const id = bytesToHex(channelId)
-  const owner = state.owners.get(id)
-  if (owner === undefined) return
-  const account = accountOf(state, owner)
-  const key = `${what} ${id}`
-  const isOpening = commitment.base === 0n && index === 0
-  const before = state.readings.get(key)
-  const reading = readingAt(commitment, index)
-  if (before === undefined || isOpening) {
-    // What was not paid before a new line begins stays unpaid.
-    if (what === 'paid') loseUnpaid(state, owner)
-    state.readings.set(key, before === undefined || reading > before ? reading : before)
-  } else if (reading > before) {
-    account[what] += reading - before
-    state.readings.set(key, reading)
-  }
-}
-
-function registerLost(state: State, device: DeviceActor, meter: string): void {
-  loseUnpaid(state, `${device.plan.device}/${meter}`)
-}
-
-function loseUnpaid(state: State, name: string): void {
-  const [device, meter = ''] = name.split('/')
-  const actor = state.watched.devices.find(({ plan }) => plan.device === device)
-  const flowed = actor?.meters.get(meter)?.delivered()
-  if (flowed === undefined) return
-  const account = accountOf(state, name)
-  const unpaid = flowed - account.paid
-  if (unpaid > account.lost) account.lost = unpaid
 }
 
 type Hot = Core['state']['hot']
@@ -376,102 +251,3 @@ function sumOf(
   }
   return sum
 }
-
-/** After a crash a gateway holds at least what it has told anyone. */
-function started(state: State, actor: GatewayActor, gateway: Gateway, isRestored: boolean): void {
-  const said = saidBy(state, actor.name)
-  const { record } = state.watched
-  if (isRestored) {
-    for (const map of [said.acked, said.acceptedEpoch, said.held]) map.clear()
-    return
-  }
-  const { hot } = gateway.core.state
-  for (const [name, acked] of said.acked) {
-    const channel = numberOf(gateway, name)
-    const held = channel === undefined ? 0n : heldAmount(hot, channel)
-    if (held >= acked) continue
-    const detail = `${actor.name} holds ${held} of ${name}, ${acked} was acknowledged`
-    record.violate('acknowledged is durable', detail)
-  }
-  for (const [name, epoch] of said.acceptedEpoch) {
-    const channel = numberOf(gateway, name)
-    const { epoch: running = [], pendingEpoch = [] } = hot.columns
-    const known =
-      channel === undefined ? 0 : Math.max(running[channel] ?? 0, pendingEpoch[channel] ?? 0)
-    if (known >= epoch) continue
-    const detail = `${actor.name} has epoch ${known} of ${name}, ${epoch} was accepted`
-    record.violate('acknowledged is durable', detail)
-  }
-  // What was held and told to nobody may be gone.
-  said.held.clear()
-  for (const [name, acked] of said.acked) said.held.set(name, acked)
-}
-
-function numberOf(gateway: Gateway, name: string): number | undefined {
-  const { hot, cold } = gateway.core.state
-  for (let channel = 0; channel < hot.count(); channel++) {
-    if (bytesToHex(cold.channel(channel).channelId) === name) return channel
-  }
-  return undefined
-}
-
-function says(state: State, actor: GatewayActor, text: string, payload: Uint8Array): void {
-  const core = actor.running()?.core
-  const topic = parseTopic(text)
-  if (!core || topic?.kind !== 'down') return
-  const said = saidBy(state, actor.name)
-  const channels = core.state.cold.device(topic.fleet, topic.device)?.channels ?? []
-  for (const channel of channels) {
-    const { channelId, device, channel: terms } = core.state.cold.channel(channel)
-    state.owners.set(bytesToHex(channelId), `${device}/${terms.meter}`)
-  }
-  for (const { slot, epoch, index } of statements(topic.name, payload)) {
-    const channel = channels[slot]
-    if (channel === undefined) continue
-    const { channelId } = core.state.cold.channel(channel)
-    // As the gateway has it: a cheat makes several commitments for one epoch.
-    const commitment = core.state.cold.commitment(channel, epoch)?.value
-    if (!commitment) continue
-    const id = bytesToHex(channelId)
-    if (topic.name === 'accept') raise(said.acceptedEpoch, id, epoch)
-    if (topic.name !== 'accept' || commitment.kind === CHECKPOINT) {
-      raise(said.acked, id, amountAt(commitment, index))
-    }
-  }
-}
-
-/** States that a message speaks of as held. */
-function statements(name: string, payload: Uint8Array): readonly Statement[] {
-  if (name === 'ack') return decodeAck(payload)?.entries ?? []
-  if (name === 'accept') {
-    const accept = decodeAccept(payload)
-    return accept ? [{ ...accept, index: 0 }] : []
-  }
-  const told = name === 'slot' ? decodeSlot(payload) : undefined
-  const spoken = told ?? (name === 'reject' ? decodeReject(payload) : undefined)
-  if (!spoken?.held) return []
-  const { commitment, index } = spoken.held
-  return [{ slot: spoken.slot, epoch: commitment.value.epoch, index }]
-}
-
-type Statement = { readonly slot: number; readonly epoch: number; readonly index: number }
-
-/** Only what a device has shown can be acknowledged to it. */
-function hears(state: State, text: string, payload: Uint8Array, actor: GatewayActor): void {
-  const core = actor.running()?.core
-  const topic = parseTopic(text)
-  if (!core || topic?.kind !== 'down') return
-  const { record } = state.watched
-  const channels = core.state.cold.device(topic.fleet, topic.device)?.channels ?? []
-  for (const { slot, epoch, index } of statements(topic.name, payload)) {
-    const channel = channels[slot]
-    if (channel === undefined) continue
-    const { channelId } = core.state.cold.channel(channel)
-    const commitment = record.commitment(topic.device, slot, epoch, channelId)
-    const shown = record.shown.get(bytesToHex(channelId))?.reading ?? 0n
-    if (!commitment || (topic.name === 'accept' && commitment.kind !== CHECKPOINT)) continue
-    if (readingAt(commitment, index) <= shown) advance(state, 'paid', commitment, index)
-  }
-}
-
-type Core = Gateway['core']

@@ -16,4 +16,20 @@ export const regressions: readonly Regression[] = [
     found:
       'a tick delivered again after a repeated hello made a clone of an honest device, for good',
   },
+  {
+    seed: 380,
+    found: 'a fence raised behind a commitment on its way was never answered: no supply for good',
+  },
+  {
+    seed: 399,
+    found: "a meter's new offset that the disk did not take, and a crash: credit was given twice",
+  },
+  {
+    seed: 494,
+    found: 'a restored gateway offered a channel that was replaced: its device paid units twice',
+  },
+  {
+    seed: 499,
+    found: 'a second fence raised before the first was lowered was never answered',
+  },
 ]

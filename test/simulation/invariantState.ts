@@ -1,0 +1,74 @@
+/**
+ * What the invariants of a simulated run remember between two looks.
+ * @module
+ */
+import type { Gateway } from '../../gateway/gateway.ts'
+import type { DeviceActor } from './deviceActor.ts'
+import type { Fleet } from './fleet.ts'
+import type { GatewayActor } from './gatewayActor.ts'
+import type { LedgerActor } from './ledgerActor.ts'
+import type { WorldRecord } from './record.ts'
+
+export type Watched = {
+  readonly record: WorldRecord
+  readonly ledger: LedgerActor
+  readonly gateways: readonly GatewayActor[]
+  readonly devices: readonly DeviceActor[]
+  readonly fleet: Fleet
+  /** Timers that have not fired. */
+  readonly timersPending: () => number
+}
+
+/** What one gateway has said and held so far, by channel id in hex. */
+export type Said = {
+  /** Highest amount acknowledged. */
+  readonly acked: Map<string, bigint>
+  readonly acceptedEpoch: Map<string, number>
+  readonly held: Map<string, bigint>
+  restored: boolean
+}
+
+export type State = {
+  readonly watched: Watched
+  readonly said: Map<string, Said>
+  readonly ledgerPaid: Map<string, bigint>
+  /** `device/meter` of every channel that a device was told of, by channel id in hex. */
+  readonly owners: Map<string, string>
+  /** By `device/meter`. */
+  readonly accounts: Map<string, Account>
+  /** Ids by their hex. */
+  readonly allocations: Map<string, Uint8Array>
+  /** Highest reading of each channel that was paid or shown. */
+  readonly readings: Map<string, bigint>
+  /** Since when something has stood against supply, by session and channel. */
+  readonly barredMs: Map<string, number>
+}
+
+/** Units of one meter, through all its channels. */
+export type Account = { paid: bigint; shown: bigint; lost: bigint }
+
+export type Core = Gateway['core']
+
+export function saidBy(state: State, name: string): Said {
+  const known = state.said.get(name)
+  if (known) return known
+  const said: Said = {
+    acked: new Map(),
+    acceptedEpoch: new Map(),
+    held: new Map(),
+    restored: false,
+  }
+  state.said.set(name, said)
+  return said
+}
+
+export function raise<T extends bigint | number>(map: Map<string, T>, key: string, value: T): void {
+  const known = map.get(key)
+  if (known === undefined || value > known) map.set(key, value)
+}
+
+export function accountOf({ accounts }: State, name: string): Account {
+  const known = accounts.get(name) ?? { paid: 0n, shown: 0n, lost: 0n }
+  accounts.set(name, known)
+  return known
+}

@@ -9,7 +9,7 @@ import { anonymousBytes, writtenBytes } from '../measure.ts'
 import type { Chart, Line, LinesChart } from '../report/svg.ts'
 import { figure, spreadText, type Table } from '../report/tables.ts'
 import { ratioSpread, spread } from '../statistics.ts'
-import { type BenchGateway, openBenchGateway } from '../systems/benchGateway.ts'
+import { type BenchGateway, openImportedGateway } from '../systems/benchGateway.ts'
 import type { System } from '../systems/system.ts'
 import { atLeast, atMost, type Case, type CaseOptions, eachPart, type Target } from './case.ts'
 import { type Contender, connectTo, type Shape } from './compare.ts'
@@ -28,14 +28,26 @@ const MEGABYTE = 1e6
 
 const sizes = { '1k': 1_000, '10k': 10_000, '100k': 100_000, '1m': 1_000_000 } as const
 type SizeName = keyof typeof sizes
+/** Ticks of a channel's first epoch; where that is too short the devices commit again. */
+const lengths = { '1k': 64, '10k': 64, '100k': 512, '1m': 64 } as const
+
+/** Seconds of each part of opening a size. */
+type Opening = {
+  /** Signing the evidence and writing the file. */
+  readonly writing: number
+  readonly importing: number
+  /** From its start until the gateway listens. */
+  readonly connecting: number
+  /** Until every device has its first ticks ready. */
+  readonly preparing: number
+}
 
 type Size = {
   readonly name: SizeName
   readonly channels: number
   readonly gateway: BenchGateway
   readonly contender: Contender
-  /** From the first enrolment to the last commitment. */
-  readonly openingSeconds: number
+  readonly opening: Opening
   /** Anonymous memory after a restart with nobody connected. */
   readonly idleBytes: number
   readonly rates: number[]
@@ -47,22 +59,29 @@ async function openSize(name: SizeName, guess: number, options: CaseOptions): Pr
   const { folder, onProgress } = options
   const devices = Math.ceil(sizes[name] / CHANNELS_PER_DEVICE)
   const channels = devices * CHANNELS_PER_DEVICE
-  const startMs = performance.now()
-  // One more device for the first tick after the restart.
-  const shape = { connections: devices + 1, channels: CHANNELS_PER_DEVICE }
-  const gateway = await openBenchGateway(join(folder, name), shape, ingestLimits, options)
-  const enrolledMs = performance.now()
-  await gateway.restart('SIGTERM')
+  const shape = { devices, channels: CHANNELS_PER_DEVICE, length: lengths[name] }
+  const place = join(folder, name)
+  const { gateway, seconds } = await openImportedGateway(place, shape, ingestLimits, options)
+  onProgress(`scale ${name}: written in ${figure(seconds.writing)} s`)
+  onProgress(`scale ${name}: imported in ${figure(seconds.importing)} s`)
   await pause(IDLE_MS)
   const idleBytes = anonymousBytes(pidOf(gateway))
-  const load: Shape = { ...shape, name, connections: devices, inFlight: IN_FLIGHT, guess }
-  const backMs = performance.now()
-  const contender = await connectTo(withDevices(gateway.system, 0, devices), load)
+  const connections = devices
+  const load: Shape = { ...shape, name, connections, inFlight: IN_FLIGHT, guess }
+  const startMs = performance.now()
+  // The first device is for the first tick after the restart.
+  const contender = await connectTo(withDevices(gateway.system, 1, 1 + devices), load)
+  const connectedMs = performance.now()
+  onProgress(`scale ${name}: all connected after ${figure((connectedMs - startMs) / 1_000)} s`)
   await prepareWindow(contender, devices, options)
-  const openingSeconds = (performance.now() - backMs + enrolledMs - startMs) / 1_000
-  onProgress(`scale ${name}: open after ${figure(openingSeconds)} s`)
+  const opening = {
+    ...seconds,
+    connecting: (connectedMs - startMs) / 1_000,
+    preparing: (performance.now() - connectedMs) / 1_000,
+  }
+  onProgress(`scale ${name}: ready after ${figure(opening.preparing)} s more`)
   const measured = { rates: [], cpuMicrosPerTick: [], bytesPerTick: [] }
-  return { name, channels, gateway, contender, openingSeconds, idleBytes, ...measured }
+  return { name, channels, gateway, contender, opening, idleBytes, ...measured }
 }
 
 /** Ticks for one window; the epoch lasts for all of them. */
@@ -108,14 +127,18 @@ async function runOnce(size: Size, seconds: number, options: CaseOptions) {
 }
 
 /** Seconds from the kill to the first tick that is accepted again. */
-async function restartSeconds({ gateway }: Size): Promise<number> {
+async function restartSeconds(
+  { name, gateway }: Size,
+  onProgress: CaseOptions['onProgress'],
+): Promise<number> {
   const startMs = performance.now()
   await gateway.restart('SIGKILL')
+  onProgress(`scale ${name}: listening after ${figure((performance.now() - startMs) / 1_000)} s`)
   const { system } = gateway
   const generator = startGenerator()
   const { port, devices, gateway: plan } = system
-  const last = devices.slice(-1)
-  await generator.ask({ do: 'connect', port, devices: last, gateway: plan, listen: 'down' })
+  const first = devices.slice(0, 1)
+  await generator.ask({ do: 'connect', port, devices: first, gateway: plan, listen: 'down' })
   await generator.ask({ do: 'prepare', messages: 1, windows: 1, jump: 1 })
   await generator.measure({ do: 'closed', inFlight: 1, warmMs: 0, windowMs: 1, watch: [] })
   const seconds = (performance.now() - startMs) / 1_000
@@ -129,7 +152,7 @@ type Figures = {
   readonly rates: readonly number[]
   readonly cpuMicrosPerTick: readonly number[]
   readonly bytesPerTick: readonly number[]
-  readonly openingSeconds: number
+  readonly opening: Opening
   readonly idleBytes: number
   /** Anonymous memory after the last round, everybody connected. */
   readonly loadedBytes: number
@@ -170,7 +193,11 @@ async function measure(options: CaseOptions): Promise<Measured> {
         onProgress(`scale ${size.name}: ${figure(once.rate)} ticks/s`)
       }
     }
-    const finished = await eachPart(open, ({ name }) => name, finish)
+    const finished = await eachPart(
+      open,
+      ({ name }) => name,
+      (size) => finish(size, onProgress),
+    )
     return { all: finished.measured, failures: [...failures, ...finished.failures] }
   } finally {
     for (const { gateway } of open) await gateway.system.stop()
@@ -178,11 +205,12 @@ async function measure(options: CaseOptions): Promise<Measured> {
 }
 
 /** Ends the load, restarts, and checks that nothing acknowledged is missing. */
-async function finish(size: Size): Promise<Figures> {
+async function finish(size: Size, onProgress: CaseOptions['onProgress']): Promise<Figures> {
   const { gateway, contender, ...figures } = size
   const loadedBytes = anonymousBytes(pidOf(gateway))
   await contender.generator.stop()
-  const seconds = await restartSeconds(size)
+  const seconds = await restartSeconds(size, onProgress)
+  onProgress(`scale ${size.name}: first tick accepted ${figure(seconds)} s after the kill`)
   await gateway.verify(contender.acknowledged + CHANNELS_PER_DEVICE)
   return { ...figures, loadedBytes, restartSeconds: seconds }
 }
@@ -247,7 +275,8 @@ function tableOf(all: readonly Figures[]): Table {
       'idle, MB',
       'all connected, MB',
       'restart, s',
-      'opened in, s',
+      'imported in, s',
+      'connected in, s',
     ],
     rows: all.map((one) => [
       figure(one.channels),
@@ -257,7 +286,8 @@ function tableOf(all: readonly Figures[]): Table {
       figure(one.idleBytes / MEGABYTE),
       figure(one.loadedBytes / MEGABYTE),
       figure(one.restartSeconds),
-      figure(one.openingSeconds),
+      figure(one.opening.importing),
+      figure(one.opening.connecting),
     ]),
   }
 }

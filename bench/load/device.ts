@@ -22,9 +22,9 @@ import {
 } from '../../protocol/structures.ts'
 import { downFilter, formatTopic, type UpName } from '../../protocol/topics.ts'
 import type { LoadConnection, Packets } from './connection.ts'
-import { openedChain } from './importPart.ts'
 import { type BenchKey, benchKey } from './keys.ts'
 import type { DevicePlan, GatewayPlan, PrepareCommand } from './messages.ts'
+import { openedChain } from './opened.ts'
 import { connectPacket, idOffset, packetTypes, publishPacket, subscribePacket } from './packets.ts'
 import { type SparseChain, sparseChain } from './words.ts'
 

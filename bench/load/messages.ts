@@ -9,6 +9,15 @@ export type DevicePlan = {
   readonly device: string
   /** Channel id of each slot; of any 32 bytes where nobody checks. */
   readonly channelIds: readonly Uint8Array[]
+  /** Present for channels that an import has opened. */
+  readonly opened?: OpenedPlan
+}
+
+/** The first epoch of imported channels. */
+export type OpenedPlan = {
+  readonly length: number
+  readonly issuedAt: number
+  readonly expiry: number
 }
 
 /** What a device needs to log in at a gateway and to commit; compared brokers need none of it. */

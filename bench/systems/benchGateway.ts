@@ -3,17 +3,21 @@
  * what it has acknowledged.
  * @module
  */
+import { rm } from 'node:fs/promises'
 import { atPuback } from './brokers.ts'
-import { enrol } from './enrol.ts'
+import { type Enrolled, enrol } from './enrol.ts'
 import {
   acceptedInStore,
   acceptedNow,
   type GatewayDoor,
+  type GatewayFolder,
   type GatewayProcess,
+  importFile,
   makeGateway,
   type RaisedLimits,
   startGateway,
 } from './gateway.ts'
+import { writeImportFile } from './importFile.ts'
 import type { System } from './system.ts'
 
 export type BenchGateway = {
@@ -38,8 +42,56 @@ export async function openBenchGateway(
   door: GatewayDoor = 'embedded',
 ): Promise<BenchGateway> {
   const place = await makeGateway(folder, limits, profile, door)
-  let running = await startGateway(place)
-  const { devices, plan } = await enrol(running.lanes, shape.connections, shape.channels)
+  const running = await startGateway(place)
+  const enrolled = await enrol(running.lanes, shape.connections, shape.channels)
+  return benchGatewayOf(place, running, enrolled, door)
+}
+
+/** Enrolled and mandated through the control socket, and not imported. */
+const ENROLLED_DEVICES = 1
+
+/** Seconds that the parts of opening channels by an import took. */
+export type ImportSeconds = { readonly writing: number; readonly importing: number }
+
+/**
+ * Starts a gateway in `folder` with one device that is enrolled in the usual way and `devices` that
+ * come in by `tickpay channels import`.
+ */
+export async function openImportedGateway(
+  folder: string,
+  shape: { readonly devices: number; readonly channels: number; readonly length: number },
+  limits: RaisedLimits,
+  { profile }: { readonly profile: string | undefined },
+): Promise<{ readonly gateway: BenchGateway; readonly seconds: ImportSeconds }> {
+  const place = await makeGateway(folder, limits, profile)
+  const before = await startGateway(place)
+  const enrolled = await enrol(before.lanes, ENROLLED_DEVICES, shape.channels)
+  await before.child.stop('SIGTERM')
+  const startMs = performance.now()
+  const { file, devices } = await writeImportFile(folder, enrolled.plan, {
+    devices: shape.devices,
+    channelsPerDevice: shape.channels,
+    position: ENROLLED_DEVICES * shape.channels,
+    length: shape.length,
+  })
+  const writtenMs = performance.now()
+  await importFile(place, file)
+  const importedMs = performance.now()
+  await rm(file)
+  const all = { devices: [...enrolled.devices, ...devices], plan: enrolled.plan }
+  const gateway = benchGatewayOf(place, await startGateway(place), all, 'embedded')
+  const writing = (writtenMs - startMs) / 1_000
+  return { gateway, seconds: { writing, importing: (importedMs - writtenMs) / 1_000 } }
+}
+
+function benchGatewayOf(
+  place: GatewayFolder,
+  first: GatewayProcess,
+  { devices, plan }: Enrolled,
+  door: GatewayDoor,
+): BenchGateway {
+  const { profile } = place
+  let running = first
   const system: System = {
     name: 'gateway',
     port: running.port,

@@ -21,6 +21,7 @@ import {
 } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import { forAll } from '../load/connection.ts'
+import { fleetKeyName, mandateLimit } from '../load/importPart.ts'
 import { benchKey } from '../load/keys.ts'
 import type { DevicePlan, GatewayPlan } from '../load/messages.ts'
 import { benchAsset, benchGateway, benchTariff } from './gateway.ts'
@@ -28,7 +29,6 @@ import { benchFleet, deviceId } from './system.ts'
 
 /** Enough for every epoch that a benchmark commits to. */
 const DEPOSIT = 10n ** 15n
-const LIMIT = 10n ** 14n
 /** A request to the control socket is at most 1 MiB; a mandate takes about 400 characters. */
 const MANDATES_AT_ONCE = 1_000
 /** Requests on their way: while one batch is signed here the gateway checks another. */
@@ -36,7 +36,7 @@ const CALLS_AT_ONCE = 4
 
 export type Enrolled = { readonly devices: readonly DevicePlan[]; readonly plan: GatewayPlan }
 
-const fleetKey = benchKey('the fleet itself')
+const fleetKey = benchKey(fleetKeyName)
 
 /** Enrols `devices` devices with `channels` meters each. */
 export async function enrol(
@@ -128,7 +128,7 @@ export async function putMandates(calls: Calls, answers: readonly DeviceAnswer[]
 }
 
 function mandateHex(domain: Domain, channelId: string): string {
-  const limits = { limit: LIMIT, limitPerDay: LIMIT }
+  const limits = { limit: mandateLimit, limitPerDay: mandateLimit }
   const nowSeconds = Math.floor(Date.now() / 1_000)
   const value = makeMandate(channelId, 1, limits, MANDATE_UNATTENDED_SECONDS, nowSeconds)
   const signature = fleetKey.sign(digestOf(domain, mandateStructure, value))

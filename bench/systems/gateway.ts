@@ -31,6 +31,7 @@ export type GatewayProcess = {
 }
 
 export const benchGateway = 'bench-gateway'
+export const feeBasisPoints = 100
 export const benchAsset = { code: 'EUR', scale: 6 }
 export const benchTariff = { unit: 'Wh', unitsPerTick: 10n, pricePerTick: 3n } as const
 const LANES = 8
@@ -59,7 +60,7 @@ export async function makeGateway(
     key: { file, passphraseFile },
     payee: 'bench-operator',
     asset: benchAsset,
-    feeBasisPoints: 100,
+    feeBasisPoints,
     ...(door === 'embedded'
       ? { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: await freePort() }] }
       : door),
@@ -94,6 +95,15 @@ export async function startGateway({
   const [calls] = lanes
   if (calls === undefined || !(port > 0)) throw new Error(`the gateway did not start: ${said}`)
   return { child, port, calls, lanes }
+}
+
+/** Runs `tickpay channels import` on the store of a gateway that does not run. */
+export async function importFile({ config }: GatewayFolder, file: string): Promise<void> {
+  const program = programPath('../cli/main')
+  const words = ['channels', 'import', file, '--config', config]
+  const child = startProgram(process.execPath, [program, ...words])
+  const code = await new Promise((resolve) => child.process.once('exit', resolve))
+  if (code !== 0) throw new Error(`channels were not imported (${code})`)
 }
 
 /**

@@ -7,6 +7,7 @@ import { diceFrom } from '../../firmware-sim/dice.ts'
 import type { GatewayConfig } from '../../gateway/config.ts'
 import type { Log, Ports } from '../../ports/index.ts'
 import { present } from '../../protocol/assert.ts'
+import { equalBytes } from '../../protocol/bytes.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import {
   START_MS,
@@ -58,9 +59,12 @@ const stepMs = 250
 /** Builds the world and lets its people enrol everything; no fault has come yet. */
 export async function buildWorld(plan: Plan, tell: (line: string) => void): Promise<SimWorld> {
   const time = virtualTime(START_MS)
+  /** A channel on which nothing that the cheat signs is worth anything. */
+  let others: Uint8Array | undefined
   const record = worldRecord(time.clock.monotonicMs, tell, (device, commitment, tick) => {
-    const { domain } = ledger.running()
-    return device !== crookName || isProven(domain, commitment, tick)
+    if (device !== crookName) return true
+    if (others && equalBytes(commitment.value.channelId, others)) return false
+    return isProven(ledger.running().domain, commitment, tick)
   })
   const ports: Ports = { ...time, random: seededRandom(plan.seed), log: logOf(record) }
   const dice = diceFrom(plan.seed + 1)
@@ -102,7 +106,10 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
     domain,
     gateway: present(gateways[0], 'a gateway'),
     key: crookKey,
-    otherChannel: () => gateways[0]?.running()?.core.state.cold.channel(0).channelId,
+    otherChannel: () => {
+      others ??= gateways[0]?.running()?.core.state.cold.channel(0).channelId
+      return others
+    },
   })
   const backups: SimWorld['backups'] = new Map()
   const world = { ...ground, gateways, devices, invariants, crook, backups }

@@ -2,7 +2,7 @@
  * The program behind `npm run simulate`; docs/simulation.md explains its options.
  * @module
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readOptions, type SimulateOptions, usage } from './options.ts'
 import { type Plan, planOf } from './plan.ts'
 import { regressions } from './regressions.ts'
@@ -103,16 +103,23 @@ async function simulate(
 
 /** Goes on where the document says that the last run ended, and writes down how far it came. */
 async function record(options: SimulateOptions): Promise<number> {
-  const text = await readFile(document, 'utf8')
+  const text = readFileSync(document, 'utf8')
   const before = Number(counted.exec(text)?.[1] ?? 0)
   let reached = before
+  const write = () => {
+    const line = `Seeds run without a violation, from 1 on: ${reached}.`
+    writeFileSync(document, text.replace(counted, line))
+  }
   const code = await simulate({ ...options, first: before + 1 }, (seed) => {
     reached = seed
+    if (seed % seedsPerWrite === 0) write()
   })
-  const line = `Seeds run without a violation, from 1 on: ${reached}.`
-  await writeFile(document, text.replace(counted, line))
+  write()
   return code
 }
+
+/** A run that is interrupted loses no more. */
+const seedsPerWrite = 50
 
 const document = 'docs/simulation.md'
 const counted = /Seeds run without a violation, from 1 on: (\d+)\./

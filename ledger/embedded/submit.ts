@@ -59,7 +59,7 @@ export function createSubmit(options: SubmitOptions): Ledger['submit'] {
  * Results of an earlier submission of the same claims under the same key are given again. What was
  * refused then is judged again, because what was missing may be there now.
  */
-async function judgeOnce(
+export async function judgeOnce(
   readings: readonly Reading[],
   fingerprint: Uint8Array,
   key: string,

@@ -35,8 +35,9 @@ export function createSubmitStatement(options: StatementOptions): Ledger['submit
   }
 }
 
-function judgeStatement(
-  { domain, verify, nowSeconds }: StatementOptions,
+/** Judges a statement against `books` and stages what follows from a sound one. */
+export function judgeStatement(
+  { domain, verify, nowSeconds }: Omit<StatementOptions, 'writer'>,
   submission: StatementSubmission,
   key: string,
   books: Books,

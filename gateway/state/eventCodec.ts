@@ -13,9 +13,11 @@ import {
   mandateStructure,
   signedFromWire,
   signedToWire,
+  statementStructure,
   toWire,
 } from '../../protocol/structures.ts'
 import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
+import { statementOutcomes } from './statements.ts'
 
 export function eventToWire(event: GatewayEvent): WireValue {
   switch (event.kind) {
@@ -54,6 +56,12 @@ export function eventToWire(event: GatewayEvent): WireValue {
       return ['submitted', event.key, event.items.map(itemToWire)]
     case 'settled':
       return ['settled', event.key, event.items.map(settledToWire)]
+    case 'stated':
+      return ['stated', signedToWire(statementStructure, event.statement), event.leaves]
+    case 'cosigned':
+      return ['cosigned', event.allocation, event.signature]
+    case 'statement_ended':
+      return ['statement_ended', event.allocation, event.outcome]
     case 'credential':
       return ['credential', event.fleet, event.name, event.record]
   }
@@ -129,6 +137,17 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
       refused: item.optionalText(),
     })),
   }),
+  stated: (row) => ({
+    kind: 'stated',
+    statement: present(signedFromWire(statementStructure, row.next()), 'a journaled statement'),
+    leaves: row.bytes(),
+  }),
+  cosigned: (row) => ({ kind: 'cosigned', allocation: row.bytes(), signature: row.bytes() }),
+  statement_ended: (row) => ({
+    kind: 'statement_ended',
+    allocation: row.bytes(),
+    outcome: readOutcome(row.text()),
+  }),
   credential: (row) => ({
     kind: 'credential',
     fleet: row.text(),
@@ -137,8 +156,20 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
   }),
 }
 
+function readOutcome(text: string) {
+  return present(
+    statementOutcomes.find((one) => one === text),
+    'a statement ends in a known way',
+  )
+}
+
 export function readMandate(wire: WireValue) {
   return present(signedFromWire(mandateStructure, wire), 'a stored mandate is whole')
+}
+
+function integerOf(value: WireValue): bigint {
+  assert(typeof value === 'number' || typeof value === 'bigint', 'the field is an integer')
+  return BigInt(value)
 }
 
 /** Reads the fields of a CBOR array one after the other. */
@@ -153,6 +184,16 @@ export class Row {
 
   next(): WireValue {
     return present(this.values[this.place++], 'a row has all its fields')
+  }
+
+  /** True when every field was read. */
+  isOver(): boolean {
+    return this.place >= this.values.length
+  }
+
+  /** The array itself. */
+  whole(): WireValue {
+    return [...this.values]
   }
 
   text(): string {
@@ -185,13 +226,12 @@ export class Row {
   }
 
   integer(): number {
-    return Number(this.amount())
+    const value = this.next()
+    return typeof value === 'number' ? value : Number(integerOf(value))
   }
 
   amount(): bigint {
-    const value = this.next()
-    assert(typeof value === 'number' || typeof value === 'bigint', 'the field is an integer')
-    return BigInt(value)
+    return integerOf(this.next())
   }
 
   rows<T>(read: (row: Row) => T): readonly T[] {

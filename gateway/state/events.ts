@@ -2,7 +2,8 @@
  * Every change of the gateway's state as a value. State is the fold of its events and moves.
  * @module
  */
-import type { Channel, Commitment, Mandate, Signed } from '../../protocol/structures.ts'
+import type { Channel, Commitment, Mandate, Signed, Statement } from '../../protocol/structures.ts'
+import type { StatementOutcome } from './statements.ts'
 
 /** What is handed to the ledger for one channel: its state when the settlement was formed. */
 export type SettlementItem = {
@@ -79,6 +80,22 @@ export type GatewayEvent =
       readonly kind: 'settled'
       readonly key: Uint8Array
       readonly items: readonly SettledItem[]
+    }
+  /** Signed by the gateway, before anybody sees it; `leaves` as `packLeaves` makes them. */
+  | {
+      readonly kind: 'stated'
+      readonly statement: Signed<Statement>
+      readonly leaves: Uint8Array
+    }
+  | {
+      readonly kind: 'cosigned'
+      readonly allocation: Uint8Array
+      readonly signature: Uint8Array
+    }
+  | {
+      readonly kind: 'statement_ended'
+      readonly allocation: Uint8Array
+      readonly outcome: StatementOutcome
     }
   | {
       readonly kind: 'credential'

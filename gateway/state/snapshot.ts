@@ -13,8 +13,10 @@ import type { ColdStore } from './cold.ts'
 import { ENTRY_BYTES_MAX } from './entries.ts'
 import { decodeEvent, eventToWire, Row } from './eventCodec.ts'
 import { hotChannels, isClosed, reservedAmount } from './hotChannels.ts'
+import { readStatements, statementsToWire } from './snapshotStatements.ts'
 import type { GatewayState } from './state.ts'
 import { allocationOf } from './state.ts'
+import { noStatements } from './statements.ts'
 
 const SMALL_BYTES_MAX = 1 << 28
 
@@ -32,6 +34,7 @@ export function emptyState(domain: Domain, cold: ColdStore): GatewayState {
     fencedLives: new Set(),
     outbox: new Map(),
     quarantine: new Map(),
+    statements: noStatements(),
     acceptedTicks: 0,
     settlements: 0,
     lastSettlementSeconds: 0,
@@ -71,6 +74,7 @@ function smallToWire(state: GatewayState): WireValue {
     opened,
     renewals,
     checkpoints,
+    ...statementsToWire(state.statements),
   ]
 }
 
@@ -99,6 +103,7 @@ export function decodeState(domain: Domain, cold: ColdStore, bytes: Uint8Array):
       renewals: row.integer(),
       checkpoints: row.integer(),
     },
+    statements: readStatements(row),
   }
   countReservations(state)
   return state

@@ -26,6 +26,9 @@ import {
   reservedAmount,
   toSeconds32,
 } from './hotChannels.ts'
+import { holdRenewal, promotePending } from './renewals.ts'
+import type { Statements } from './statements.ts'
+import { applyCosigned, applyStated, applyStatementEnded } from './statements.ts'
 
 export type Fleet = {
   /** Algorithm byte and key. */
@@ -66,6 +69,7 @@ export type GatewayState = {
   readonly outbox: Map<string, Outstanding>
   /** Settlement items that the ledger refused: channel number to reason. */
   readonly quarantine: Map<number, string>
+  readonly statements: Statements
   /** Ticks ever accepted, by the distance each moved its channel. */
   acceptedTicks: number
   settlements: number
@@ -129,27 +133,6 @@ function ticksMoved({ columns }: HotChannels, channel: number, step: Step): numb
   const index = columns.index[channel] ?? 0
   if (columns.epoch[channel] === step.epoch) return step.index - index
   return (columns.length[channel] ?? 0) - index + step.index
-}
-
-function promotePending(hot: HotChannels, channel: number, epoch: number): void {
-  const { columns } = hot
-  assert(columns.pendingEpoch[channel] === epoch, 'a word belongs to a commitment that is held')
-  const length = BigInt(columns.length[channel] ?? 0)
-  columns.base[channel] =
-    present(columns.base[channel], 'base') +
-    length * present(columns.pricePerTick[channel], 'price')
-  columns.startReading[channel] =
-    present(columns.startReading[channel], 'start') +
-    length * present(columns.unitsPerTick[channel], 'units')
-  columns.pricePerTick[channel] = present(columns.pendingPrice[channel], 'price')
-  columns.unitsPerTick[channel] = present(columns.pendingUnits[channel], 'units')
-  columns.commitmentExpirySeconds[channel] = columns.pendingExpirySeconds[channel] ?? 0
-  columns.epoch[channel] = epoch
-  columns.index[channel] = 0
-  columns.length[channel] = columns.pendingLength[channel] ?? 0
-  const bind = channel * BIND_BYTES
-  columns.bind.set(columns.pendingBind.subarray(bind, bind + BIND_BYTES), bind)
-  columns.pendingEpoch[channel] = 0
 }
 
 function rollDay(hot: HotChannels, channel: number, seconds: number): void {
@@ -218,6 +201,15 @@ function applyEvent(
       return
     case 'settled':
       applySettled(state, event.key, event.items, seconds)
+      return
+    case 'stated':
+      applyStated(state.statements, event.statement, event.leaves)
+      return
+    case 'cosigned':
+      applyCosigned(state.statements, event.allocation, event.signature)
+      return
+    case 'statement_ended':
+      applyEnded(state, event, seconds)
       return
     case 'credential':
       applyCredential(state, event)
@@ -335,16 +327,6 @@ function moveToCheckpoint(
   state.quarantine.delete(channel)
 }
 
-function holdRenewal({ columns }: HotChannels, channel: number, value: Commitment): void {
-  columns.pendingEpoch[channel] = value.epoch
-  columns.pendingLength[channel] = value.length
-  columns.pendingPrice[channel] = value.pricePerTick
-  columns.pendingUnits[channel] = value.unitsPerTick
-  columns.pendingExpirySeconds[channel] = toSeconds32(value.expiry)
-  columns.pendingRoot.set(value.root, channel * WORD_BYTES)
-  columns.pendingBind.set(bindOf(value), channel * BIND_BYTES)
-}
-
 /** Sets a flag after which no more than what is held stays reserved. */
 function applyFlag(state: GatewayState, channel: number, flag: number): void {
   const before = reservedAmount(state.hot, channel)
@@ -367,11 +349,32 @@ function applySettled(
   state.settlements += 1
   state.lastSettlementSeconds = seconds
   for (const item of items) {
-    const before = reservedAmount(state.hot, item.channel)
-    const paid = present(state.hot.columns.paid[item.channel], 'the channel exists')
-    if (item.paid > paid) state.hot.columns.paid[item.channel] = item.paid
-    adjustReserved(state, item.channel, before)
+    raisePaid(state, item.channel, item.paid)
     if (item.refused !== undefined) state.quarantine.set(item.channel, item.refused)
     else state.cold.dropCommitments(item.channel, state.hot.columns.epoch[item.channel] ?? 0)
+  }
+}
+
+function raisePaid(state: GatewayState, channel: number, amount: bigint): void {
+  const before = reservedAmount(state.hot, channel)
+  const paid = present(state.hot.columns.paid[channel], 'the channel exists')
+  if (amount > paid) state.hot.columns.paid[channel] = amount
+  adjustReserved(state, channel, before)
+}
+
+/** A statement in force settles each of its channels up to its leaf. */
+function applyEnded(
+  state: GatewayState,
+  { allocation, outcome }: Extract<GatewayEvent, { kind: 'statement_ended' }>,
+  seconds: number,
+): void {
+  const inForce = applyStatementEnded(state.statements, allocation, outcome)
+  if (!inForce) return
+  state.settlements += 1
+  state.lastSettlementSeconds = seconds
+  for (const [channel, amount] of inForce.leaves) {
+    raisePaid(state, channel, amount)
+    state.quarantine.delete(channel)
+    state.cold.dropCommitments(channel, state.hot.columns.epoch[channel] ?? 0)
   }
 }

@@ -1,0 +1,95 @@
+/**
+ * Statements as the gateway's journal knows them: the one in force for each allocation, the one
+ * that waits for the fleet or the ledger, and what they say of each channel.
+ * @module
+ */
+import { assert, present } from '../../protocol/assert.ts'
+import { bytesToHex } from '../../protocol/bytes.ts'
+import type { Signed, Statement } from '../../protocol/structures.ts'
+
+/** Signed by the gateway; nothing else is settled for the allocation until it has ended. */
+export type StatementUnderWay = {
+  readonly statement: Signed<Statement>
+  /** Channels whose leaf differs from the one in force, with the new amount. */
+  readonly leaves: ReadonlyMap<number, bigint>
+  readonly fleetSignature: Uint8Array | undefined
+}
+
+/** What came of a statement. */
+export const statementOutcomes = ['paid', 'refused', 'expired'] as const
+export type StatementOutcome = (typeof statementOutcomes)[number]
+
+export type Statements = {
+  /** Leaf of each channel in the statement in force; a channel without one has none. */
+  readonly stated: Map<number, bigint>
+  /** Statement in force, by allocation in hex. */
+  readonly inForce: Map<string, Statement>
+  /** Highest sequence ever signed, by allocation in hex. */
+  readonly signedSequence: Map<string, number>
+  readonly underWay: Map<string, StatementUnderWay>
+}
+
+export function noStatements(): Statements {
+  return { stated: new Map(), inForce: new Map(), signedSequence: new Map(), underWay: new Map() }
+}
+
+const LEAF_BYTES = 12
+
+/** be32 channel | be64 amount, one after the other. */
+export function packLeaves(leaves: ReadonlyMap<number, bigint>): Uint8Array {
+  const bytes = new Uint8Array(leaves.size * LEAF_BYTES)
+  const view = new DataView(bytes.buffer)
+  let offset = 0
+  for (const [channel, amount] of leaves) {
+    view.setUint32(offset, channel)
+    view.setBigUint64(offset + 4, amount)
+    offset += LEAF_BYTES
+  }
+  return bytes
+}
+
+export function unpackLeaves(bytes: Uint8Array): Map<number, bigint> {
+  assert(bytes.length % LEAF_BYTES === 0, 'journaled leaves are whole')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const leaves = new Map<number, bigint>()
+  for (let offset = 0; offset < bytes.length; offset += LEAF_BYTES) {
+    leaves.set(view.getUint32(offset), view.getBigUint64(offset + 4))
+  }
+  return leaves
+}
+
+export function applyStated(
+  statements: Statements,
+  statement: Signed<Statement>,
+  leaves: Uint8Array,
+): void {
+  const name = bytesToHex(statement.value.allocation)
+  statements.signedSequence.set(name, statement.value.sequence)
+  const one = { statement, leaves: unpackLeaves(leaves), fleetSignature: undefined }
+  statements.underWay.set(name, one)
+}
+
+export function applyCosigned(
+  { underWay }: Statements,
+  allocation: Uint8Array,
+  fleetSignature: Uint8Array,
+): void {
+  const name = bytesToHex(allocation)
+  const one = present(underWay.get(name), 'only a statement under way is co-signed')
+  underWay.set(name, { ...one, fleetSignature })
+}
+
+/** Ends the statement under way; answers it when it is in force from now on. */
+export function applyStatementEnded(
+  statements: Statements,
+  allocation: Uint8Array,
+  outcome: StatementOutcome,
+): StatementUnderWay | undefined {
+  const name = bytesToHex(allocation)
+  const one = present(statements.underWay.get(name), 'only a statement under way ends')
+  statements.underWay.delete(name)
+  if (outcome !== 'paid') return undefined
+  statements.inForce.set(name, one.statement.value)
+  for (const [channel, amount] of one.leaves) statements.stated.set(channel, amount)
+  return one
+}

@@ -49,7 +49,7 @@ export function virtualPorts(time: VirtualTime, log: Log = () => undefined): Por
 }
 
 /** Lines and opener of one plug: every opening is a new cable. */
-export function virtualPlug(time: VirtualTime): {
+export function virtualPlug(time: Pick<VirtualTime, 'timers'>): {
   readonly openLines: OpenLines
   readonly openSerial: SerialOpener
   readonly cut: () => void

@@ -160,7 +160,7 @@ async function openWire({ line }: RealDevice): Promise<Wire> {
   }
 }
 
-function place(program: Program, name: string, words: readonly string[]): Place {
+export function place(program: Program, name: string, words: readonly string[]): Place {
   let run: Run | undefined
   const earlier: string[] = []
   const gone = async (how: 'kill' | 'stop') => {
@@ -199,12 +199,12 @@ function place(program: Program, name: string, words: readonly string[]): Place 
   }
 }
 
-function controlSocket(folder: string): string {
+export function controlSocket(folder: string): string {
   return join(folder, 'data', 'control.sock')
 }
 
 /** JSON is YAML. */
-function writeJson(path: string, value: unknown): void {
+export function writeJson(path: string, value: unknown): void {
   writeFileSync(path, JSON.stringify(value, undefined, 2))
 }
 
@@ -229,7 +229,7 @@ function gatewaySettings(folder: string, devices: readonly RealDevice[], port: n
   }
 }
 
-function meterSettings(folder: string, device: RealDevice, line: string) {
+export function meterSettings(folder: string, device: RealDevice, line: string) {
   return {
     name: device.device,
     kind: device.kind,
@@ -242,7 +242,7 @@ function meterSettings(folder: string, device: RealDevice, line: string) {
   }
 }
 
-function agentSettings(
+export function agentSettings(
   own: string,
   { device, kind, unit, pollMs, unitsPerSecond }: RealDevice,
   { gateway, ledger }: DeviceAnswer,
@@ -271,7 +271,7 @@ function agentSettings(
   }
 }
 
-async function enrolFleet(calls: Calls, folder: string, passphraseFile: string) {
+export async function enrolFleet(calls: Calls, folder: string, passphraseFile: string) {
   const file = join(folder, 'fleet.key')
   const { publicKey } = await newKeyFiles(file, 'p256', passphraseFile)
   await calls.call('enrol_fleet', { fleet, signerKey: formatPublicKey(publicKey) })
@@ -293,7 +293,7 @@ async function enrolDevice(
   return answer
 }
 
-async function channelsOf(folder: string): Promise<readonly ChannelReport[] | undefined> {
+export async function channelsOf(folder: string): Promise<readonly ChannelReport[] | undefined> {
   let calls: Calls | undefined
   try {
     calls = await connectControl(controlSocket(folder))
@@ -318,11 +318,13 @@ function registerOf(folder: string, device: RealDevice): bigint {
   return register(present(state, `a register in ${options.stateFile}`))
 }
 
-async function booksOf(folder: string, devices: readonly RealDevice[]): Promise<Books> {
-  const calls = await openCalls(
-    { config: join(folder, 'gateway.yaml'), socket: undefined },
-    () => {},
-  )
+/** Reads all books; `folder` is that of the devices, and the gateway does not run. */
+export async function booksOf(
+  folder: string,
+  devices: readonly RealDevice[],
+  config = join(folder, 'gateway.yaml'),
+): Promise<Books> {
+  const calls = await openCalls({ config, socket: undefined }, () => {})
   try {
     const channels = readAnswer(channelsAnswer, await calls.call('channels', {}))
     const everything = { account: undefined, from: undefined, limit: undefined }

@@ -1,0 +1,198 @@
+/**
+ * `npm run soak -- --minutes 60`: a whole site runs for that long while faults strike at random, and
+ * afterwards every book must agree. docs/soak.md says what is measured.
+ * @module
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { anonymousBytes } from '../../bench/measure.ts'
+import { diceFrom } from '../../firmware-sim/dice.ts'
+import { brokenEquations } from '../support/siteFigures.ts'
+import { bundleProgram } from '../support/siteProgram.ts'
+import { booksOf } from '../support/siteReal.ts'
+import { isMortal, keepRunning, pause, strikeUntil, usedBytes } from './faults.ts'
+import { type Point, slopePerHour } from './lines.ts'
+import { type OpenSoakSite, openSoakSite } from './site.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const SAMPLE_MS = 5_000
+const WELL_TIMEOUT_MS = 180_000
+/** Faults that end the gateway strike in this part of the time; then it has to get warm. */
+const RESTARTS_SHARE = 0.25
+const WARM_SHARE = 0.4
+/** Snapshots come every five minutes, and drop what is no longer needed: the least of each counts. */
+const DISK_WINDOW_HOURS = 1 / 10
+
+type Sample = {
+  readonly hours: number
+  readonly gateway: number
+  readonly herds: readonly number[]
+  readonly disk: number
+  readonly online: number
+  /** Bytes that the agents of each herd have written. */
+  readonly written: readonly number[]
+}
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '60' },
+    devices: { type: 'string', default: '200' },
+    herds: { type: 'string', default: '8' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    out: { type: 'string' },
+    herd: { type: 'string', default: '' },
+  },
+})
+
+function say(line: string): void {
+  process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`)
+}
+
+/** The process whose words contain `text`. */
+function pidWith(text: string): number {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
+    try {
+      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text)) return Number(name)
+    } catch {
+      // It has ended.
+    }
+  }
+  return 0
+}
+
+function memoryOf(pid: number): number {
+  try {
+    return pid === 0 ? Number.NaN : anonymousBytes(pid)
+  } catch {
+    return Number.NaN
+  }
+}
+
+async function lookAt(site: OpenSoakSite, startMs: number): Promise<Sample> {
+  const views = await Promise.all(site.herds.map((herd) => herd.ask({ do: 'look' })))
+  const devices = views.flatMap((view) => view?.devices ?? [])
+  return {
+    hours: (performance.now() - startMs) / HOUR_MS,
+    gateway: memoryOf(pidWith(site.config)),
+    herds: site.herds.map((herd) => memoryOf(herd.pid())),
+    disk: usedBytes(site),
+    online: devices.filter(({ isOnline, relayClosed }) => isOnline && relayClosed).length,
+    written: site.herds.map((herd) => herd.written().bytes),
+  }
+}
+
+/** Until every agent is online and supplied again, by itself. */
+async function allWell(site: OpenSoakSite): Promise<void> {
+  const endMs = performance.now() + WELL_TIMEOUT_MS
+  for (;;) {
+    const { online } = await lookAt(site, 0)
+    if (online === site.devices.length) return
+    if (performance.now() > endMs) {
+      throw new Error(`${online} of ${site.devices.length} devices are well`)
+    }
+    await pause(1_000)
+  }
+}
+
+function points(samples: readonly Sample[], of: (sample: Sample) => number): readonly Point[] {
+  return samples
+    .map((sample) => ({ hours: sample.hours, value: of(sample) }))
+    .filter(({ value }) => Number.isFinite(value))
+}
+
+/** The least of each window. */
+function lowest(all: readonly Point[], windowHours: number): readonly Point[] {
+  const windows = new Map<number, Point>()
+  for (const point of all) {
+    const window = Math.floor(point.hours / windowHours)
+    const known = windows.get(window)
+    if (!known || point.value < known.value) windows.set(window, point)
+  }
+  return [...windows.values()]
+}
+
+function figuresOf(site: OpenSoakSite, samples: readonly Sample[], hours: number) {
+  const warm = samples.filter((sample) => sample.hours >= hours * WARM_SHARE)
+  const steady = site.herds.map((_, place) => place).filter((place) => !isMortal(site, place))
+  const disk = points(warm, ({ disk }) => disk)
+  const perDay = (places: readonly number[]) => {
+    const slope = (place: number) => slopePerHour(points(warm, (one) => one.written[place] ?? 0))
+    const sum = places.reduce((all, place) => all + slope(place), 0)
+    return ((sum / (places.length * site.devicesEach)) * 24) / 1e6
+  }
+  return {
+    gatewayMegabytesPerHour: slopePerHour(points(warm, ({ gateway }) => gateway)) / 1e6,
+    gatewayMegabytes: (warm.at(-1)?.gateway ?? 0) / 1e6,
+    herdMegabytesPerHour: steady.map(
+      (place) => slopePerHour(points(warm, ({ herds }) => herds[place] ?? Number.NaN)) / 1e6,
+    ),
+    diskMegabytesPerHour: slopePerHour(lowest(disk, DISK_WINDOW_HOURS)) / 1e6,
+    diskMegabytesFirst: (disk[0]?.value ?? 0) / 1e6,
+    diskMegabytesLast: (disk.at(-1)?.value ?? 0) / 1e6,
+    agentMegabytesPerDay: perDay(steady),
+    agentMegabytesPerDayWithKills: perDay(site.herds.map((_, place) => place)),
+  }
+}
+
+async function soak(site: OpenSoakSite): Promise<object> {
+  const lengthMs = Number(values.minutes) * MINUTE_MS
+  await allWell(site)
+  say(`${site.devices.length} devices are well; ${values.minutes} minutes, seed ${values.seed}`)
+  const startMs = performance.now()
+  const endMs = startMs + lengthMs
+  const samples: Sample[] = []
+  let isOver = false
+  const kept = keepRunning(site.gateway, () => isOver)
+  const watching = (async () => {
+    while (performance.now() < endMs) {
+      const sample = await lookAt(site, startMs)
+      samples.push(sample)
+      if (samples.length % 12 === 1) say(JSON.stringify(sample))
+      await pause(SAMPLE_MS)
+    }
+  })()
+  const calmMs = startMs + lengthMs * RESTARTS_SHARE
+  const faults = await strikeUntil(site, diceFrom(Number(values.seed)), calmMs, endMs)
+  await watching
+  const hours = (performance.now() - startMs) / HOUR_MS
+  await allWell(site)
+  isOver = true
+  const gatewayStarts = await kept
+  for (const herd of site.herds) await herd.ask({ do: 'close' })
+  const code = await site.gateway.stop()
+  const books = await booksOf(join(site.folder, 'agents'), site.devices, site.config)
+  const broken = brokenEquations(books)
+  const paid = books.devices.reduce((sum, { unitsPaid }) => sum + unitsPaid, 0n)
+  return {
+    minutes: Number(values.minutes),
+    devices: site.devices.length,
+    seed: Number(values.seed),
+    faults,
+    gatewayStarts,
+    gatewayExit: code,
+    unitsPaid: `${paid}`,
+    /** One line for each unit that is lost, doubled or in the wrong book. */
+    broken,
+    ...figuresOf(site, samples, hours),
+    samples,
+  }
+}
+
+const program = await bundleProgram()
+const site = await openSoakSite(program, values.herd, Number(values.devices), Number(values.herds))
+let code = 1
+try {
+  const { samples, ...result } = (await soak(site)) as { samples: unknown; broken: unknown[] }
+  say(JSON.stringify(result, undefined, 1))
+  if (values.out) writeFileSync(values.out, JSON.stringify({ ...result, samples }, undefined, 1))
+  code = result.broken.length === 0 ? 0 : 1
+} catch (error) {
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+} finally {
+  await site.remove()
+  await program.remove()
+}
+process.exit(code)

@@ -17,9 +17,10 @@ import {
   text,
   types,
 } from '../broker/rawClient.ts'
+import type { Session } from '../support/deviceSession.ts'
 import type { Committed } from '../support/scriptedDevice.ts'
 import { tickOf } from '../support/scriptedDevice.ts'
-import type { Enrolled, HostileWorld, Session } from './world.ts'
+import type { Enrolled, HostileWorld } from './world.ts'
 import { startHostileWorld } from './world.ts'
 
 const megabyte = 1_048_576

@@ -15,11 +15,12 @@ import type { Commitment, Signed } from '../../protocol/structures.ts'
 import { RENEWAL } from '../../protocol/structures.ts'
 import { encodeTicks } from '../../protocol/tick.ts'
 import type { UpName } from '../../protocol/topics.ts'
+import type { Session } from '../support/deviceSession.ts'
 import { checkpointOf, renewalOf } from '../support/gatewayScene.ts'
 import type { Committed } from '../support/scriptedDevice.ts'
 import { commit, sign, tickOf } from '../support/scriptedDevice.ts'
 import { testKey, testTariff } from '../support/virtualGateway.ts'
-import type { Enrolled, HostileWorld, Session } from './world.ts'
+import type { Enrolled, HostileWorld } from './world.ts'
 import { startHostileWorld, tariff } from './world.ts'
 
 let world: HostileWorld

@@ -3,7 +3,6 @@
  * one that sends whatever a test makes of it.
  * @module
  */
-import { mqttConnector } from '../../ports/io/mqttConnector.ts'
 import { nodeClock } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
@@ -12,25 +11,14 @@ import { encodeCbor } from '../../protocol/cbor.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import { publicKeyOf, signDigest } from '../../protocol/keys.ts'
 import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
-import { encodeCommit } from '../../protocol/messages.ts'
-import type { Commitment, Mandate, Signed } from '../../protocol/structures.ts'
+import type { Mandate } from '../../protocol/structures.ts'
 import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
+import type { Session, SessionOptions } from '../support/deviceSession.ts'
+import { connectSession, loginSession } from '../support/deviceSession.ts'
 import type { GatewayProcess } from '../support/gatewayProcess.ts'
 import { startGatewayProcess } from '../support/gatewayProcess.ts'
-import type {
-  CommitmentStart,
-  Committed,
-  DeviceIdentity,
-  Received,
-  ScriptedDevice,
-} from '../support/scriptedDevice.ts'
-import {
-  commit,
-  connectDevice,
-  connectToken,
-  emptyHello,
-  tickOf,
-} from '../support/scriptedDevice.ts'
+import type { DeviceIdentity, Received } from '../support/scriptedDevice.ts'
+import { connectToken } from '../support/scriptedDevice.ts'
 import { signerKey, testKey, testTariff } from '../support/virtualGateway.ts'
 
 const daySeconds = 86_400
@@ -67,18 +55,6 @@ export type Enrolled = {
   readonly numbers: readonly number[]
 }
 
-export type Session = ScriptedDevice & {
-  /** Resolves when `look` says so after something arrived; rejects when the connection ends. */
-  readonly until: <T>(look: (received: Received) => T | undefined | false) => Promise<T>
-  readonly closed: Promise<void>
-  readonly commitment: (change?: Partial<CommitmentStart>, slot?: number) => Committed
-  /** Sends a commitment and waits until it is accepted. */
-  readonly commit: (change?: Partial<CommitmentStart>, slot?: number) => Promise<Committed>
-  readonly sendCommitment: (signed: Signed<Commitment>, slot?: number) => void
-  /** Shows a word and waits for its acknowledgement. */
-  readonly tick: (committed: Committed, index: number, slot?: number) => Promise<void>
-}
-
 const config = {
   payee: 'acme-energy',
   asset: { code: 'EUR', scale: 6 },
@@ -112,8 +88,8 @@ export async function startHostileWorld(): Promise<HostileWorld> {
       state.skewMs = ms
     },
     enrol: (name, options) => enrol(state, name, options),
-    login: (enrolled) => login(state, enrolled),
-    connect: (enrolled) => connect(state, enrolled),
+    login: (enrolled) => loginSession(sessionOptions(state, enrolled)),
+    connect: (enrolled) => connectSession(sessionOptions(state, enrolled)),
     token: ({ identity }) => connectToken(identity, nowSeconds(state), nextNonce(state)),
     staleToken: ({ identity }) =>
       connectToken(identity, nowSeconds(state) - 3_600, nextNonce(state)),
@@ -181,73 +157,10 @@ function signMandate(state: State, channelId: Uint8Array, change: Partial<Mandat
   return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
 }
 
-async function login(state: State, enrolled: Enrolled): Promise<Session> {
-  const session = await connect(state, enrolled)
-  session.send('hello', emptyHello).catch(() => {})
-  const { length } = enrolled.channelIds
-  await session.until(({ welcomes, slots }) => welcomes.length > 0 && slots.length >= length)
-  return session
-}
-
-async function connect(state: State, { identity, channelIds }: Enrolled): Promise<Session> {
-  const connector = mqttConnector(`mqtt://127.0.0.1:${state.gateway.port}`)
+function sessionOptions(state: State, { identity, channelIds }: Enrolled): SessionOptions {
+  const { port } = state.gateway
   const clock = { ...nodeClock, nowMs: () => nodeClock.nowMs() + state.skewMs }
-  const device = await connectDevice(identity, connector, clock, nextNonce(state))
-  const { transport, received } = device
-  const asking = new Set<() => void>()
-  const closed = new Promise<void>((resolve) => transport.onClose(resolve))
-  transport.onMessage(() => {
-    for (const ask of asking) ask()
-  })
-  transport.onClose(() => {
-    for (const ask of asking) ask()
-  })
-  const until: Session['until'] = (look) =>
-    new Promise((resolve, reject) => {
-      const ask = () => {
-        const seen = look(received)
-        if (seen === undefined || seen === false) {
-          if (received.closed) reject(new Error('the connection was closed'))
-          return
-        }
-        asking.delete(ask)
-        resolve(seen)
-      }
-      asking.add(ask)
-      ask()
-    })
-  const commitment: Session['commitment'] = (change = {}, slot = 0) => {
-    const channelId = present(channelIds[slot], 'a channel for this slot')
-    return commit(identity, { channelId, tariff, nowSeconds: nowSeconds(state), ...change })
-  }
-  const sendCommitment: Session['sendCommitment'] = (signed, slot = 0) => {
-    const payload = encodeCommit({ slot, commitment: signed })
-    device.send(signed.value.epoch === 1 ? 'open' : 'commit', payload).catch(() => {})
-  }
-  const session: Session = {
-    ...device,
-    until,
-    closed,
-    commitment,
-    sendCommitment,
-    commit: async (change, slot) => {
-      const committed = commitment(change, slot)
-      const before = received.accepts.length
-      sendCommitment(committed.commitment, slot)
-      await until(({ accepts }) => accepts.length > before)
-      return committed
-    },
-    tick: async (committed, index, slot = 0) => {
-      const { epoch } = committed.commitment.value
-      device.sendTicks(tickOf(committed, index, slot)).catch(() => {})
-      await until(({ acks }) =>
-        acks
-          .at(-1)
-          ?.entries.some((one) => one.slot === slot && one.epoch === epoch && one.index >= index),
-      )
-    },
-  }
-  return session
+  return { identity, channelIds, port, tariff, clock, nonce: nextNonce(state) }
 }
 
 export type Honest = {
@@ -264,7 +177,7 @@ export type Honest = {
 async function startHonest(state: State): Promise<Honest> {
   const expiry = nowSeconds(state) + 25 * daySeconds
   const enrolled = await enrol(state, 'honest', { mandate: { expiry } })
-  const session = await login(state, enrolled)
+  const session = await loginSession(sessionOptions(state, enrolled))
   const committed = await session.commit({ length: 65_536, expiry })
   let ticks = 0
   let slowestMs = 0

@@ -1,7 +1,8 @@
 /**
  * `KeyValue` over LMDB. Writes go to its writer thread in atomic batches; until one is committed
  * its entries are answered from memory, so that a caller sees them at once. A batch counts as
- * written when it is flushed to disk, which with LMDB is later than committed.
+ * written when it is on disk, and what a failed batch left behind is not there after a restart:
+ * LMDB flushes the pages of a batch before it writes the one that names them.
  * @module
  */
 import type { RootDatabase } from 'lmdb'
@@ -85,7 +86,9 @@ function openDatabase(path: string): Database {
       noSubdir: false,
       keyEncoding: 'binary',
       encoding: 'binary',
-      separateFlushed: true,
+      // Otherwise a batch is there before it is flushed: after a failed flush the next process would
+      // find it in the kernel's memory, and a flush that fails last is never told of.
+      overlappingSync: false,
       // Its own batch around those of a turn would fail with a rejection that nobody can catch.
       eventTurnBatching: false,
     } as Parameters<typeof open>[0]) as Database
@@ -105,7 +108,7 @@ async function commit(database: Database, entries: Entries): Promise<void> {
   // A batch that fails rejects each of its parts too, and nobody waits for those.
   for (const part of parts) part.catch(() => undefined)
   try {
-    await Promise.all([committed, database.flushed])
+    await committed
   } catch (error) {
     throw await causeOf(error)
   }

@@ -36,6 +36,10 @@ function normalise(value: WireValue): WireValue {
 }
 
 function normaliseInteger(value: number | bigint): number | bigint {
+  // Nearly all are: comparing a number with a bigint took a third of the time of an encoding.
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32) {
+    return value
+  }
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
     throw new RangeError(`not an exact integer: ${value}`)
   }

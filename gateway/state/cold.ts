@@ -74,8 +74,11 @@ export type ColdStore = {
 
 const RECORD_BYTES_MAX = 16_384
 
-/** Records by hex key; undefined stands for a deletion. */
-type Overlay = Map<string, readonly [Uint8Array, Uint8Array | undefined]>
+/**
+ * Records by hex key; undefined stands for a deletion. They are encoded when they are written: the
+ * row of a device with 64 channels is put 64 times and read 200 times while an import opens them.
+ */
+type Overlay = Map<string, readonly [Uint8Array, WireValue | undefined]>
 
 export function coldStore(store: KeyValue): ColdStore {
   const overlay: Overlay = new Map()
@@ -83,13 +86,13 @@ export function coldStore(store: KeyValue): ColdStore {
   const get = (key: Uint8Array): Row | undefined => {
     const name = bytesToHex(key)
     const waiting = overlay.get(name) ?? sealed.get(name)
-    const bytes = waiting ? waiting[1] : store.get(key)
+    if (waiting) return waiting[1] === undefined ? undefined : new Row(waiting[1])
+    const bytes = store.get(key)
     return (
       bytes && new Row(present(decodeStored(bytes, RECORD_BYTES_MAX), 'a record is well formed'))
     )
   }
-  const put = (key: Uint8Array, value: WireValue) =>
-    overlay.set(bytesToHex(key), [key, encodeCbor(value)])
+  const put = (key: Uint8Array, value: WireValue) => overlay.set(bytesToHex(key), [key, value])
   return {
     ...devices(get, put),
     ...channels(get, put),
@@ -106,7 +109,9 @@ export function coldStore(store: KeyValue): ColdStore {
     },
     write: async () => {
       if (sealed.size === 0) return
-      const entries = [...sealed.values()]
+      const entries = [...sealed.values()].map(([key, value]) => {
+        return [key, value === undefined ? undefined : encodeCbor(value)] as const
+      })
       sealed.clear()
       await store.write(entries)
     },
@@ -146,6 +151,10 @@ const CHANNELS_REMEMBERED_MAX = 4_096
 
 function channels(get: Get, put: Put): Channels {
   const remembered = new Map<number, ColdChannel>()
+  const remember = (channel: number, record: ColdChannel) => {
+    if (remembered.size >= CHANNELS_REMEMBERED_MAX) remembered.clear()
+    remembered.set(channel, record)
+  }
   return {
     hasChannel: (channel) => get(numberKey('c', channel)) !== undefined,
     channel: (channel) => {
@@ -153,12 +162,11 @@ function channels(get: Get, put: Put): Channels {
       if (known) return known
       const row = present(get(numberKey('c', channel)), 'the channel exists')
       const record = readChannel(row)
-      if (remembered.size >= CHANNELS_REMEMBERED_MAX) remembered.clear()
-      remembered.set(channel, record)
+      remember(channel, record)
       return record
     },
     putChannel: (channel, record) => {
-      remembered.delete(channel)
+      remember(channel, record)
       const { fleet, device, slot, unit, channelId } = record
       const fields = toWire(channelStructure, record.channel)
       put(numberKey('c', channel), [fleet, device, slot, unit, channelId, fields])

@@ -55,12 +55,15 @@ export function createWriter(options: WriterOptions): Writer {
   let batch = 0
   let appended = Number(journal.head().position)
   let durable = Number(journal.head().position)
+  let hasFailed = false
   const seconds = () => batchSeconds ?? Math.floor(clock.nowMs() / 1_000)
   const beginChange = () => {
     batchSeconds = seconds()
     return batchSeconds
   }
   const append = (entry: Uint8Array) => {
+    // The process is ending: what its last timers change stays in memory, where nobody hears of it.
+    if (hasFailed) return appended
     appended = Number(journal.append(entry))
     return appended
   }
@@ -75,7 +78,10 @@ export function createWriter(options: WriterOptions): Writer {
   }
   const commit = createGroupCommit({
     timers,
-    onFatal,
+    onFatal: (error) => {
+      hasFailed = true
+      onFatal(error)
+    },
     journal: {
       append: (entry) => BigInt(append(entry)),
       flush: async () => {

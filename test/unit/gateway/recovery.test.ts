@@ -128,6 +128,23 @@ describe('acknowledged is durable', () => {
     expect(scene.world.gateway.core.state.hot.columns.index[0]).toBe(80)
   })
 
+  test('what still runs after a failed sync neither fails by it nor becomes durable', async () => {
+    const { scene, one, first } = await busyScene()
+    const { writer } = scene.world.gateway.core
+    scene.world.disk.fail({ operation: 'sync', code: 'EIO' })
+    await one.tick(first, 91)
+    const before = writer.position()
+    let durable = false
+    writer.whenDurable(() => {
+      durable = true
+    })
+    writer.record({ kind: 'fence', life: new Uint8Array(16) })
+    await scene.round()
+    expect(scene.world.fatal).toHaveLength(1)
+    expect(durable).toBe(false)
+    expect(writer.position()).toBe(before)
+  })
+
   test('(!) PUBACK means dealt with, for refused ticks too, and frees no credit', async () => {
     const scene = await openScene()
     const device = await scene.device('ev-1')

@@ -3,7 +3,6 @@
  * @module
  */
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { brokerConnector, brokerWarnings } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
@@ -17,6 +16,7 @@ import { parseSource, sourceWarning } from '../meters/source.ts'
 import { parseRecord, RECORD_FILE } from '../records.ts'
 import { askStatus, openControlSocket, SOCKET_FILE } from './controlSocket.ts'
 import { openDeviceKey } from './deviceKey.ts'
+import { stayLean } from './lean.ts'
 import { openSerial } from './serial.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -73,14 +73,6 @@ export async function runAgent(
       await socket.close()
     },
   }
-}
-
-/**
- * Building a hash chain makes 65,536 short-lived objects, for which V8 would let its young space
- * grow to 16 MB and keep it: measured 88 MB of memory instead of 74 MB.
- */
-function stayLean(): void {
-  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** What an agent that does not run knew last of one meter; units are decimal strings. */

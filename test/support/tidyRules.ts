@@ -37,7 +37,7 @@ const allowedBy: Readonly<Record<string, Allowed>> = {
   },
   ledger: {
     folders: ['ledger', 'ports', 'protocol'],
-    packages: ['@noble/hashes', 'valibot', 'viem'],
+    packages: ['@noble/hashes', 'valibot', 'viem', 'pg'],
   },
   fleet: { folders: ['fleet', 'ports', 'protocol'], packages: ['valibot'] },
   'firmware-sim': { folders: ['firmware-sim', 'ports', 'protocol'], packages: ['serialport'] },

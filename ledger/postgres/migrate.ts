@@ -38,8 +38,8 @@ CREATE TABLE tickpay.migrations (
 /** The version of the schema in the database; 0 where there is none. */
 export async function schemaVersion({ query }: Connection): Promise<number> {
   const [found] = await query(
-    "SELECT count(*)::int AS there
-        FROM pg_tables WHERE schemaname = 'tickpay' AND tablename = 'migrations'",
+    'SELECT count(*)::int AS there FROM pg_tables' +
+      " WHERE schemaname = 'tickpay' AND tablename = 'migrations'",
   )
   if (found?.['there'] === 0) return 0
   const [row] = await query(

@@ -11,18 +11,23 @@ BEGIN
     USING ERRCODE = 'restrict_violation';
 END $$;
 
-CREATE FUNCTION protect(name text, operations text) RETURNS void LANGUAGE plpgsql AS $$
+DO $$
+DECLARE
+  one record;
 BEGIN
-  EXECUTE format('CREATE TRIGGER no_edit BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', operations, name);
-  EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON %I EXECUTE FUNCTION refuse_change()', name);
+  FOR one IN
+    SELECT name, 'UPDATE OR DELETE' AS operations FROM unnest(ARRAY['identity', 'transactions',
+      'entries', 'statements', 'operator_references', 'changes']) AS name
+    UNION ALL
+    SELECT name, 'DELETE' FROM unnest(ARRAY['allocations', 'accounts', 'channels',
+      'withdrawals']) AS name
+  LOOP
+    EXECUTE format('CREATE TRIGGER no_edit BEFORE %s ON %I FOR EACH ROW'
+      ' EXECUTE FUNCTION refuse_change()', one.operations, one.name);
+    EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON %I'
+      ' EXECUTE FUNCTION refuse_change()', one.name);
+  END LOOP;
 END $$;
-SELECT protect(name, 'UPDATE OR DELETE') FROM unnest(ARRAY[
-  'identity', 'transactions', 'entries', 'statements', 'operator_references', 'changes'
-]) AS name;
-SELECT protect(name, 'DELETE') FROM unnest(ARRAY[
-  'allocations', 'accounts', 'channels', 'withdrawals'
-]) AS name;
-DROP FUNCTION protect(text, text);
 
 -- Balances change with entries and in no other way; accounts are locked in one order.
 CREATE FUNCTION apply_entries() RETURNS trigger LANGUAGE plpgsql AS $$

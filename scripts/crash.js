@@ -8,18 +8,23 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const usage = 'usage: npm run crash -- [--seconds 60] [--seed NUMBER] [--virtual-seeds NUMBER]'
+const usage =
+  'usage: npm run crash -- [--seconds 60 | --cycles NUMBER [--done NUMBER]] [--seed NUMBER] ' +
+  '[--virtual-seeds NUMBER]'
 
 function read() {
   try {
     const { values } = parseArgs({
       options: {
         seconds: { type: 'string', default: '60' },
+        cycles: { type: 'string', default: '0' },
+        done: { type: 'string', default: '0' },
         seed: { type: 'string' },
         'virtual-seeds': { type: 'string', default: '0' },
       },
     })
-    const numbers = [values.seconds, values.seed ?? '0', values['virtual-seeds']]
+    const { seconds, cycles, done, seed = '0' } = values
+    const numbers = [seconds, cycles, done, seed, values['virtual-seeds']]
     return numbers.every((one) => /^\d{1,9}$/.test(one)) ? values : undefined
   } catch {
     return undefined
@@ -45,6 +50,8 @@ const { status } = spawnSync(
     env: {
       ...process.env,
       CRASH_SECONDS: values.seconds,
+      CRASH_CYCLES: values.cycles,
+      CRASH_DONE: values.done,
       CRASH_SEEDS: seeds,
       ...(values.seed === undefined ? {} : { CRASH_SEED: values.seed }),
     },

@@ -6,40 +6,19 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { run } from '../../cli/run.ts'
 import { readKeyFile } from '../../ports/io/keyFile.ts'
-import { bundleProgram, type Program } from '../support/siteProgram.ts'
-import { type RealDevice, type RealSite, realSite } from '../support/siteReal.ts'
+import { siteLife, waterMeter } from '../support/siteLife.ts'
+import type { RealSite } from '../support/siteReal.ts'
 import { allWell, cleanStop, recoverySeconds, stopAll } from '../support/siteWell.ts'
 import { filesUnder } from '../support/storeSite.ts'
 import { testTerminal } from '../support/testTerminal.ts'
 
-const device: RealDevice = {
-  device: 'water-meter',
-  kind: 'firmware-link',
-  line: 'tcp',
-  unit: 'mL',
-  unitsPerTick: 100n,
-  pricePerTick: 400n,
-  creditTicks: 24,
-  pollMs: 100,
-  unitsPerSecond: 1_500,
-  initialRegister: 88_017n,
-}
-
-let program: Program
+const device = waterMeter
+const life = siteLife()
 let site: RealSite
 const said: string[] = []
-
-beforeAll(async () => {
-  program = await bundleProgram()
-})
-
-afterAll(async () => {
-  await site?.remove()
-  await program?.remove()
-})
 
 const at = (name: string) => join(site.folder, name)
 
@@ -116,7 +95,7 @@ async function mistakes(): Promise<void> {
 test(
   'everything that was said and stored holds no secret',
   async () => {
-    site = await realSite(program, [device])
+    site = await life.start([device])
     for (const name of ['store.key', 'next.key', 'backup.key']) {
       writeFileSync(at(name), randomBytes(32), { mode: 0o600 })
     }

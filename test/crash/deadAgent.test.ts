@@ -2,11 +2,11 @@
  * The agents are killed and nobody starts them again: supply stops by itself, within a bound that
  * follows from the rate of the load. Then they are started, and what flowed is paid.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { hostSilenceMs } from '../../protocol/frameMessages.ts'
 import { brokenEquations } from '../support/siteFigures.ts'
-import { bundleProgram, type Program } from '../support/siteProgram.ts'
-import { type RealDevice, type RealSite, realSite } from '../support/siteReal.ts'
+import { siteLife } from '../support/siteLife.ts'
+import type { RealDevice, RealSite } from '../support/siteReal.ts'
 import { allWell, cleanStop, stopAll } from '../support/siteWell.ts'
 
 const shared = { pollMs: 100, initialRegister: 500n }
@@ -52,17 +52,8 @@ const modbus: RealDevice = {
 const lateMs = 1_000
 const meterKeepsMs = 1_000
 
-let program: Program
+const life = siteLife()
 let site: RealSite
-
-beforeAll(async () => {
-  program = await bundleProgram()
-})
-
-afterAll(async () => {
-  await site?.remove()
-  await program?.remove()
-})
 
 /** What flows in `ms`, rounded up. */
 function flowIn(ms: number, { unitsPerSecond }: RealDevice): bigint {
@@ -91,7 +82,7 @@ async function paidReading({ device }: RealDevice): Promise<bigint> {
 
 // T08
 test('with the agent dead, supply stops within credit, one poll and the watchdog', async () => {
-  site = await realSite(program, [narrow, wide, modbus])
+  site = await life.start([narrow, wide, modbus])
   await allWell(site)
   await Promise.all(site.agents.map(({ kill }) => kill()))
   const killed = new Map(site.devices.map((device) => [device, site.register(device)]))

@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { run } from '../../cli/run.ts'
 import { decodeEntry } from '../../gateway/state/entries.ts'
 import type { GatewayEvent } from '../../gateway/state/events.ts'
@@ -15,35 +15,14 @@ import { nodeDisk } from '../../ports/io/disk.ts'
 import { present } from '../../protocol/assert.ts'
 import { CHECKPOINT } from '../../protocol/structures.ts'
 import { brokenEquations } from '../support/siteFigures.ts'
-import { bundleProgram, type Program } from '../support/siteProgram.ts'
-import { type RealDevice, type RealSite, realSite } from '../support/siteReal.ts'
+import { siteLife, waterMeter } from '../support/siteLife.ts'
+import type { RealSite } from '../support/siteReal.ts'
 import { allWell, cleanStop, recoverySeconds, stopAll } from '../support/siteWell.ts'
 import { testTerminal } from '../support/testTerminal.ts'
 
-const device: RealDevice = {
-  device: 'water-meter',
-  kind: 'firmware-link',
-  line: 'tcp',
-  unit: 'mL',
-  unitsPerTick: 100n,
-  pricePerTick: 400n,
-  creditTicks: 24,
-  pollMs: 100,
-  unitsPerSecond: 1_500,
-  initialRegister: 88_017n,
-}
-
-let program: Program
+const device = waterMeter
+const life = siteLife()
 let site: RealSite
-
-beforeAll(async () => {
-  program = await bundleProgram()
-})
-
-afterAll(async () => {
-  await site?.remove()
-  await program?.remove()
-})
 
 async function ran(...words: string[]): Promise<Record<string, unknown>> {
   const terminal = testTerminal()
@@ -84,7 +63,7 @@ async function eventsAfter(position: number): Promise<readonly GatewayEvent[]> {
 test(
   'the fence goes up, a checkpoint brings supply back, and nothing is settled twice',
   async () => {
-    site = await realSite(program, [device])
+    site = await life.start([device])
     await allWell(site)
     const before = await settledBeyond(0n)
     const file = join(site.folder, 'depot.backup')

@@ -29,19 +29,29 @@ type Watch = {
   observations: number
 }
 
-/** Goes on for `durationMs`; everything runs again when it resolves. */
-export async function rage(site: RealSite, dice: Dice, durationMs: number): Promise<Chaos> {
-  const endMs = performance.now() + durationMs
+/** How long it goes on: a time, or programs that were killed and started again. */
+export type RageLimit = { readonly ms: number } | { readonly cycles: number }
+
+/** Goes on to its limit; everything runs again when it resolves. */
+export async function rage(site: RealSite, dice: Dice, limit: RageLimit): Promise<Chaos> {
+  const startMs = performance.now()
+  let cycles = 0
+  let over = false
+  const isOver = () =>
+    'ms' in limit ? performance.now() - startMs >= limit.ms : cycles >= limit.cycles
   const kills: Record<string, number> = {}
   const watch: Watch = { site, violations: [], highest: new Map(), observations: 0 }
-  const watching = keepWatching(watch, endMs)
+  const watching = keepWatching(watch, () => over)
   const restarts = new Set<Promise<void>>()
-  while (performance.now() < endMs) {
+  while (!isOver()) {
     const victim = pickVictim(site, dice)
     const name = typeof victim === 'string' ? victim : victim.name
-    kills[name] = (kills[name] ?? 0) + 1
-    if (typeof victim === 'string') breakConnections(site, dice, victim)
-    else if (victim.isRunning()) {
+    if (typeof victim === 'string') {
+      kills[name] = (kills[name] ?? 0) + 1
+      breakConnections(site, dice, victim)
+    } else if (victim.isRunning()) {
+      kills[name] = (kills[name] ?? 0) + 1
+      cycles += 1
       const downMs = dice.between(0, 1) === 0 ? 0 : dice.between(0, downMsMax)
       const restart = killAndRestart(victim, downMs).catch((error: unknown) => {
         watch.violations.push(String(error))
@@ -52,6 +62,7 @@ export async function rage(site: RealSite, dice: Dice, durationMs: number): Prom
     await pause(dice.between(20, pauseMsMax))
   }
   await Promise.all(restarts)
+  over = true
   await watching
   return {
     violations: watch.violations,
@@ -78,8 +89,8 @@ async function killAndRestart(victim: Place, downMs: number): Promise<void> {
   await victim.start()
 }
 
-async function keepWatching(watch: Watch, endMs: number): Promise<void> {
-  while (performance.now() < endMs) {
+async function keepWatching(watch: Watch, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
     await look(watch)
     await pause(watchEveryMs)
   }

@@ -15,10 +15,15 @@ import { bytesToHex, concatBytes } from '../../protocol/bytes.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import { type MemoryDisk, memoryDisk } from '../support/memoryDisk.ts'
 import { seededRandom } from '../support/virtualGateway.ts'
+import {
+  type Tap,
+  type VirtualNetwork,
+  virtualNetwork,
+  type Weather,
+} from '../support/virtualNetwork.ts'
 import type { LedgerActor } from './ledgerActor.ts'
 import { honestLiar, type Liar } from './liar.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
-import { type SimNetwork, simNetwork, type Tap, type Weather } from './network.ts'
 import type { GatewayName } from './plan.ts'
 import type { WorldRecord } from './record.ts'
 import { lifeDisk, type SimStore, type Slowness, simStore } from './stores.ts'
@@ -34,7 +39,7 @@ export type GatewayActor = {
   readonly clock: SkewedClock
   readonly disk: MemoryDisk
   readonly cold: SimStore
-  readonly network: SimNetwork
+  readonly network: VirtualNetwork
   readonly running: () => Gateway | undefined
   /** A verb of the control socket; rejects when nothing runs. Never resolves when it dies. */
   readonly call: (verb: string, args: unknown) => Promise<unknown>
@@ -57,7 +62,10 @@ export type GatewayWorld = {
   readonly record: WorldRecord
   readonly weather: Weather
   readonly tapOf: (actor: () => GatewayActor) => Tap
-  readonly wrapLink: (actor: () => GatewayActor, link: SimNetwork['link']) => SimNetwork['link']
+  readonly wrapLink: (
+    actor: () => GatewayActor,
+    link: VirtualNetwork['link'],
+  ) => VirtualNetwork['link']
 }
 
 type Why = 'first' | 'again' | 'restored'
@@ -81,7 +89,7 @@ export function gatewayActor(
   key: PrivateKey,
   config: GatewayConfig,
 ): { readonly actor: GatewayActor; readonly start: () => Promise<void> } {
-  const { ports, weather, tapOf } = world
+  const { ports } = world
   const actorOf = () => actor
   const actor: GatewayActor = {
     name,
@@ -92,7 +100,7 @@ export function gatewayActor(
     clock: skewedClock(ports.clock),
     disk: memoryDisk(),
     cold: simStore(world.slow),
-    network: simNetwork(ports, weather, tapOf(actorOf)),
+    network: wireOf(world, actorOf),
     running: () => state.gateway,
     call: async (verb, args) => {
       if (!state.gateway) throw new OperatorError(`${name} does not run`)
@@ -123,6 +131,19 @@ export function gatewayActor(
     lives: new Map(),
   }
   return { actor, start: () => start(state, 'first') }
+}
+
+/** How long a login and an acknowledgement are on their way. */
+const hopMs = 4
+
+function wireOf({ ports, weather, tapOf }: GatewayWorld, actor: () => GatewayActor) {
+  return virtualNetwork(ports, {
+    weather,
+    tap: tapOf(actor),
+    hopMs,
+    // What is lost was lost behind the broker's acknowledgement.
+    onLost: (acknowledge) => ports.timers.after(hopMs, acknowledge),
+  })
 }
 
 function kill(state: State): void {
@@ -237,7 +258,7 @@ function countLives({ lives }: State, gateway: Gateway, why: Why): void {
 }
 
 /** What a dead program still wants to say is not heard. */
-function guarded(link: SimNetwork['link'], life: Life): SimNetwork['link'] {
+function guarded(link: VirtualNetwork['link'], life: Life): VirtualNetwork['link'] {
   return {
     publish: (topic, payload, mode) => {
       if (!life.isOver) link.publish(topic, payload, mode)

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Dice } from '../../firmware-sim/dice.ts'
-import type { Weather } from './network.ts'
+import type { Weather } from '../support/virtualNetwork.ts'
 
 export type Disturbance = {
   readonly kind: 'lose' | 'repeat' | 'delay' | 'reorder'

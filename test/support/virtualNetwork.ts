@@ -27,7 +27,11 @@ export type BrokerSide = Pick<
 export type Direction = 'up' | 'down'
 
 /** When the copies of a message arrive, in milliseconds from now; none: it is lost. */
-export type Weather = (direction: Direction, topic: string) => readonly number[]
+export type Weather = (
+  direction: Direction,
+  topic: string,
+  payload: Uint8Array,
+) => readonly number[]
 
 export type Tap = {
   /** A client hands a message over, whatever becomes of it. */
@@ -51,13 +55,14 @@ type Client = {
   open: boolean
 }
 
-export type SimNetwork = {
+export type VirtualNetwork = {
   readonly link: ClientLink
   readonly connect: Connector
   /** Puts a gateway behind the broker. */
   readonly serve: (side: BrokerSide) => void
-  /** The gateway is gone: every connection closes and new ones are refused. */
+  /** The gateway is gone with all that it retained: every connection closes, new ones are refused. */
   readonly stop: () => void
+  readonly retained: ReadonlyMap<string, Uint8Array>
   /** Cuts one device's connection. */
   readonly cut: (device: string) => void
   /** Messages of one client that wait for their acknowledgement, the most of all clients. */
@@ -65,30 +70,33 @@ export type SimNetwork = {
   readonly clients: () => number
 }
 
-type Hub = {
+type Hub = NetworkOptions & {
   readonly clock: Clock
   readonly timers: Timers
-  readonly weather: Weather
-  readonly tap: Tap
   readonly clients: Map<string, Client>
   readonly retained: Map<string, Uint8Array>
   side: BrokerSide | undefined
   sessions: number
 }
 
-/** How long a login and an acknowledgement are on their way. */
-const hopMs = 4
+export type NetworkOptions = {
+  readonly weather: Weather
+  readonly tap: Tap
+  /** How long a login and an acknowledgement are on their way. */
+  readonly hopMs: number
+  /** What becomes of the acknowledgement of a message that was lost on its way up. */
+  readonly onLost: (acknowledge: () => void) => void
+}
 
-export function simNetwork(
+export function virtualNetwork(
   { clock, timers }: Pick<Ports, 'clock' | 'timers'>,
-  weather: Weather,
-  tap: Tap,
-): SimNetwork {
+  options: NetworkOptions,
+): VirtualNetwork {
+  const { hopMs } = options
   const hub: Hub = {
+    ...options,
     clock,
     timers,
-    weather,
-    tap,
     clients: new Map(),
     retained: new Map(),
     side: undefined,
@@ -103,6 +111,7 @@ export function simNetwork(
       disconnectReader: () => {},
     },
     connect: (options) => connect(hub, options),
+    retained: hub.retained,
     serve: (side) => {
       hub.side = side
     },
@@ -143,7 +152,7 @@ function hand(hub: Hub, client: Client, topic: string, payload: Uint8Array): voi
   for (const filter of client.filters) hears ||= matchesFilter(filter, topic)
   if (!hears || !mayAccess(client.identity, 'receive', topic)) return
   const nowMs = hub.clock.monotonicMs()
-  for (const delayMs of hub.weather('down', topic)) {
+  for (const delayMs of hub.weather('down', topic, payload)) {
     // What MQTT promises to a subscriber: the messages of one topic keep their order.
     const atMs = Math.max(nowMs + delayMs, client.arrivesMs.get(topic) ?? 0)
     client.arrivesMs.set(topic, atMs)
@@ -177,11 +186,10 @@ function publish(hub: Hub, client: Client, message: Message): Promise<void> {
     hub.tap.sent(message.topic, message.payload)
     client.waiting.add(reject)
     const done = () => {
-      if (client.waiting.delete(reject)) hub.timers.after(hopMs, resolve)
+      if (client.waiting.delete(reject)) hub.timers.after(hub.hopMs, resolve)
     }
-    const arrivals = hub.weather('up', message.topic)
-    // What is lost was lost behind the broker's acknowledgement.
-    if (arrivals.length === 0) hub.timers.after(hopMs, done)
+    const arrivals = hub.weather('up', message.topic, message.payload)
+    if (arrivals.length === 0) hub.onLost(done)
     const copy = { ...message, payload: message.payload.slice() }
     for (const delayMs of arrivals) hub.timers.after(delayMs, () => arrive(hub, client, copy, done))
   })
@@ -228,11 +236,11 @@ function subscribe(hub: Hub, client: Client, filter: string): void {
 }
 
 async function connect(hub: Hub, options: ConnectOptions): Promise<Transport> {
-  await new Promise<void>((resolve) => hub.timers.after(hopMs, resolve))
+  await new Promise<void>((resolve) => hub.timers.after(hub.hopMs, resolve))
   const { side } = hub
   if (!side) throw new Error('connection refused')
   const { clientId, username, password, will } = options
-  const verdict = await side.authenticate({ clientId, username, password, remote: 'simulated' })
+  const verdict = await side.authenticate({ clientId, username, password, remote: 'virtual' })
   if ('refused' in verdict) throw new Error(`refused: ${verdict.refused}`)
   if (hub.side !== side) throw new Error('connection refused')
   const seat = verdict.kind === 'stale_clock' ? `${clientId}?clock${hub.sessions}` : clientId

@@ -2,7 +2,7 @@
  * Evidence of single channels at the contract, on a real node.
  * @module
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { claimCodeOf } from '../../ledger/evm/reasons.ts'
 import type { Claim } from '../../ledger/ledger.ts'
 import type { ClaimReason } from '../../ledger/rules/claimRules.ts'
@@ -10,60 +10,37 @@ import type { Algorithm } from '../../protocol/keys.ts'
 import { CHECKPOINT, type Commitment, RENEWAL } from '../../protocol/structures.ts'
 import { DAY_SECONDS, keyOf, START_SECONDS, seedOf } from '../unit/ledger/world.ts'
 
-import { type Escrow, FACTOR, hasAnvil, hex, type Node, openEscrow, startNode } from './world.ts'
+import { escrowScene } from './scene.ts'
+import { type Escrow, FACTOR, hasAnvil, hex } from './world.ts'
 
-let node: Node
-let escrow: Escrow
-let kept: unknown
-
-beforeAll(async () => {
-  if (!hasAnvil) return
-  node = await startNode('osaka')
-  escrow = await openEscrow(node)
-  kept = await node.rpc('evm_snapshot', [])
-})
-afterAll(() => node?.stop())
-beforeEach(async () => {
-  if (!hasAnvil) return
-  await node.rpc('evm_revert', [kept])
-  kept = await node.rpc('evm_snapshot', [])
-})
-
-/** One claim alone. */
-async function single(claim: Claim) {
-  const { status, outcomes } = await escrow.claim([claim])
-  expect(status).toBe('0x1')
-  const [outcome] = outcomes
-  if (!outcome) throw new Error('no outcome')
-  return outcome
-}
+const { escrow: open, single } = escrowScene()
 
 describe.skipIf(!hasAnvil)('claims at the contract', () => {
   test.each<Algorithm>(['secp256k1', 'p256'])(
     '%s: pays what is proved, then only what is more',
     async (algorithm) => {
-      const device = escrow.device(3, algorithm)
+      const device = open().device(3, algorithm)
       const epoch = device.commit()
       const first = await single(epoch.claim(4))
       expect(first).toMatchObject({ channelId: hex(device.channelId), paid: 40n, evidence: 40n })
       expect(await single(epoch.claim(4))).toMatchObject({ reason: 0, paid: 0n, evidence: 40n })
       expect(await single(epoch.claim(2))).toMatchObject({ reason: 0, paid: 0n, evidence: 40n })
       expect(await single(epoch.claim(9))).toMatchObject({ reason: 0, paid: 50n, evidence: 90n })
-      expect(await escrow.state()).toMatchObject({ paid: 90n, evidencePaid: 90n })
+      expect(await open().state()).toMatchObject({ paid: 90n, evidencePaid: 90n })
       // The payee has what was paid less the floor of 1 % of 90.
-      expect(await escrow.tokens(escrow.payee)).toBe(90n * FACTOR)
+      expect(await open().tokens(open().payee)).toBe(90n * FACTOR)
     },
   )
 
   test('a checkpoint is evidence of its base, and its tail of more', async () => {
-    const device = escrow.device(3)
+    const device = open().device(3)
     const checkpoint = device.commit({ kind: CHECKPOINT, base: 700n, epoch: 9 })
     expect(await single(checkpoint.claim(0))).toMatchObject({ paid: 700n })
     expect(await single(checkpoint.claim(1))).toMatchObject({ paid: 10n })
   })
 
   test('pays a tail of 4,096 steps and none of 4,097', async () => {
-    const device = escrow.device(3)
+    const device = open().device(3)
     const long = device.commit({ length: 5_000 })
     expect(await single(long.claim(4_096))).toMatchObject({ paid: 40_960n })
     expect(await single(long.claim(4_097))).toMatchObject({
@@ -73,24 +50,24 @@ describe.skipIf(!hasAnvil)('claims at the contract', () => {
   })
 
   test('the fee is the floor of its share of all that was paid', async () => {
-    const device = escrow.device(3)
+    const device = open().device(3)
     const epoch = device.commit()
     for (const index of [3, 7, 10, 25]) await single(epoch.claim(index))
-    expect(await escrow.tokens(escrow.payee)).toBe(248n * FACTOR)
-    await escrow.run(escrow.stranger, 'takeFee', [escrow.terms])
-    expect(await escrow.tokens(escrow.gateway)).toBe(2n * FACTOR)
-    await escrow.run(escrow.stranger, 'takeFee', [escrow.terms])
-    expect(await escrow.tokens(escrow.gateway)).toBe(2n * FACTOR)
+    expect(await open().tokens(open().payee)).toBe(248n * FACTOR)
+    await open().run(open().stranger, 'takeFee', [open().terms])
+    expect(await open().tokens(open().gateway)).toBe(2n * FACTOR)
+    await open().run(open().stranger, 'takeFee', [open().terms])
+    expect(await open().tokens(open().gateway)).toBe(2n * FACTOR)
   })
 
   test('a poisoned claim is refused and the others are paid', async () => {
-    const good = [1, 2, 3].map((number) => escrow.device(number).commit().claim(5))
-    const bad = escrow
+    const good = [1, 2, 3].map((number) => open().device(number).commit().claim(5))
+    const bad = open()
       .device(4)
       .commit()
       .claim(5, { word: seedOf(77) })
     const [one, two, three] = good as [Claim, Claim, Claim]
-    const { outcomes } = await escrow.claim([one, bad, two, three])
+    const { outcomes } = await open().claim([one, bad, two, three])
     expect(outcomes.map(({ reason, paid }) => [reason, paid])).toEqual([
       [0, 50n],
       [claimCodeOf('bad_commitment_signature'), 0n],
@@ -100,41 +77,41 @@ describe.skipIf(!hasAnvil)('claims at the contract', () => {
   })
 
   test('the same channel twice in one call is paid once', async () => {
-    const epoch = escrow.device(1).commit()
-    const { outcomes } = await escrow.claim([epoch.claim(5), epoch.claim(8), epoch.claim(5)])
+    const epoch = open().device(1).commit()
+    const { outcomes } = await open().claim([epoch.claim(5), epoch.claim(8), epoch.claim(5)])
     expect(outcomes.map(({ paid }) => paid)).toEqual([50n, 30n, 0n])
-    expect(await escrow.state()).toMatchObject({ paid: 80n })
+    expect(await open().state()).toMatchObject({ paid: 80n })
   })
 
   test('pays what there is and refuses what is more, until there is more', async () => {
-    const device = escrow.device(1)
-    const mandate = device.signMandate({ limit: 1n << 60n }, escrow.signer)
+    const device = open().device(1)
+    const mandate = device.signMandate({ limit: 1n << 60n }, open().signer)
     const all = device.commit({ base: 999_999_990n }).claim(0, { mandate })
-    const over = escrow.device(2).commit().claim(2)
-    const { outcomes } = await escrow.claim([all, over])
+    const over = open().device(2).commit().claim(2)
+    const { outcomes } = await open().claim([all, over])
     expect(outcomes.map(({ reason, paid }) => [reason, paid])).toEqual([
       [0, 999_999_990n],
       [claimCodeOf('no_funds'), 0n],
     ])
-    await escrow.run(escrow.owner, 'fund', [escrow.terms, 10n])
+    await open().run(open().owner, 'fund', [open().terms, 10n])
     expect(await single(over)).toMatchObject({ reason: 0, paid: 20n })
   })
 
   test('a position belongs to the channel that was paid there first', async () => {
-    await single(escrow.device(3).commit().claim(1))
-    const other = escrow.device(4, 'secp256k1', { position: 3 }).commit().claim(50)
+    await single(open().device(3).commit().claim(1))
+    const other = open().device(4, 'secp256k1', { position: 3 }).commit().claim(50)
     expect(await single(other)).toMatchObject({ reason: claimCodeOf('position_taken'), paid: 0n })
   })
 
   test('only the payee and whom it named may claim, and the payee gets the money', async () => {
-    const claim = escrow.device(3).commit().claim(1)
-    expect((await escrow.claim([claim], escrow.stranger)).status).toBe('0x0')
-    expect((await escrow.claim([claim], escrow.owner)).status).toBe('0x0')
-    expect((await escrow.claim([claim], escrow.gateway)).status).toBe('0x1')
-    expect(await escrow.tokens(escrow.gateway)).toBe(0n)
-    await escrow.run(escrow.payee, 'nameSubmitter', [escrow.gateway, false])
-    expect((await escrow.claim([claim], escrow.gateway)).status).toBe('0x0')
-    expect((await escrow.claim([claim], escrow.payee)).status).toBe('0x1')
+    const claim = open().device(3).commit().claim(1)
+    expect((await open().claim([claim], open().stranger)).status).toBe('0x0')
+    expect((await open().claim([claim], open().owner)).status).toBe('0x0')
+    expect((await open().claim([claim], open().gateway)).status).toBe('0x1')
+    expect(await open().tokens(open().gateway)).toBe(0n)
+    await open().run(open().payee, 'nameSubmitter', [open().gateway, false])
+    expect((await open().claim([claim], open().gateway)).status).toBe('0x0')
+    expect((await open().claim([claim], open().payee)).status).toBe('0x1')
   })
 })
 
@@ -150,7 +127,7 @@ const commits = (changes: Partial<Commitment>, index: number) =>
 const mandates =
   (changes: Parameters<ReturnType<Escrow['device']>['signMandate']>[0]): Wrong[2] =>
   (device) =>
-    device.commit().claim(1, { mandate: device.signMandate(changes, escrow.signer) })
+    device.commit().claim(1, { mandate: device.signMandate(changes, open().signer) })
 
 const wrongs: readonly Wrong[] = [
   ['a renewal without a word', 'not_evidence', commits({ kind: RENEWAL }, 0)],
@@ -198,13 +175,13 @@ const wrongs: readonly Wrong[] = [
   [
     'a channel with another fee',
     'bad_mandate_signature',
-    () => escrow.device(6, 'secp256k1', { feeBasisPoints: 99 }).commit().claim(1),
+    () => open().device(6, 'secp256k1', { feeBasisPoints: 99 }).commit().claim(1),
   ],
   [
     'a channel of another allocation',
     'bad_mandate_signature',
     () =>
-      escrow
+      open()
         .device(6, 'secp256k1', { allocation: seedOf(4) })
         .commit()
         .claim(1),
@@ -213,8 +190,8 @@ const wrongs: readonly Wrong[] = [
 
 describe.skipIf(!hasAnvil)('claims that the contract refuses', () => {
   test.each(wrongs)('%s: %s', async (_, reason, of) => {
-    const outcome = await single(of(escrow.device(5)))
+    const outcome = await single(of(open().device(5)))
     expect(outcome).toMatchObject({ reason: claimCodeOf(reason), paid: 0n })
-    expect(await escrow.state()).toMatchObject({ paid: 0n, evidencePaid: 0n })
+    expect(await open().state()).toMatchObject({ paid: 0n, evidencePaid: 0n })
   })
 })

@@ -216,6 +216,8 @@ export async function openEscrow(node: Node, options: EscrowOptions = {}) {
   return {
     ...{ node, address, codec, token, domain, allocation, id, terms, opening, signer, context },
     ...{ owner, payee, gateway, stranger, run, why, read, tokens, mint, state, device },
+    show: async (data: Uint8Array, from = gateway) =>
+      claimed(codec, await node.send(from, address, hex(data))),
     claim: async (claims: readonly Claim[], from = gateway) =>
       claimed(codec, await node.send(from, address, hex(claimChannelsCall(context, claims)))),
     statementData: (submission: StatementSubmission) =>

@@ -129,6 +129,8 @@ const settlementValue = v.pipe(
     periodSeconds: v.optional(integerValue(1, 30 * 86_400), 3_600),
     /** A channel owing less waits for the next period or its expiry. */
     minimumAmount: v.optional(uint64Value, 0),
+    /** How long a fleet has to co-sign a statement; 0: none is made, evidence settles. */
+    cosignSeconds: v.optional(integerValue(0, 86_400), 0),
     /** Channels whose claim window ends sooner are settled whatever they owe. */
     expiryMarginSeconds: v.optional(integerValue(1, 30 * 86_400), 2 * 86_400),
   }),
@@ -197,6 +199,8 @@ export type GatewayConfig = {
     readonly periodSeconds: number
     readonly minimumAmount: bigint
     readonly expiryMarginSeconds: number
+    /** How long a fleet has to co-sign a statement; none is made where this is 0 or absent. */
+    readonly cosignSeconds?: number
   }
   readonly limits: {
     readonly hashRate: { readonly perSecond: number; readonly burst: number }

@@ -15,6 +15,7 @@ import type { MeetsHeldWord } from './intake/ticks.ts'
 import type { Marks } from './marks.ts'
 import type { FundsView } from './settle/funds.ts'
 import type { GatewayState } from './state/state.ts'
+import type { LeafProofs } from './settle/leaves.ts'
 import type { Writer } from './state/writer.ts'
 import type { Journal } from './store/journal.ts'
 import type { Tariffs } from './tariffs.ts'
@@ -65,6 +66,8 @@ export type Core = {
   readonly marks: Marks
   readonly tariffs: Tariffs
   readonly link: ClientLink
+  /** What the statements in force say, with proofs. */
+  readonly leafProofs: LeafProofs
   /** Connected devices by `fleet/device`: one session each. */
   readonly sessions: Map<string, Session>
   readonly jumps: JumpBudget

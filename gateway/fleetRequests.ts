@@ -15,6 +15,9 @@ import type { Core } from './core.ts'
 /** Verbs on a topic and the verb of the control table that each is. */
 const verbs: Readonly<Record<string, string>> = {
   mandate: 'mandate_put',
+  statement: 'statement',
+  statement_leaves: 'statement_leaves',
+  cosign: 'cosign',
   list: 'channels',
   get: 'channels',
   pause: 'pause',

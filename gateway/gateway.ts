@@ -31,13 +31,14 @@ import { tellSupply } from './intake/sessionSupply.ts'
 import { createMeetsHeldWord } from './intake/ticks.ts'
 import { createLogin } from './login.ts'
 import { createMarks } from './marks.ts'
-import type { Publisher } from './publisher.ts'
 import { createPublisher } from './publisher.ts'
 import { createRounds } from './rounds.ts'
 import { followFunds } from './settle/funds.ts'
 import type { SettlementSummary } from './settle/settler.ts'
-import { settleDue, settleOutbox } from './settle/settler.ts'
 import { openState, writeState } from './state/open.ts'
+import { createLeafProofs } from './settle/leaves.ts'
+import type { Settlement } from './settle/settlement.ts'
+import { createSettlement, republishStatements } from './settle/settlement.ts'
 import { createWriter } from './state/writer.ts'
 import type { Seal } from './store/record.ts'
 import { createSegmentTimes, retainingJournal } from './store/retention.ts'
@@ -103,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   core.writer.record({ kind: 'life', life: options.life })
   await core.writer.drained()
   const publisher = createPublisher(core)
-  const settlement = createSettlement(core, publisher)
+  const settlement = createSettlement(core, publisher.settled)
   const credentials = createCredentialDesk(core, options.derive)
   const verbs = createVerbs(core, options.desk, credentials, settlement.run)
   const login = createLogin(core, credentials.check)
@@ -116,9 +117,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       core.journal.checkSpace().catch(options.onFatal)
     }),
     core.ports.timers.every(SNAPSHOT_PERIOD_MS, snapshots.runQuietly),
+  republishStatements(core)
     publisher.close,
   ]
-  if (core.state.outbox.size > 0) settlement.runQuietly()
+  if (core.state.outbox.size + core.state.statements.underWay.size > 0) settlement.runQuietly()
   return {
     core,
     authenticate: login.authenticate,
@@ -210,15 +212,18 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     ledger,
     state,
     journal,
+  const funds = followFunds(ledger)
+  const stated = (allocation: Uint8Array) => funds.state(allocation)?.statementPositions ?? 0
     writer,
     link,
     sessions: new Map(),
     touched,
     touch: (fleet, device) => touched.set(clientIdOf(fleet, device), { fleet, device }),
-    funds: followFunds(ledger),
+    funds,
+    leafProofs: createLeafProofs(state),
     marks: createMarks(key, life),
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
-    firstUnpaidPosition: positionsAt(options.desk),
+    firstUnpaidPosition: positionsAt(options.desk, stated),
     jumps: createJumpBudget(),
     counters: { refused: new Map(), messages: 0, connects: 0, timesSigned: 0 },
     spaceLow: journal.spaceLow,
@@ -226,7 +231,10 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
 }
 
 /** Looked up once for each allocation: while the gateway runs, nobody else gives positions. */
-function positionsAt(desk: LedgerDesk): Core['firstUnpaidPosition'] {
+function positionsAt(
+  desk: LedgerDesk,
+  stated: (allocation: Uint8Array) => number,
+): Core['firstUnpaidPosition'] {
   const known = new Map<string, number>()
   return (allocation) => {
     const name = bytesToHex(allocation)
@@ -245,6 +253,7 @@ async function loadFunds({ funds, state }: Core): Promise<void> {
   for (const { id } of state.allocations) {
     await funds.load(id)
     if (funds.state(id)) continue
+      first = Math.max(first, stated(allocation))
     throw new OperatorError(
       'the ledger is not the one that this gateway has accepted payments for: ' +
         'restore both from the same backup',
@@ -270,33 +279,6 @@ function createSweeps(core: Core) {
     supply.stop,
     lengths.stop,
   ]
-}
-
-type Settlement = {
-  /** One at a time: a call during a run waits for it and then runs again. */
-  readonly run: () => Promise<SettlementSummary>
-  readonly runQuietly: () => void
-}
-
-function createSettlement(core: Core, publisher: Publisher): Settlement {
-  let running: Promise<unknown> = Promise.resolve()
-  const run = () => {
-    const next = running.then(async () => {
-      await settleOutbox(core)
-      const summary = await settleDue(core)
-      if (summary.channels > 0) publisher.settled()
-      return summary
-    })
-    running = next.catch(() => undefined)
-    return next
-  }
-  const runQuietly = () => {
-    run().catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error)
-      core.ports.log('error', 'settlement failed; it is tried again next period', { reason })
-    })
-  }
-  return { run, runQuietly }
 }
 
 type Snapshots = {
@@ -352,7 +334,8 @@ async function closeGateway(
 ): Promise<void> {
   for (const cancel of cancels) cancel()
   await core.writer.drained()
-  await settlement.run().catch(() => undefined)
+  settlement.stop()
+  await settlement.last().catch(() => undefined)
   await core.writer.drained()
   await snapshots.run()
   core.funds.close()

@@ -28,6 +28,7 @@ import {
 import { reportChannel, reportStatus } from '../reports.ts'
 import { claimVerbs } from '../settle/claimDesk.ts'
 import type { SettlementSummary } from '../settle/settler.ts'
+import { statementVerbs } from '../settle/statementDesk.ts'
 import type { CredentialDesk } from './credentialDesk.ts'
 import type { LedgerDesk } from './ledgerDesk.ts'
 import { ledgerVerbs } from './ledgerDesk.ts'
@@ -51,6 +52,7 @@ export function createVerbs(
     ...ledgerVerbs(core, desk),
     ...claimVerbs(core),
     ...credentials.verbs,
+    ...statementVerbs(core, settle),
   }
   return async (name, args) => {
     const found = Object.hasOwn(table, name) ? table[name] : undefined
@@ -116,7 +118,9 @@ function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
   return {
     enrol_fleet: verb(fleetArguments, async ({ fleet, signerKey, ownerKey, mandateSeconds }) => {
       const { gateway, payee, asset, feeBasisPoints } = core.config
-      const terms = { fleet, gateway, payee, asset, feeBasisPoints, signerKey, mandateSeconds }
+      const gatewayKey = publicKeyOf(core.key)
+      const parties = { fleet, gateway, payee, signerKey, gatewayKey }
+      const terms = { ...parties, asset, feeBasisPoints, mandateSeconds }
       await desk.openAllocation(ownerKey ? { ...terms, ownerKey } : terms)
       return { allocation: bytesToHex(await enrolFleet(core, fleet, signerKey, ownerKey)) }
     }),

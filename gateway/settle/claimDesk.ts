@@ -31,13 +31,14 @@ export function claimVerbs(core: Core): Record<string, Verb> {
 }
 
 /** Claims of the channels from `from` on that owe something, and where the next page begins. */
-function exportPage(core: Core, from: number) {
+async function exportPage(core: Core, from: number) {
   const { hot } = core.state
   const end = Math.min(hot.count(), from + CHANNELS_PER_CALL_MAX)
   const claims: string[] = []
   let channel = from
   for (; channel < end && claims.length < CLAIMS_PER_CALL_MAX; channel++) {
     if (heldAmount(hot, channel) <= (hot.columns.paid[channel] ?? 0n)) continue
+    await core.leafProofs.prepare(channel, async () => {})
     claims.push(bytesToHex(encodeClaim(claimOf(core, itemOf(core, channel)))))
   }
   return { claims, next: channel < hot.count() ? channel : null }

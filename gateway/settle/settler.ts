@@ -4,7 +4,7 @@
  * under its own key.
  * @module
  */
-import type { Claim, ClaimResult } from '../../ledger/ledger.ts'
+import type { Claim, ClaimLeaf, ClaimResult } from '../../ledger/ledger.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { WORD_BYTES } from '../../protocol/chain.ts'
@@ -15,6 +15,7 @@ import { evidenceFor } from '../mandates.ts'
 import type { SettledItem, SettlementItem } from '../state/events.ts'
 import { heldAmount, isClosed, isLapsed, worstAmount } from '../state/hotChannels.ts'
 import type { Outstanding } from '../state/state.ts'
+import { allocationOf } from '../state/state.ts'
 import { isDue } from './policy.ts'
 
 /**
@@ -32,8 +33,11 @@ const CLAIMS_PER_TURN = 64
 /** Channels looked at in one turn. */
 const CHANNELS_PER_TURN = 8_192
 const KEY_BYTES = 16
-/** The one refusal that may pass by itself, when the fleet adds to its deposit. */
-const PASSING_REASON = 'no_funds'
+/**
+ * Refusals that may pass by themselves: when the fleet adds to its deposit, and when the gateway
+ * knows again what the statement in force says.
+ */
+const PASSING_REASONS: ReadonlySet<string> = new Set(['no_funds', 'no_leaf', 'wrong_leaf'])
 
 export type SettlementSummary = {
   readonly channels: number
@@ -42,7 +46,10 @@ export type SettlementSummary = {
   readonly refused: number
 }
 
-/** Settles everything that is due; one run at a time. */
+/**
+ * Settles by evidence everything that is due, but for allocations with a statement under way; one
+ * run at a time.
+ */
 export async function settleDue(core: Core): Promise<SettlementSummary> {
   await releaseLapsed(core)
   const line = createLine(core)
@@ -50,7 +57,7 @@ export async function settleDue(core: Core): Promise<SettlementSummary> {
   try {
     await inTurns(core, async (from, to) => {
       for (let channel = from; channel < to; channel++) {
-        if (!isOwing(core, channel)) continue
+        if (!isOwing(core, channel) || isStated(core, channel)) continue
         items.push(itemOf(core, channel))
         if (items.length < ITEMS_MAX) continue
         await line.settle(items)
@@ -148,6 +155,30 @@ async function releaseLapsed(core: Core): Promise<void> {
   })
 }
 
+/** Names of fleets with channels that are due and no statement under way. */
+export async function fleetsDue(core: Core): Promise<ReadonlySet<string>> {
+  const due = new Set<number>()
+  const { allocation } = core.state.hot.columns
+  await inTurns(core, async (from, to) => {
+    for (let channel = from; channel < to; channel++) {
+      const place = allocation[channel] ?? 0
+      if (due.has(place) || !isOwing(core, channel) || isStated(core, channel)) continue
+      due.add(place)
+    }
+  })
+  const ids = new Set([...due].map((place) => nameOf(core.state.allocations[place]?.id)))
+  const fleets = [...core.state.fleets].filter(([, one]) => ids.has(nameOf(one.allocation)))
+  return new Set(fleets.map(([name]) => name))
+}
+
+const nameOf = (allocation: Uint8Array | undefined) => allocation && bytesToHex(allocation)
+
+/** Evidence that is paid while a statement waits would make the statement void. */
+function isStated({ state }: Core, channel: number): boolean {
+  const { underWay } = state.statements
+  return underWay.size > 0 && underWay.has(bytesToHex(allocationOf(state, channel).id))
+}
+
 function isOwing(core: Core, channel: number): boolean {
   const { hot, quarantine } = core.state
   const { claimUntilSeconds, limit, paid } = hot.columns
@@ -156,7 +187,7 @@ function isOwing(core: Core, channel: number): boolean {
   // Most channels end here; where settlements follow each other, nearly all.
   if (exposure <= 0n) return false
   const refused = quarantine.get(channel)
-  if (refused !== undefined && refused !== PASSING_REASON) return false
+  if (refused !== undefined && !PASSING_REASONS.has(refused)) return false
   const owing = {
     exposure,
     claimUntilSeconds: claimUntilSeconds[channel] ?? 0,
@@ -196,6 +227,7 @@ async function claimsOf(core: Core, items: readonly SettlementItem[]): Promise<r
   const claims: Claim[] = []
   for (const item of items) {
     if (claims.length > 0 && claims.length % CLAIMS_PER_TURN === 0) await nextTurn(core)
+    await core.leafProofs.prepare(item.channel, () => nextTurn(core))
     claims.push(claimOf(core, item))
   }
   return claims
@@ -218,8 +250,11 @@ export function claimOf(core: Core, item: SettlementItem): Claim {
     commitment,
     index: item.index,
     word: item.word,
+    ...withLeaf(core.leafProofs.leafOf(item.channel)),
   }
 }
+
+const withLeaf = (leaf: ClaimLeaf | undefined) => (leaf ? { leaf } : {})
 
 function settledItem(item: SettlementItem, result: ClaimResult): SettledItem {
   const refused = result.status === 'refused' ? (result.reason ?? 'refused') : undefined

@@ -5,13 +5,16 @@
  *
  * ```
  * head  = ["tickpay claims", version, gateway, chainId, contract, seconds, number of claims]
- * claim = [Channel, [Mandate, signature], [Commitment, signature], index, word]
+ * claim = [Channel, [Mandate, signature], [Commitment, signature], index, word, leaf?]
+ * leaf  = [amount, channelId or null, 20 siblings in one byte string]: of the statement in force
  * ```
  * @module
  */
-import type { Claim } from '../../ledger/ledger.ts'
+import type { Claim, ClaimLeaf } from '../../ledger/ledger.ts'
+import { concatBytes } from '../../protocol/bytes.ts'
 import type { WireValue } from '../../protocol/cbor.ts'
 import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
+import { STATEMENT_DEPTH } from '../../protocol/merkle.ts'
 import {
   channelStructure,
   commitmentStructure,
@@ -63,27 +66,48 @@ function readInteger(wire: WireValue | undefined): bigint | undefined {
   return typeof wire === 'number' || typeof wire === 'bigint' ? BigInt(wire) : undefined
 }
 
-export function encodeClaim({ channel, mandate, commitment, index, word }: Claim): Uint8Array {
+export function encodeClaim(claim: Claim): Uint8Array {
+  const { channel, mandate, commitment, index, word, leaf } = claim
   return encodeCbor([
     toWire(channelStructure, channel),
     signedToWire(mandateStructure, mandate),
     signedToWire(commitmentStructure, commitment),
     index,
     word,
+    ...(leaf ? [leafToWire(leaf)] : []),
   ])
+}
+
+function leafToWire({ amount, channelId, path }: ClaimLeaf): WireValue {
+  return [amount, channelId === 'empty' ? null : channelId, concatBytes(...path)]
+}
+
+function leafFromWire(wire: WireValue): ClaimLeaf | undefined {
+  if (!Array.isArray(wire) || wire.length !== 3) return undefined
+  const [said, channelId, siblings] = wire as WireValue[]
+  const amount = readInteger(said)
+  if (amount === undefined || !(siblings instanceof Uint8Array)) return undefined
+  if (siblings.length !== STATEMENT_DEPTH * 32) return undefined
+  const path = Array.from({ length: STATEMENT_DEPTH }, (_, height) =>
+    siblings.slice(32 * height, 32 * height + 32),
+  )
+  if (channelId === null) return { amount, channelId: 'empty', path }
+  return channelId instanceof Uint8Array ? { amount, channelId, path } : undefined
 }
 
 /** Undefined for bytes that are no claim; whether it proves anything is for a ledger to say. */
 export function decodeClaim(bytes: Uint8Array): Claim | undefined {
   const wire = decodeCbor(bytes, CLAIM_BYTES_MAX)
-  if (!Array.isArray(wire) || wire.length !== 5) return undefined
-  const [first, second, third, index, word] = wire as WireValue[]
+  if (!Array.isArray(wire) || (wire.length !== 5 && wire.length !== 6)) return undefined
+  const [first, second, third, index, word, sixth] = wire as WireValue[]
   const channel = fromWire(channelStructure, first ?? null)
   const mandate = signedFromWire(mandateStructure, second ?? null)
   const commitment = signedFromWire(commitmentStructure, third ?? null)
   if (!channel || !mandate || !commitment) return undefined
   if (typeof index !== 'number' || !(word instanceof Uint8Array)) return undefined
-  return { channel, mandate, commitment, index, word }
+  if (sixth === undefined) return { channel, mandate, commitment, index, word }
+  const leaf = leafFromWire(sixth)
+  return leaf && { channel, mandate, commitment, index, word, leaf }
 }
 
 /** An item as it stands in the file. */

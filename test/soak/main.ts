@@ -18,7 +18,7 @@ import { type OpenSoakSite, openSoakSite } from './site.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const SAMPLE_MS = 5_000
-const WELL_TIMEOUT_MS = 180_000
+const WELL_TIMEOUT_MS = 600_000
 /** Faults that end the gateway strike in this part of the time; then it has to get warm. */
 const RESTARTS_SHARE = 0.25
 const WARM_SHARE = 0.4
@@ -91,7 +91,10 @@ async function allWell(site: OpenSoakSite): Promise<void> {
     const { online } = await lookAt(site, 0)
     if (online === site.devices.length) return
     if (performance.now() > endMs) {
-      throw new Error(`${online} of ${site.devices.length} devices are well`)
+      const views = await Promise.all(site.herds.map((herd) => herd.ask({ do: 'look' })))
+      const ill = views.flatMap((view) => view?.devices ?? []).filter((one) => !one.relayClosed)
+      const some = JSON.stringify(ill.slice(0, 3))
+      throw new Error(`${online} of ${site.devices.length} devices are well; ${some}`)
     }
     await pause(1_000)
   }

@@ -33,6 +33,8 @@ import { herdProcess } from './herdProcess.ts'
 const DISK_KIB = 384 * 1_024
 const FLEET = 'acme'
 const LIMIT = '1000000000'
+/** Some 3,000 ticks of 200 devices at a time: renewals come every few hours, chains are short. */
+const DEPOSIT = 1_000_000_000n
 
 export type OpenSoakSite = SoakSite & {
   readonly folder: string
@@ -126,7 +128,7 @@ async function enrolAll(
 ): Promise<readonly HerdDevice[]> {
   const socket = join(diskFolder, 'data', 'control.sock')
   const calls = present(await connectControl(socket), 'the gateway answers')
-  const signer = await enrolFleet(calls, folder, join(folder, 'pass'))
+  const signer = await enrolFleet(calls, folder, join(folder, 'pass'), DEPOSIT)
   const plans: HerdDevice[] = []
   for (const device of devices) {
     const own = join(folder, 'agents', device.device)

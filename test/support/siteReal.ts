@@ -271,11 +271,16 @@ export function agentSettings(
   }
 }
 
-export async function enrolFleet(calls: Calls, folder: string, passphraseFile: string) {
+export async function enrolFleet(
+  calls: Calls,
+  folder: string,
+  passphraseFile: string,
+  deposit = 10n * limit,
+) {
   const file = join(folder, 'fleet.key')
   const { publicKey } = await newKeyFiles(file, 'p256', passphraseFile)
   await calls.call('enrol_fleet', { fleet, signerKey: formatPublicKey(publicKey) })
-  await calls.call('ledger_fund', { fleet, amount: `${10n * limit}` })
+  await calls.call('ledger_fund', { fleet, amount: `${deposit}` })
   return openKey({ file, passphraseFile }, () => {})
 }
 

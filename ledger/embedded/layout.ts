@@ -11,6 +11,8 @@ export const LEDGER_FORMAT = 2
 const letter = (text: string) => utf8ToBytes(text)
 
 export const formatKey = letter('format')
+/** There where the books are kept outside of the store, with the kind of that ledger. */
+export const outsideKey = letter('outside')
 export const countersKey = letter('counters')
 export const allocationKey = (id: Uint8Array) => concatBytes(letter('A'), id)
 /** One record a position, so that a position cannot have two channels. */

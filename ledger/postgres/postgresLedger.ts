@@ -41,6 +41,8 @@ export type PostgresLedgerOptions = {
 
 export type PostgresLedger = Ledger &
   OperatorDesk & {
+    /** 32 bytes, made with the ledger; its domain is derived from it. */
+    readonly ledgerId: Uint8Array
     /** All allocations, by id. */
     readonly allocations: () => Promise<readonly AllocationState[]>
     readonly balance: (account?: Account) => Promise<readonly Balance[]>
@@ -74,6 +76,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     return {
       domain,
       maxTail,
+      ledgerId: start.ledgerId,
       submit: createSubmit(shared),
       submitStatement: createSubmitStatement(shared),
       follow: news.follow,

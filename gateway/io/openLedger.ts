@@ -1,0 +1,83 @@
+/**
+ * The ledger that a gateway is configured for, and its operator's desk.
+ * @module
+ */
+import { join } from 'node:path'
+import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
+import { formatKey, LEDGER_FORMAT, outsideKey } from '../../ledger/embedded/layout.ts'
+import { formatCodec } from '../../ledger/embedded/records.ts'
+import { fastSha256 } from '../../ledger/io/fastSha256.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { PostgresSettings } from '../../ledger/postgres/config.ts'
+import type { Prover } from '../../ledger/rules/proofTasks.ts'
+import type { KeyValue, Ports } from '../../ports/index.ts'
+import { OperatorError } from '../../ports/operatorError.ts'
+import { utf8ToBytes } from '../../protocol/bytes.ts'
+import type { Verify } from '../../protocol/keys.ts'
+import type { GatewaySettings } from '../config.ts'
+import type { LedgerDesk } from '../control/ledgerDesk.ts'
+
+export type OpenLedger = {
+  readonly ledger: Ledger
+  readonly desk: LedgerDesk
+  readonly close: () => Promise<void>
+}
+
+export type OpenLedgerOptions = {
+  readonly settings: GatewaySettings
+  readonly ports: Ports
+  /** The store's own database for a ledger: the embedded one keeps its books there. */
+  readonly books: KeyValue
+  readonly verify: Verify
+  readonly prover: Prover
+}
+
+/** @throws OperatorError when it cannot be opened, or the store was used with another kind */
+export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
+  const { settings, books } = options
+  const configured = settings.ledger ?? { kind: 'embedded' }
+  const kept = books.get(outsideKey)
+  const isUsed = books.get(formatKey) !== undefined
+  if (isUsed && (configured.kind === 'embedded') !== (kept === undefined)) {
+    throw new OperatorError(
+      `the store in ${settings.data} was used with ${kept ? 'a ledger outside' : 'its own ledger'}` +
+        `, not with one of kind ${configured.kind}: set "ledger" as it was, or name another folder`,
+    )
+  }
+  if (configured.kind === 'postgres') return openOutside(configured, options)
+  const ledger = await openEmbeddedLedger({
+    ...options.ports,
+    store: books,
+    place: join(settings.data, 'ledger'),
+    verify: options.verify,
+    prover: options.prover,
+    sha256: fastSha256,
+  })
+  return { ledger, desk: ledger, close: ledger.close }
+}
+
+async function openOutside(
+  settings: PostgresSettings,
+  { ports, books, verify, prover }: OpenLedgerOptions,
+): Promise<OpenLedger> {
+  const { openPostgres } = await import('../../ledger/postgres/io/openPostgres.ts')
+  const ledger = await openPostgres({ settings, ports, verify, prover, sha256: fastSha256 })
+  // A backup of the store tells by it which ledger its signatures are for.
+  const format = formatCodec.encode({ format: LEDGER_FORMAT, ledgerId: ledger.ledgerId })
+  await books.write([
+    [formatKey, format],
+    [outsideKey, utf8ToBytes(settings.kind)],
+  ])
+  const desk: LedgerDesk = {
+    ...ledger,
+    channelsPaid: (id) => {
+      const first = ledger.firstPosition(id)
+      return first > 0 ? [{ position: first - 1 }] : []
+    },
+  }
+  const close = async () => {
+    await ledger.close()
+    await books.close()
+  }
+  return { ledger, desk, close }
+}

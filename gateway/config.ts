@@ -29,6 +29,7 @@ import {
 } from '../protocol/limits.ts'
 import type { Tariff } from '../protocol/structures.ts'
 import { brokerValue } from './bridge/config.ts'
+import { ledgerValue } from './ledgerConfig.ts'
 
 const dateAllowed = 'a date such as 2026-01-31 or 2026-01-31T06:00:00Z'
 const dateValue = v.pipe(
@@ -165,6 +166,8 @@ const gatewayEntries = v.strictObject({
   /** An external broker in place of listeners; docs/attached.md. */
   broker: v.optional(brokerValue),
   tariffs: v.pipe(v.array(tariffValue), v.minLength(1, 'at least one tariff')),
+  /** Which ledger to settle with; the embedded one by default. */
+  ledger: v.optional(ledgerValue),
   settlement: v.optional(settlementValue, {}),
   limits: v.optional(limitsValue, {}),
   retention: v.optional(retentionValue, {}),

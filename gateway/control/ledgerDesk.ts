@@ -1,5 +1,5 @@
 /**
- * What an operator does at the embedded ledger: fund, withdraw, and read the books.
+ * What an operator does at a ledger that keeps its own books: fund, withdraw, and read them.
  * @module
  */
 import * as v from 'valibot'
@@ -12,18 +12,22 @@ import { requireFleet } from '../enrolment.ts'
 import type { Verb } from './verb.ts'
 import { verb } from './verb.ts'
 
+type Awaitable<T> = T | Promise<T>
+
 export type LedgerDesk = Pick<
   EmbeddedLedger,
-  | 'openAllocation'
-  | 'allocations'
-  | 'fund'
-  | 'requestWithdrawal'
-  | 'completeWithdrawal'
-  | 'balance'
-  | 'entries'
-  | 'sum'
-  | 'channelsPaid'
->
+  'openAllocation' | 'allocations' | 'fund' | 'requestWithdrawal' | 'completeWithdrawal'
+> & {
+  readonly balance: (
+    ...asked: Parameters<EmbeddedLedger['balance']>
+  ) => Awaitable<ReturnType<EmbeddedLedger['balance']>>
+  readonly entries: (
+    ...asked: Parameters<EmbeddedLedger['entries']>
+  ) => Awaitable<ReturnType<EmbeddedLedger['entries']>>
+  readonly sum: () => Awaitable<string>
+  /** Of the channels that were paid when the ledger was opened, at least the last position. */
+  readonly channelsPaid: (allocation: Uint8Array) => Iterable<{ readonly position: number }>
+}
 
 const REFERENCE_BYTES = 8
 const ENTRIES_DEFAULT = 1_000
@@ -59,14 +63,14 @@ export function ledgerVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> 
       const { allocation } = requireFleet(core, fleet)
       return { amount: (await desk.completeWithdrawal(allocation, reference)).toString() }
     }),
-    ledger_balance: verb(v.strictObject({ account: v.optional(textValue) }), ({ account }) =>
-      plain({ balances: desk.balance(account as never), sum: desk.sum() }),
+    ledger_balance: verb(v.strictObject({ account: v.optional(textValue) }), async ({ account }) =>
+      plain({ balances: await desk.balance(account as never), sum: await desk.sum() }),
     ),
     ledger_allocations: verb(v.strictObject({}), async () =>
       (await desk.allocations()).map(describe),
     ),
-    ledger_entries: verb(query, ({ account, from, limit }) =>
-      plain(desk.entries({ account, from, limit } as never)),
+    ledger_entries: verb(query, async ({ account, from, limit }) =>
+      plain(await desk.entries({ account, from, limit } as never)),
     ),
   }
 }

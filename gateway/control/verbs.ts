@@ -77,8 +77,8 @@ const MESSAGE_CHARS_MAX = 200
 function readVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
   const filter = v.strictObject({ fleet: v.optional(idValue), device: v.optional(idValue) })
   return {
-    status: verb(nothing, () => ({
-      ...reportStatus(core, desk.sum()),
+    status: verb(nothing, async () => ({
+      ...reportStatus(core, await desk.sum()),
       key: formatPublicKey(publicKeyOf(core.key)),
     })),
     channels: verb(filter, ({ fleet, device }) => {

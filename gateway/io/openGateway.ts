@@ -3,8 +3,6 @@
  * @module
  */
 import { join } from 'node:path'
-import type { EmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
-import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { fastSha256, fastStepHash } from '../../ledger/io/fastSha256.ts'
 import { fastVerify } from '../../ledger/io/fastVerify.ts'
 import { openProver } from '../../ledger/io/openProver.ts'
@@ -26,6 +24,7 @@ import type { LmdbStore } from '../store/io/lmdb.ts'
 import { startLife } from '../store/meta.ts'
 import type { BackupSource } from './backup.ts'
 import { createDoor } from './clientDoor.ts'
+import { openLedger } from './openLedger.ts'
 import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
 import { configuredStoreKey, openSeals } from './storeSeals.ts'
 import { withStoreVerbs } from './storeVerbs.ts'
@@ -51,7 +50,6 @@ type Opened = {
   readonly gateway: Gateway
   /** The verbs of the gateway and of its store. */
   readonly call: VerbCall
-  readonly ledger: EmbeddedLedger
   readonly prove: Prover
   /** Ends what must not keep a gateway from stopping. */
   readonly stop: () => void
@@ -126,18 +124,16 @@ async function openStore(
     const seals = await openSeals(folder, storeKey, ports.random)
     const { disk } = seals
     const { life, storeId } = await startLife(disk, ports.random, seals.newRing)
-    const place = join(settings.data, 'ledger')
     // What a device showed is not verified a second time when it is settled.
     const memory = createRememberingVerify(fastVerify)
     const prover = openProver(memory)
-    const books = openDatabase(place, onFatal)
-    const ledger = await openEmbeddedLedger({
-      ...ports,
-      store: seals.database('ledger', books),
-      place,
+    const books = openDatabase(join(settings.data, 'ledger'), onFatal)
+    const { ledger, desk, close } = await openLedger({
+      settings,
+      ports,
+      books: seals.database('ledger', books),
       verify: memory.verify,
       prover: prover.prove,
-      sha256: fastSha256,
     })
     const cold = openDatabase(join(settings.data, 'cold'), onFatal)
     const store = seals.database('cold', cold)
@@ -150,7 +146,7 @@ async function openStore(
       store,
       storeId,
       ledger,
-      desk: ledger,
+      desk,
       verify: memory.verify,
       sha256: fastSha256,
       stepHash: fastStepHash,
@@ -172,11 +168,11 @@ async function openStore(
       await settled()
       await gateway.close()
       await store.close()
-      await ledger.close()
+      await close()
       await prover.close()
       await lock.release()
     }
-    return { gateway, call, ledger, prove: prover.prove, stop, release }
+    return { gateway, call, prove: prover.prove, stop, release }
   } catch (error) {
     await lock.release()
     throw inStore(settings.data, error)

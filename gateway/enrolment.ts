@@ -303,6 +303,11 @@ export function requireDevice(core: Core, fleet: string, device: string) {
   throw new OperatorError(`device ${fleet}/${device} is not enrolled: see "tickpay enrol device"`)
 }
 
+/** @throws OperatorError when a meter cannot be paid for here */
+export function requireMeters(core: Core, meters: readonly MeterSpec[]): void {
+  for (const spec of meters) requireMeter(core, spec)
+}
+
 export function requireMeter(core: Core, { meter, unit }: MeterSpec): void {
   requireId('meter', meter)
   if (core.config.tariffs.some((tariff) => tariff.unit === unit)) return

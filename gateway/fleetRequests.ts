@@ -30,7 +30,7 @@ type Request = { readonly transaction: string; readonly fields: Record<string, u
 export function takeFleetRequest(
   core: Core,
   call: VerbCall,
-  identity: Exclude<Identity, { kind: 'device' | 'stale_clock' }>,
+  identity: Exclude<Identity, { kind: 'device' | 'stale_clock' | 'claimant' }>,
   text: string,
   payload: Uint8Array,
 ): void {

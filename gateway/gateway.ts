@@ -20,6 +20,9 @@ import type { LedgerDesk } from './control/ledgerDesk.ts'
 import type { VerbCall } from './control/verb.ts'
 import { createVerbs } from './control/verbs.ts'
 import type { ClientLink, Core, DeviceName } from './core.ts'
+import { claimVerbsOf } from './enrol/claimDesk.ts'
+import { createClaimLogin, isClaimLogin } from './enrol/claimLogin.ts'
+import { takeEnrol } from './enrol/requests.ts'
 import { takeFleetRequest } from './fleetRequests.ts'
 import { retellLengths } from './intake/answers.ts'
 import { sendTime } from './intake/hello.ts'
@@ -106,8 +109,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const publisher = createPublisher(core)
   const settlement = createSettlement(core, publisher.settled)
   const credentials = createCredentialDesk(core, options.derive)
-  const verbs = createVerbs(core, options.desk, credentials, settlement.run)
-  const login = createLogin(core, credentials.check)
+  const claims = claimVerbsOf(core, options.derive)
+  const desk = { ...credentials, verbs: { ...credentials.verbs, ...claims } }
+  const verbs = createVerbs(core, options.desk, desk, settlement.run)
+  const checkClaim = createClaimLogin(core, options.derive)
+  const login = createLogin(core, (username, password) =>
+    (isClaimLogin(username) ? checkClaim : credentials.check)(username, password),
+  )
   publisher.start()
   const snapshots = createSnapshots(core, options)
   const cancels = [
@@ -134,6 +142,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           core.touch(identity.fleet, identity.device)
           break
         }
+        case 'claimant':
+          takeEnrol(core, identity, topic, payload)
+          break
         case 'stale_clock': {
           const nonce = login.nonceOf(identity)
           if (nonce) sendTime(core, identity, sessionId, nonce)

@@ -12,6 +12,8 @@ export type Identity =
   | { readonly kind: 'device'; readonly fleet: string; readonly device: string }
   /** A device whose Connect had a good signature and a bad time. */
   | { readonly kind: 'stale_clock'; readonly fleet: string; readonly device: string }
+  /** A device that belongs to nobody yet, with a claim for its serial number. */
+  | { readonly kind: 'claimant'; readonly fleet: string; readonly serial: string }
   /** The fleet's own service, signed in with its signer key. */
   | { readonly kind: 'fleet'; readonly fleet: string }
   /** A person's tool with a static credential. */
@@ -34,6 +36,7 @@ const readVerbs = ['list', 'get'] as const
 export function mayAccess(identity: Identity, action: Action, topic: string): boolean {
   if (!isBoundedTopic(topic)) return false
   if (identity.kind === 'stale_clock') return mayStaleClock(identity, action, topic)
+  if (identity.kind === 'claimant') return mayClaimant(identity, action, topic)
   if (identity.kind === 'device') return mayDevice(identity, action, topic)
   return mayFleet(identity, action, topic)
 }
@@ -48,6 +51,17 @@ function mayStaleClock(
   if (action === 'publish') return topic === `${prefix}up/hello`
   if (action === 'subscribe' && topic === `${prefix}down/+`) return true
   return topic === `${prefix}down/welcome`
+}
+
+/** It asks on one topic and hears the answer on another, both of its own serial number. */
+function mayClaimant(
+  own: { readonly fleet: string; readonly serial: string },
+  action: Action,
+  text: string,
+): boolean {
+  const topic = parseTopic(text)
+  const wanted = action === 'publish' ? 'enrol' : 'enrolled'
+  return topic?.kind === wanted && topic.fleet === own.fleet && topic.serial === own.serial
 }
 
 function mayDevice(
@@ -81,10 +95,12 @@ function mayRead(own: Extract<Identity, { kind: 'fleet' | 'reader' }>): boolean 
   return own.kind === 'fleet' || own.rights.includes('read')
 }
 
-/** Device topics below `up` and `down` are for the two machines alone. */
+const betweenMachines: ReadonlySet<Topic['kind']> = new Set(['up', 'down', 'enrol', 'enrolled'])
+
+/** Device topics below `up` and `down`, and enrolment, are for the two machines alone. */
 function mayFleetReceive(fleet: string, topic: Topic): boolean {
   if (topic.kind === 'gateway') return true
-  return topic.fleet === fleet && topic.kind !== 'up' && topic.kind !== 'down'
+  return topic.fleet === fleet && !betweenMachines.has(topic.kind)
 }
 
 /** A filter that can match nothing outside the fleet's tree or the gateways' public state. */

@@ -37,7 +37,8 @@ export type Value<S> = S extends Structure<infer F> ? ValueOf<F> : never
 /** A structure with the 64-byte signature over its digest. */
 export type Signed<T> = { readonly value: T; readonly signature: Uint8Array }
 
-function structure<const F extends Fields>(name: string, fields: F): Structure<F> {
+/** For the modules of this folder: everything that is signed is one. */
+export function structure<const F extends Fields>(name: string, fields: F): Structure<F> {
   const typed = Object.entries(fields).map(([field, kind]) => ({
     name: field,
     type: kinds[kind].type,

@@ -45,6 +45,12 @@ export type Topic =
     }
   | { readonly kind: 'request'; readonly fleet: string; readonly verb: string }
   | { readonly kind: 'response'; readonly fleet: string; readonly verb: string }
+  /** A device that belongs to nobody yet asks to be enrolled, and is answered. */
+  | {
+      readonly kind: 'enrol' | 'enrolled'
+      readonly fleet: string
+      readonly serial: string
+    }
   | { readonly kind: 'gateway'; readonly gateway: string; readonly name: GatewayName }
 
 /** The text of a topic. */
@@ -64,6 +70,9 @@ export function formatTopic(topic: Topic): string {
     case 'request':
     case 'response':
       return `${fleet}/${FLEET_ITSELF}/${topic.kind}/${topic.verb}`
+    case 'enrol':
+    case 'enrolled':
+      return `${fleet}/${FLEET_ITSELF}/${topic.kind}/${topic.serial}`
   }
 }
 
@@ -103,6 +112,7 @@ function fleetTopic(fleet: string, name: string, last: string | undefined): Topi
   }
   if (!isId(last)) return undefined
   if (name === 'devices') return { kind: 'deviceReport', fleet, device: last }
+  if (name === 'enrol' || name === 'enrolled') return { kind: name, fleet, serial: last }
   return name === 'request' || name === 'response' ? { kind: name, fleet, verb: last } : undefined
 }
 

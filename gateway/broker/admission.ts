@@ -3,6 +3,7 @@
  * @module
  */
 import { clientIdOf } from '../../protocol/connect.ts'
+import { claimUsername } from '../../protocol/enrolment.ts'
 import { FLEET_ITSELF } from '../../protocol/ids.ts'
 import { formatTopic } from '../../protocol/topics.ts'
 import type { Identity } from './broker.ts'
@@ -53,13 +54,13 @@ function willTopic(identity: Identity): string | undefined {
   return relayedTopic({ ...identity, kind: 'device' })
 }
 
-/** People's tools may call themselves what they like, or nothing at all. */
+/** People's tools, and who has no name yet, may call themselves what they like, or nothing. */
 function isOwnClientId(identity: Identity, clientId: string): boolean {
-  if (identity.kind === 'reader') return true
+  if (identity.kind === 'reader' || identity.kind === 'claimant') return true
   return clientId === clientIdOf(identity.fleet, nameOf(identity))
 }
 
-function nameOf(identity: Exclude<Identity, { kind: 'reader' }>): string {
+function nameOf(identity: Exclude<Identity, { kind: 'reader' | 'claimant' }>): string {
   return identity.kind === 'fleet' ? FLEET_ITSELF : identity.device
 }
 
@@ -81,6 +82,10 @@ export function seatOf(
     // Two tools of one name replace each other; those without a name do not.
     const id = `${place}/${clientId || `/${connection}`}`
     return { id, place, seats: limits.sessionsPerReaderMax }
+  }
+  if (identity.kind === 'claimant') {
+    const id = claimUsername(identity.fleet, identity.serial)
+    return { id, place: id, seats: 1 }
   }
   const id = clientIdOf(identity.fleet, nameOf(identity))
   if (identity.kind !== 'stale_clock') return { id, place: id, seats: 1 }

@@ -8,6 +8,7 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import type { Credential, Derive } from '../broker/credentials.ts'
 import { createCredential, credentialUsername, verifyCredential } from '../broker/credentials.ts'
 import type { Core } from '../core.ts'
+import { isClaimName } from '../enrol/claims.ts'
 import { requireFleet } from '../enrolment.ts'
 import type { CheckCredential } from '../login.ts'
 import type { Verb } from './verb.ts'
@@ -46,8 +47,15 @@ function find(core: Core, fleet: string, name: string): Credential | undefined {
   return record === undefined ? undefined : (JSON.parse(record) as Credential)
 }
 
+/** The claims of devices that are not enrolled yet lie beside them. */
+function staticCredentials({ state }: Core): readonly string[] {
+  return [...state.credentials]
+    .filter(([name]) => !isClaimName(name.slice(name.indexOf('/') + 1)))
+    .map(([, record]) => record)
+}
+
 function list(core: Core, lastUsedSeconds: ReadonlyMap<string, number>) {
-  return [...core.state.credentials.values()].map((record) => {
+  return staticCredentials(core).map((record) => {
     const { fleet, name, rights, createdSeconds } = JSON.parse(record) as Credential
     const username = credentialUsername(fleet, name)
     const lastUseAtSeconds = lastUsedSeconds.get(username) ?? null
@@ -61,7 +69,7 @@ function addVerb(core: Core, derive: Derive, nowSeconds: () => number): Verb {
   return verb(v.strictObject({ fleet: idValue, name: idValue, rights }), async (wanted) => {
     const { fleet, name } = wanted
     requireFleet(core, fleet)
-    if (core.state.credentials.size >= CREDENTIALS_MAX) {
+    if (staticCredentials(core).length >= CREDENTIALS_MAX) {
       throw new OperatorError(`there are ${CREDENTIALS_MAX} credentials: remove one first`)
     }
     if (find(core, fleet, name)) {

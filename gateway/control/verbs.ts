@@ -30,6 +30,7 @@ import { claimVerbs } from '../settle/claimDesk.ts'
 import type { SettlementSummary } from '../settle/settler.ts'
 import { statementVerbs } from '../settle/statementDesk.ts'
 import type { CredentialDesk } from './credentialDesk.ts'
+import { enrolmentAnswer } from './enrolmentAnswer.ts'
 import type { LedgerDesk } from './ledgerDesk.ts'
 import { ledgerVerbs } from './ledgerDesk.ts'
 import type { Verb, VerbCall } from './verb.ts'
@@ -137,23 +138,6 @@ function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
     mandate_put: verb(mandateArguments, ({ mandates, fleet }) =>
       mandates.map((hex) => readMandate(core, hex, fleet)),
     ),
-  }
-}
-
-function enrolmentAnswer(core: Core, device: string, channels: readonly number[]) {
-  const { state, config, key } = core
-  return {
-    device,
-    gateway: { id: config.gateway, key: formatPublicKey(publicKeyOf(key)) },
-    ledger: {
-      chainId: state.domain.chainId.toString(),
-      contract: `0x${bytesToHex(state.domain.verifyingContract)}`,
-    },
-    channels: channels.map((number) => {
-      const { slot, channelId, channel, unit } = state.cold.channel(number)
-      const { meter, position } = channel
-      return { slot, channelId: bytesToHex(channelId), meter, unit, position }
-    }),
   }
 }
 

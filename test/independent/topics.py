@@ -26,6 +26,8 @@ TABLE = (
     ('fleet', _pattern('{fleet}/_/{name}', name=FLEET)),
     ('request', _pattern('{fleet}/_/request/{verb}')),
     ('response', _pattern('{fleet}/_/response/{verb}')),
+    ('enrol', _pattern('{fleet}/_/enrol/{serial}')),
+    ('enrolled', _pattern('{fleet}/_/enrolled/{serial}')),
     ('gateway', _pattern('_gateway/{gateway}/{name}', name=GATEWAY)),
 )
 
@@ -82,6 +84,12 @@ def _stale_clock(identity, action, topic):
     return _device(identity, action, topic, ('hello',), ('welcome',), False)
 
 
+def _claimant(identity, action, topic):
+    kind = 'enrol' if action == 'publish' else 'enrolled'
+    own = {'fleet': identity['fleet'], 'serial': identity['serial']}
+    return parse(topic) == {'kind': kind, **own}
+
+
 def _fleet(identity, action, topic):
     parsed, fleet = parse(topic), identity['fleet']
     if action == 'publish':
@@ -89,7 +97,7 @@ def _fleet(identity, action, topic):
     if action == 'subscribe':
         inside = topic.startswith((f'tickpay/1/{fleet}/', 'tickpay/1/_gateway/'))
         return inside and _allowed_characters(topic) and _well_placed(topic)
-    if not parsed or parsed['kind'] in ('up', 'down'):
+    if not parsed or parsed['kind'] in ('up', 'down', 'enrol', 'enrolled'):
         return False
     return parsed['kind'] == 'gateway' or parsed['fleet'] == fleet
 
@@ -103,4 +111,5 @@ def _tool(identity, action, topic):
     return _fleet(identity, action, topic) and parse(topic)['verb'] in allowed
 
 
-RULES = {'device': _device, 'stale_clock': _stale_clock, 'fleet': _fleet, 'reader': _tool}
+RULES = {'device': _device, 'stale_clock': _stale_clock, 'claimant': _claimant, 'fleet': _fleet,
+         'reader': _tool}

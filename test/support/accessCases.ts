@@ -8,6 +8,7 @@ import { downNames, gatewayNames, upNames } from '../../protocol/topics.ts'
 export const identities: Readonly<Record<string, Identity>> = {
   device: { kind: 'device', fleet: 'harbour', device: 'charger-7' },
   staleClock: { kind: 'stale_clock', fleet: 'harbour', device: 'charger-7' },
+  claimant: { kind: 'claimant', fleet: 'harbour', serial: 'sn-4711' },
   fleet: { kind: 'fleet', fleet: 'harbour' },
   reader: { kind: 'reader', fleet: 'harbour', name: 'panel', rights: ['read'] },
   supplier: { kind: 'reader', fleet: 'harbour', name: 'switch', rights: ['supply'] },
@@ -38,6 +39,13 @@ const fleetTopics = fleets.flatMap((fleet) => [
     `tickpay/1/${fleet}/_/response/${verb}`,
   ]),
 ])
+const enrolmentTopics = fleets.flatMap((fleet) =>
+  ['enrol', 'enrolled'].flatMap((name) =>
+    ['sn-4711', 'sn-47110', 'charger-7', '+', '#', '_', ''].map(
+      (serial) => `tickpay/1/${fleet}/_/${name}/${serial}`,
+    ),
+  ),
+)
 const gatewayTopics = ['gateway-1', 'gateway-2'].flatMap((gateway) =>
   gatewayNames.map((name) => `tickpay/1/_gateway/${gateway}/${name}`),
 )
@@ -161,5 +169,12 @@ const hostile = [
 ]
 
 export const topics: readonly string[] = [
-  ...new Set([...deviceTopics, ...fleetTopics, ...gatewayTopics, ...filters, ...hostile]),
+  ...new Set([
+    ...deviceTopics,
+    ...fleetTopics,
+    ...enrolmentTopics,
+    ...gatewayTopics,
+    ...filters,
+    ...hostile,
+  ]),
 ]

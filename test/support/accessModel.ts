@@ -32,6 +32,12 @@ function permissionsOf(identity: Identity): readonly Permission[] {
         ['receive', `${own}/down/welcome`],
       ]
     }
+    case 'claimant':
+      return [
+        ['publish', `${fleet}/_/enrol/${identity.serial}`],
+        ['subscribe', `${fleet}/_/enrolled/${identity.serial}`],
+        ['receive', `${fleet}/_/enrolled/${identity.serial}`],
+      ]
     case 'fleet':
       return [...reading(fleet), ['publish', `${fleet}/_/request/${id}`]]
     case 'reader':

@@ -111,7 +111,7 @@ async function operator(world: World, dice: Dice): Promise<string | undefined> {
   }
 }
 
-const identities: readonly Exclude<Identity, { kind: 'device' | 'stale_clock' }>[] = [
+const identities: readonly Exclude<Identity, { kind: 'device' | 'stale_clock' | 'claimant' }>[] = [
   { kind: 'fleet', fleet: 'acme' },
   { kind: 'reader', fleet: 'acme', name: 'desk', rights: ['read'] },
   { kind: 'reader', fleet: 'acme', name: 'desk', rights: ['supply'] },

@@ -44,6 +44,15 @@ export type BrokerLimits = {
   readonly connectionsMax: number
   /** Connections that have not logged in yet: they hold memory and have shown nothing. */
   readonly pendingConnectionsMax: number
+  /** When there are so many, one that has been silent for longer gives way to a new one. */
+  readonly silentGraceMs: number
+  /** Lines of one address, this machine's own apart, that came to nothing by their own fault. */
+  readonly failedLoginsPerSecond: number
+  readonly failedLoginsBurst: number
+  /** Addresses of which failures are remembered. */
+  readonly failedAddressesMax: number
+  /** Logins judged in one turn of the event loop: a signature each, some 0.1 ms. */
+  readonly loginsPerTurn: number
   readonly filtersPerSessionMax: number
   /** Sessions of one static credential: a person's tools. */
   readonly sessionsPerReaderMax: number
@@ -76,6 +85,11 @@ export const defaultBrokerLimits: BrokerLimits = {
   controlBurst: 2 * MESSAGES_BURST,
   connectionsMax: 20_000,
   pendingConnectionsMax: 1_000,
+  silentGraceMs: 1_000,
+  failedLoginsPerSecond: 5,
+  failedLoginsBurst: 100,
+  failedAddressesMax: 10_000,
+  loginsPerTurn: 8,
   filtersPerSessionMax: 16,
   sessionsPerReaderMax: 16,
   staleSessionsPerDeviceMax: 4,

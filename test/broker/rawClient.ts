@@ -92,8 +92,9 @@ export type RawClient = {
 /** Packet types that a broker sends. */
 export const types = { connack: 2, publish: 3, puback: 4, suback: 9, pingresp: 13 } as const
 
-export async function rawClient(port: number): Promise<RawClient> {
-  const socket = createConnection({ port, host: '127.0.0.1' })
+/** `from` is another address of this machine, such as 127.0.0.2. */
+export async function rawClient(port: number, from = '127.0.0.1'): Promise<RawClient> {
+  const socket = createConnection({ port, host: '127.0.0.1', localAddress: from })
   await once(socket, 'connect')
   const arrived: RawPacket[] = []
   let isClosed = false

@@ -29,12 +29,18 @@ export type Arrivals = {
 type State = {
   readonly handlers: BrokerHandlers
   readonly delivery: Delivery
+  /** Its CONNECT is whole. */
+  readonly onConnect: (connection: Connection) => void
   /** Of the packet that is looked at. */
   readonly parts: PublishParts
 }
 
-export function createArrivals(handlers: BrokerHandlers, delivery: Delivery): Arrivals {
-  const state: State = { handlers, delivery, parts: newPublishParts() }
+export function createArrivals(
+  handlers: BrokerHandlers,
+  delivery: Delivery,
+  onConnect: (connection: Connection) => void,
+): Arrivals {
+  const state: State = { handlers, delivery, onConnect, parts: newPublishParts() }
   return {
     admit: (connection, packet) => {
       const verdict = admit(state, connection, packet)
@@ -49,6 +55,7 @@ function admit(state: State, connection: Connection, packet: Readonly<Packet>): 
   if (connection.phase === 'new') {
     if (type !== packetTypes.connect) return 'unexpected_packet'
     connection.phase = 'connecting'
+    state.onConnect(connection)
     return 'pass'
   }
   if (connection.phase !== 'open' || connection.parting) return 'hold'

@@ -9,6 +9,7 @@ import { assert } from '../../../protocol/assert.ts'
 import type { Seat, Will } from '../admission.ts'
 import type { BrokerCounters, Identity, PeerCertificate, Role } from '../broker.ts'
 import { countReason } from '../broker.ts'
+import { addressOf } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { createOutbox } from '../outbox.ts'
 import type { PacketIds } from '../packetIds.ts'
@@ -56,6 +57,10 @@ export type Connection = {
   /** Unique within the broker. */
   readonly number: number
   readonly remote: string
+  /** Of those who share a budget for failures. */
+  readonly address: string
+  /** Its login was refused for what it showed. */
+  isRefused: boolean
   readonly roles: readonly Role[]
   /** Undefined at a listener that asks for no certificates. */
   readonly certificate: PeerCertificate | undefined
@@ -108,6 +113,8 @@ export function newConnection(
     shared,
     number,
     remote,
+    address: addressOf(remote),
+    isRefused: false,
     roles,
     certificate,
     phase: 'new',

@@ -16,8 +16,11 @@ import type {
   SessionInfo,
 } from '../broker.ts'
 import { countReason, newCounters } from '../broker.ts'
+import type { Doorway } from '../doorway.ts'
+import { createDoorway } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { defaultBrokerLimits } from '../limits.ts'
+import { createLoginQueue } from '../loginQueue.ts'
 import { createSeats } from '../seats.ts'
 import type { Arrivals } from './arrival.ts'
 import { createArrivals } from './arrival.ts'
@@ -61,7 +64,7 @@ type State = HookContext & {
   readonly byClient: WeakMap<Client, Connection>
   listeners: OpenListener[]
   /** Connections without a session yet. */
-  readonly pending: Set<Connection>
+  readonly doorway: Doorway<Connection>
   numbers: number
   closing: boolean
 }
@@ -96,6 +99,7 @@ async function start(options: BrokerOptions): Promise<State> {
     seats,
     connectionOf: (client) => present(byClient.get(client), 'every client has a connection'),
     isClosing: () => state.closing,
+    logins: createLoginQueue(ports.timers, limits),
   }
   const aedes = await Aedes.createBroker({
     ...createHooks(context),
@@ -108,12 +112,12 @@ async function start(options: BrokerOptions): Promise<State> {
   const state: State = {
     ...context,
     aedes,
-    arrivals: createArrivals(handlers, delivery),
+    arrivals: createArrivals(handlers, delivery, (connection) => state.doorway.spoke(connection)),
     turnEnd: createTurnEnd(),
     connections: new Set(),
     byClient,
     listeners: [],
-    pending: new Set(),
+    doorway: createDoorway(limits),
     numbers: 0,
     closing: false,
   }
@@ -176,9 +180,12 @@ function openListener(state: State, listener: Listener): Promise<OpenListener> {
   }
   return listenTls(listener, {
     ...state.shared,
+    doorway: state.doorway,
     onConnection: (line, remote, shown) => accept(state, line, remote, roles, shown),
   })
 }
+
+const tooMany = { kind: 'refused', why: 'too_many' } as const
 
 /** Takes a new line of any kind: the gate and the deadline are the same for all of them. */
 function accept(
@@ -190,15 +197,18 @@ function accept(
 ): void {
   const { shared, aedes, arrivals, connections, byClient } = state
   const { limits, counters } = shared
-  const room =
-    connections.size < limits.connectionsMax && state.pending.size < limits.pendingConnectionsMax
-  if (!room || state.closing) {
-    countReason(counters.refused, 'too_many')
+  const connection = newConnection(shared, ++state.numbers, remote, roles, certificate)
+  const hasRoom = connections.size < limits.connectionsMax && !state.closing
+  const entry = hasRoom
+    ? state.doorway.enter(connection.address, connection, connection.nowMs)
+    : tooMany
+  if (entry.kind === 'refused') {
+    countReason(counters.refused, entry.why)
     line.on('error', () => {})
     line.destroy()
     return
   }
-  const connection = newConnection(shared, ++state.numbers, remote, roles, certificate)
+  if (entry.instead) cut(entry.instead, 'gave_way')
   const gate = new Gate(line, {
     packetBytesMax: limits.packetBytesMax,
     turnEnd: state.turnEnd,
@@ -216,13 +226,12 @@ function accept(
   connection.gate = gate
   connections.add(connection)
   counters.connections = connections.size
-  state.pending.add(connection)
   gate.on('close', () => ended(state, connection))
   const client = aedes.handle(gate)
   connection.client = client
   byClient.set(client, connection)
   after(connection, limits.connectDeadlineMs, () => {
-    if (state.pending.has(connection)) cut(connection, 'connect_deadline')
+    if (state.doorway.has(connection)) cut(connection, 'connect_deadline')
   })
 }
 
@@ -232,7 +241,7 @@ function open(state: State, connection: Connection): void {
   if (connection.phase !== 'connecting' || !identity || !seat || gate?.destroyed !== false) return
   connection.phase = 'open'
   connection.announced = true
-  state.pending.delete(connection)
+  state.doorway.leave(connection)
   state.shared.counters.connectsAccepted += 1
   watchKeepalive(connection)
   state.handlers.onConnected(identity, seat.id)
@@ -243,7 +252,8 @@ function open(state: State, connection: Connection): void {
 }
 
 function ended(state: State, connection: Connection): void {
-  state.pending.delete(connection)
+  noteFailure(state, connection)
+  state.doorway.leave(connection)
   connection.phase = 'closed'
   for (const cancel of connection.timers) cancel()
   connection.timers.clear()
@@ -253,6 +263,13 @@ function ended(state: State, connection: Connection): void {
   if (connection.seat) state.seats.leave(connection.seat, connection)
   state.shared.ports.log('debug', 'connection ended', { remote: connection.remote })
   announceEnd(state, connection)
+}
+
+/** Only what is the peer's own fault: who waited for the gateway, or gave way, has not failed. */
+function noteFailure({ doorway, closing }: State, connection: Connection): void {
+  const hasFailed = connection.phase === 'new' || connection.isRefused
+  if (closing || !hasFailed || !doorway.has(connection)) return
+  doorway.failed(connection.address, connection.shared.ports.clock.monotonicMs())
 }
 
 function describe(connection: Connection): SessionInfo {
@@ -274,7 +291,7 @@ async function close(state: State): Promise<void> {
     (connection) => new Promise<void>((resolve) => connection.gate?.once('close', resolve)),
   )
   for (const connection of state.connections) {
-    if (state.pending.has(connection)) cut(connection, 'shutdown')
+    if (state.doorway.has(connection)) cut(connection, 'shutdown')
     else closeGently(connection, 'shutdown')
   }
   await Promise.all(gone)

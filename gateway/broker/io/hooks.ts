@@ -8,6 +8,7 @@ import type { Will } from '../admission.ts'
 import { refuseHello, refuseIdentity, relayedTopic, seatOf } from '../admission.ts'
 import type { BrokerHandlers, Identity } from '../broker.ts'
 import { connackCode, countReason, roleOf } from '../broker.ts'
+import type { LoginQueue } from '../loginQueue.ts'
 import type { Seats } from '../seats.ts'
 import type { Connection, Shared } from './connection.ts'
 import { after, closeGently, cut, noteClosed } from './connection.ts'
@@ -20,6 +21,7 @@ export type HookContext = {
   readonly seats: Seats<Connection>
   readonly connectionOf: (client: Client) => Connection
   readonly isClosing: () => boolean
+  readonly logins: LoginQueue
 }
 
 type Hooks = Required<
@@ -38,12 +40,9 @@ export function createHooks(context: HookContext): Hooks {
     },
     authenticate: (client, username, password, done) => {
       const connection = connectionOf(client)
-      login(context, connection, username, password).then((refusal) => {
-        if (connection.phase === 'closed') return
-        if (refusal === undefined) return done(null, true)
-        noteRefused(connection, refusal)
-        const error = Object.assign(new Error(refusal), { returnCode: connackCode(refusal) })
-        done(error, false)
+      context.logins.add(connection.address, () => {
+        if (connection.gate?.destroyed !== false) return
+        void judge(context, connection, username, password, done)
       })
     },
     authorizePublish: (client, packet, done) => {
@@ -61,6 +60,25 @@ export function createHooks(context: HookContext): Hooks {
     },
     authorizeForward: () => null,
   }
+}
+
+type LoginDone = Parameters<Hooks['authenticate']>[3]
+
+async function judge(
+  context: HookContext,
+  connection: Connection,
+  username: string | undefined,
+  password: Uint8Array | undefined,
+  done: LoginDone,
+): Promise<void> {
+  const refusal = await login(context, connection, username, password)
+  if (connection.phase === 'closed') return
+  if (refusal === undefined) return done(null, true)
+  noteRefused(connection, refusal)
+  const error = Object.assign(new Error(refusal), { returnCode: connackCode(refusal) })
+  done(error, false)
+  const { closeGraceMs } = connection.shared.limits
+  after(connection, closeGraceMs, () => connection.gate?.destroy())
 }
 
 function readHello(connection: Connection, packet: ConnectPacket): void {
@@ -145,6 +163,7 @@ export function announceEnd(context: HookContext, connection: Connection): void 
 
 function noteRefused(connection: Connection, reason: string): void {
   const { counters } = connection.shared
+  connection.isRefused = reason !== 'unavailable'
   countReason(counters.refused, reason)
   noteClosed(connection, 'refused')
 }

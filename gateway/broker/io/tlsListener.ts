@@ -10,6 +10,8 @@ import type { Cancel, Ports } from '../../../ports/index.ts'
 import { present } from '../../../protocol/assert.ts'
 import type { BrokerCounters, PeerCertificate, TlsListener } from '../broker.ts'
 import { countReason } from '../broker.ts'
+import type { Doorway } from '../doorway.ts'
+import { addressOf } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
 import type { CertificateFacts } from '../tls/certificates.ts'
 import { readCertificate } from '../tls/certificates.ts'
@@ -22,12 +24,15 @@ export type TlsContext = {
   readonly ports: Pick<Ports, 'clock' | 'timers' | 'log'>
   readonly limits: BrokerLimits
   readonly counters: Pick<BrokerCounters, 'refused'>
+  readonly doorway: Pick<Doorway<unknown>, 'isBarred' | 'failed'>
   readonly onConnection: (line: TLSSocket, remote: string, certificate: PeerCertificate) => void
 }
 
 /** Well within the time in which a revoked device has to be gone. */
 const RELOAD_PERIOD_MS = 2_000
 const REMIND_PERIOD_MS = 86_400_000
+/** A ClientHello has more; a peer that has sent less by its deadline is not kept waiting, it waits. */
+const HELLO_BYTES_MIN = 200
 
 type HalfOpen = { readonly line: Socket; readonly sinceMs: number; readonly cancel: Cancel }
 
@@ -60,6 +65,7 @@ export async function listenTls(listener: TlsListener, context: TlsContext): Pro
   state.server.on('tlsClientError', (error, line) => {
     countReason(state.counters.refused, 'no_tls')
     state.ports.log('debug', 'no TLS connection', { reason: error.message })
+    if (line.remoteAddress) noteFailure(state, `${line.remoteAddress}:${line.remotePort}`)
     line.destroy()
   })
   const open = await listenTcp(listener, (line, remote) => begin(state, line, remote))
@@ -96,19 +102,32 @@ function serverOptions(listener: TlsListener, { cert, key, ca }: TlsMaterial): T
 function begin(state: State, line: Socket, remote: string): void {
   const { limits, ports, halfOpen } = state
   line.on('error', () => {})
-  if (halfOpen.size >= limits.handshakesMax && !dropSlowest(state)) {
-    countReason(state.counters.refused, 'too_many')
+  const refusal = refusalAtDoor(state, remote)
+  if (refusal !== undefined) {
+    countReason(state.counters.refused, refusal)
     line.destroy()
     return
   }
   const cancel = ports.timers.after(limits.handshakeDeadlineMs, () => {
     countReason(state.counters.refused, 'handshake_deadline')
     ports.log('debug', 'no TLS connection', { reason: 'handshake_deadline', remote })
+    if (line.bytesRead < HELLO_BYTES_MIN) noteFailure(state, remote)
     line.destroy()
   })
   halfOpen.set(remote, { line, sinceMs: ports.clock.monotonicMs(), cancel })
   line.once('close', () => endHandshake(state, remote))
   state.server.emit('connection', line)
+}
+
+/** Asked before the handshake, which costs more than anything else that a stranger can cause. */
+function refusalAtDoor(state: State, remote: string): string | undefined {
+  const { doorway, halfOpen, limits, ports } = state
+  if (doorway.isBarred(addressOf(remote), ports.clock.monotonicMs())) return 'failed_logins'
+  return halfOpen.size >= limits.handshakesMax && !dropSlowest(state) ? 'too_many' : undefined
+}
+
+function noteFailure({ doorway, ports }: State, remote: string): void {
+  doorway.failed(addressOf(remote), ports.clock.monotonicMs())
 }
 
 /** Whoever opens lines and leaves them so must not keep others out; a crowd must not be undone. */
@@ -146,6 +165,7 @@ function secured(state: State, line: TLSSocket): void {
       remote,
       name: facts?.commonName ?? '',
     })
+    noteFailure(state, remote)
     line.destroy()
     return
   }

@@ -2,6 +2,7 @@
  * A gateway that is a client of a real Mosquitto, with a funded fleet, and devices that log in at
  * the broker: real TCP, real files.
  */
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,13 +17,10 @@ import { createKeyFile, createKeyPair } from '../../ports/io/keyFile.ts'
 import { nodeClock, nodePorts } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
-import { encodeCbor } from '../../protocol/cbor.ts'
+import { parseHex } from '../../protocol/bytes.ts'
 import type { PublicKey } from '../../protocol/keys.ts'
-import { signDigest } from '../../protocol/keys.ts'
-import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
-import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { mandateHex } from '../support/mandateHex.ts'
 import type { DeviceIdentity } from '../support/scriptedDevice.ts'
 import type { Mosquitto } from './mosquitto.ts'
 
@@ -185,20 +183,10 @@ function mandate(
   sequence: number,
   ticks: bigint,
 ): string {
-  const now = Math.floor(nodeClock.nowMs() / 1_000)
+  const nowSeconds = Math.floor(nodeClock.nowMs() / 1_000)
   const limit = ticks * pricePerTick
-  const value = {
-    channelId: present(parseHex(channelId), 'hex'),
-    sequence,
-    limit,
-    limitPerDay: limit,
-    notBefore: now - 60,
-    expiry: now + 86_400,
-    claimUntil: now + 86_400 + CLAIM_WINDOW_SECONDS,
-  }
-  const digest = digestOf(stage.domain, mandateStructure, value)
-  const signature = signDigest(signer.privateKey, digest)
-  return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
+  const by = { domain: stage.domain, key: signer.privateKey, nowSeconds }
+  return mandateHex(by, { channelId: present(parseHex(channelId), 'hex'), sequence, limit })
 }
 
 /** How `user` reaches the broker; without a user everybody as who he is. */

@@ -3,20 +3,19 @@
  * one that sends whatever a test makes of it.
  * @module
  */
+
 import { nodeClock } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
-import { encodeCbor } from '../../protocol/cbor.ts'
+import { parseHex } from '../../protocol/bytes.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
-import { publicKeyOf, signDigest } from '../../protocol/keys.ts'
-import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
+import { publicKeyOf } from '../../protocol/keys.ts'
 import type { Mandate } from '../../protocol/structures.ts'
-import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
 import type { Session, SessionOptions } from '../support/deviceSession.ts'
 import { connectSession, loginSession } from '../support/deviceSession.ts'
 import type { GatewayProcess } from '../support/gatewayProcess.ts'
 import { startGatewayProcess } from '../support/gatewayProcess.ts'
+import { mandateHex } from '../support/mandateHex.ts'
 import type { DeviceIdentity, Received } from '../support/scriptedDevice.ts'
 import { connectToken } from '../support/scriptedDevice.ts'
 import { signerKey, testKey, testTariff } from '../support/virtualGateway.ts'
@@ -140,21 +139,9 @@ async function enrol(state: State, device: string, options: EnrolOptions = {}): 
 }
 
 function signMandate(state: State, channelId: Uint8Array, change: Partial<Mandate>): string {
-  const now = nowSeconds(state)
-  const expiry = change.expiry ?? now + daySeconds
-  const value = {
-    channelId,
-    sequence: 1,
-    limit: 10n ** 12n,
-    limitPerDay: 10n ** 12n,
-    notBefore: now - 60,
-    expiry,
-    claimUntil: expiry + CLAIM_WINDOW_SECONDS,
-    ...change,
-  }
-  const digest = digestOf(state.gateway.domain, mandateStructure, value)
-  const signature = signDigest(signerKey, digest)
-  return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
+  const { domain } = state.gateway
+  const signer = { domain, key: signerKey, nowSeconds: nowSeconds(state) }
+  return mandateHex(signer, { channelId, limit: 10n ** 12n, ...change })
 }
 
 function sessionOptions(state: State, { identity, channelIds }: Enrolled): SessionOptions {

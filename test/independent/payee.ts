@@ -2,6 +2,7 @@
  * A real gateway in this process: real TCP, real files, and a fleet whose signer key is at hand.
  * @module
  */
+
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,12 +17,10 @@ import { nodeClock, nodePorts } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
-import { encodeCbor } from '../../protocol/cbor.ts'
 import type { Algorithm } from '../../protocol/keys.ts'
-import { encodePublicKey, signDigest } from '../../protocol/keys.ts'
-import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
-import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
+import { encodePublicKey } from '../../protocol/keys.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { mandateHex } from '../support/mandateHex.ts'
 
 export const fleet = 'acme'
 const gateway = 'gw-1'
@@ -161,20 +160,10 @@ async function giveMandate(
   sequence: number,
   ticks: bigint,
 ): Promise<void> {
-  const now = Math.floor(nodeClock.nowMs() / 1_000)
+  const nowSeconds = Math.floor(nodeClock.nowMs() / 1_000)
+  const by = { domain: stage.domain, key: stage.signer.privateKey, nowSeconds }
   const limit = ticks * pricePerTick
-  const value = {
-    channelId: present(parseHex(channelId), 'hex'),
-    sequence,
-    limit,
-    limitPerDay: limit,
-    notBefore: now - 60,
-    expiry: now + 86_400,
-    claimUntil: now + 86_400 + CLAIM_WINDOW_SECONDS,
-  }
-  const digest = digestOf(stage.domain, mandateStructure, value)
-  const signature = signDigest(stage.signer.privateKey, digest)
-  const wire = signedToWire(mandateStructure, { value, signature })
-  const mandates = [bytesToHex(encodeCbor(wire))]
+  const terms = { channelId: present(parseHex(channelId), 'hex'), sequence, limit }
+  const mandates = [mandateHex(by, terms)]
   await stage.opened.gateway.call('mandate_put', { mandates })
 }

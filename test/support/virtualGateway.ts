@@ -2,6 +2,7 @@
  * A gateway with its embedded ledger on virtual time, disk and network.
  * @module
  */
+
 import type { GatewayConfig } from '../../gateway/config.ts'
 import { payeeAddress } from '../../gateway/config.ts'
 import type { Gateway } from '../../gateway/gateway.ts'
@@ -13,14 +14,12 @@ import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { KeyValue, Log, Ports } from '../../ports/index.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex, concatBytes, parseHex } from '../../protocol/bytes.ts'
-import { encodeCbor } from '../../protocol/cbor.ts'
+import { concatBytes, parseHex } from '../../protocol/bytes.ts'
 import type { Sha256 } from '../../protocol/chain.ts'
 import type { Algorithm, PrivateKey } from '../../protocol/keys.ts'
-import { privateKeyFrom, publicKeyOf, signDigest } from '../../protocol/keys.ts'
-import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
+import { privateKeyFrom, publicKeyOf } from '../../protocol/keys.ts'
 import type { Mandate, Tariff } from '../../protocol/structures.ts'
-import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
+import { mandateHex } from './mandateHex.ts'
 import type { MemoryDisk } from './memoryDisk.ts'
 import { memoryDisk } from './memoryDisk.ts'
 import type { MemoryKeyValue } from './memoryKeyValue.ts'
@@ -269,19 +268,12 @@ export function signedMandate(
   channelId: Uint8Array,
   change: Partial<Mandate> = {},
 ): string {
-  const now = Math.floor(world.ports.clock.nowMs() / 1_000)
-  const expiry = change.expiry ?? now + 86_400
-  const value: Mandate = {
+  const nowSeconds = Math.floor(world.ports.clock.nowMs() / 1_000)
+  const signer = { domain: world.ledger.domain, key: signerKey, nowSeconds }
+  return mandateHex(signer, {
     channelId,
-    sequence: 1,
     limit: 1_000_000_000n,
     limitPerDay: 100_000_000n,
-    notBefore: now - 60,
-    expiry,
-    claimUntil: expiry + CLAIM_WINDOW_SECONDS,
     ...change,
-  }
-  const digest = digestOf(world.ledger.domain, mandateStructure, value)
-  const signature = signDigest(signerKey, digest)
-  return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
+  })
 }

@@ -1,6 +1,7 @@
 /**
  * A whole gateway behind TLS, with certificates of `tickpay ca`, and devices that pay there.
  */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,14 +18,10 @@ import { createKeyFile, createKeyPair } from '../../ports/io/keyFile.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
-import { encodeCbor } from '../../protocol/cbor.ts'
+import { parseHex } from '../../protocol/bytes.ts'
 import type { PublicKey } from '../../protocol/keys.ts'
-import { signDigest } from '../../protocol/keys.ts'
-import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
-import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
-import type { Domain } from '../../protocol/typedData.ts'
 import type { Enrolled } from '../bridge/site.ts'
+import { mandateHex } from '../support/mandateHex.ts'
 import { testTerminal } from '../support/testTerminal.ts'
 
 export const fleet = 'acme'
@@ -144,23 +141,12 @@ async function enrol(opened: OpenGateway, signer: KeyPair, device: string): Prom
     verifyingContract: present(parseHex(ledger.contract), 'hex'),
   }
   const { channelId } = present(channels[0], 'a channel')
-  await call('mandate_put', { mandates: [mandate(domain, signer, channelId)] })
+  const limit = TICKS * pricePerTick
+  const nowSeconds = Math.floor(Date.now() / 1_000)
+  const by = { domain, key: signer.privateKey, nowSeconds }
+  const mandate = mandateHex(by, { channelId: present(parseHex(channelId), 'hex'), limit })
+  await call('mandate_put', { mandates: [mandate] })
   const { privateKey, rootSecret } = key
   const identity = { fleet, device, gateway: 'depot', domain, key: privateKey, rootSecret }
   return { channelId, key, identity }
-}
-
-function mandate(domain: Domain, signer: KeyPair, channelId: string): string {
-  const now = Math.floor(Date.now() / 1_000)
-  const value = {
-    channelId: present(parseHex(channelId), 'hex'),
-    sequence: 1,
-    limit: TICKS * pricePerTick,
-    limitPerDay: TICKS * pricePerTick,
-    notBefore: now - 60,
-    expiry: now + 86_400,
-    claimUntil: now + 86_400 + CLAIM_WINDOW_SECONDS,
-  }
-  const signature = signDigest(signer.privateKey, digestOf(domain, mandateStructure, value))
-  return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
 }

@@ -7,6 +7,7 @@
 import { equalBytes } from '../protocol/bytes.ts'
 import type { Terms } from '../protocol/chain.ts'
 import { amountAt, readingAt } from '../protocol/channel.ts'
+import type { Mandate } from '../protocol/structures.ts'
 import type { LimitBook, Now } from './ownLimits.ts'
 import { carryBook, openBook } from './ownLimits.ts'
 import type { ChannelFacts, Epoch, Payer, Proof } from './payerState.ts'
@@ -15,9 +16,10 @@ import { newPayer, sameTerms, shownAmount } from './payerState.ts'
 type Verified = Exclude<Proof, 'gateway_lied'>
 
 /** The payer after `down/slot`. */
-export function adoptSlot(payer: Payer, facts: ChannelFacts, proof: Proof, now: Now): Payer {
+export function adoptSlot(payer: Payer, told: ChannelFacts, proof: Proof, now: Now): Payer {
   const known = payer.facts
-  const same = known && equalBytes(known.channelId, facts.channelId)
+  const same = known && equalBytes(known.channelId, told.channelId)
+  const facts = same ? { ...told, mandate: newerMandate(known.mandate, told.mandate) } : told
   const mine = known && !same ? forgetChannel(payer) : payer
   if (proof === 'gateway_lied') return { ...mine, facts, online: true, halt: proof }
   const adopted = adoptProof(mine, proof)
@@ -33,6 +35,11 @@ export function adoptSlot(payer: Payer, facts: ChannelFacts, proof: Proof, now: 
     roomFrom: payer.refusedBase ?? heldAmount(proof),
     retryMs: better ? now.monotonicMs : adopted.retryMs,
   }
+}
+
+/** What a late message tells again of an older mandate counts no more. */
+function newerMandate(known: Mandate | undefined, told: Mandate | undefined): Mandate | undefined {
+  return (known?.sequence ?? 0) > (told?.sequence ?? 0) ? known : told
 }
 
 /** The payer with the proven state as its own. */

@@ -34,7 +34,7 @@ export type Agent = {
 const TICK_MS = 1_000
 /** Readings are for people, who look every now and then. */
 const READING_MS = 30_000
-/** What the gateway did not tell of is asked for again. */
+/** What the gateway did not tell of, or may tell otherwise by now, is asked for again. */
 const MISSING_MS = 120_000
 
 /**
@@ -174,7 +174,9 @@ function takeMeterEvent(running: Running, meter: AgentMeterConfig, event: MeterE
 
 function askForMissing(running: Running): void {
   const units = [...running.meters.values()]
-  if (units.some(({ account }) => lacks(running, account))) running.session.resync()
+  const isMissing = units.some(({ account }) => lacks(running, account))
+  // The gateway's clock may have been corrected since it was taken over.
+  if (isMissing || running.clock.isTakenOver()) running.session.resync()
 }
 
 function sendReadings(running: Running): void {

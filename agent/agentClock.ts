@@ -14,6 +14,8 @@ export type AgentClock = {
   readonly now: () => Now
   /** Takes over a time that the gateway signed. */
   readonly setFromGateway: (timeSeconds: number) => void
+  /** True while the gateway's time counts and the system's clock does not. */
+  readonly isTakenOver: () => boolean
 }
 
 export function createAgentClock(clock: Clock): AgentClock {
@@ -24,6 +26,7 @@ export function createAgentClock(clock: Clock): AgentClock {
     const expectedMs = signed.timeMs + clock.monotonicMs() - signed.monotonicMs
     return Math.abs(systemMs - expectedMs) <= AGREEMENT_MS ? systemMs : expectedMs
   }
+  const isTakenOver = () => Math.abs(wallMs() - clock.nowMs()) > AGREEMENT_MS
   return {
     now: () => ({
       seconds: Math.max(0, Math.floor(wallMs() / 1_000)),
@@ -32,5 +35,6 @@ export function createAgentClock(clock: Clock): AgentClock {
     setFromGateway: (timeSeconds) => {
       signed = { timeMs: timeSeconds * 1_000, monotonicMs: clock.monotonicMs() }
     },
+    isTakenOver,
   }
 }

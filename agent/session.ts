@@ -8,6 +8,7 @@ import { equalBytes } from '../protocol/bytes.ts'
 import { clientIdOf, encodeConnect } from '../protocol/connect.ts'
 import type { PublicKey } from '../protocol/keys.ts'
 import { verifyDigest } from '../protocol/keys.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../protocol/limits.ts'
 import type { Hello, Mark, Welcome } from '../protocol/messages.ts'
 import { decodeTime, decodeWelcome, encodeHello } from '../protocol/messages.ts'
 import { connectStructure, digestOf, timeStructure } from '../protocol/structures.ts'
@@ -246,6 +247,10 @@ function takeWelcome(running: Running, payload: Uint8Array): void {
     takeTime(running, payload)
     return
   }
+  if (hasMoved(running, welcome)) {
+    running.interrupt('the gateway has another time than it signed before')
+    return
+  }
   if (running.state !== 'online') {
     running.state = 'online'
     running.reason = undefined
@@ -253,6 +258,16 @@ function takeWelcome(running: Running, payload: Uint8Array): void {
     world.ports.log('info', 'connected to the gateway', { gateway: running.config.gateway.id })
   }
   world.onWelcome(welcome)
+}
+
+/**
+ * A gateway whose own clock was wrong has given this device a wrong time, and was corrected since:
+ * another login brings the right one, signed. What a welcome says of time is not.
+ */
+function hasMoved({ world }: Running, { timeSeconds }: Welcome): boolean {
+  const { clock } = world
+  const differSeconds = Math.abs(timeSeconds - clock.now().seconds)
+  return clock.isTakenOver() && differSeconds > CLOCK_TOLERANCE_SECONDS
 }
 
 /** The gateway says that this device's clock is wrong, and proves with its nonce that it is now. */

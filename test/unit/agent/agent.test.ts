@@ -249,6 +249,20 @@ describe('a wrong clock', () => {
   })
 })
 
+test('a gateway whose clock is corrected takes its devices along', async () => {
+  const { world } = await started()
+  site.crash()
+  site.clockErrorMs = -50 * 365 * 86_400_000
+  await site.start()
+  await world.time.advance(10_000)
+  world.time.jumpWall(3_600_000)
+  await world.time.advance(200_000)
+  const { connection, timeSeconds } = site.agent.status()
+  expect(connection).toBe('online')
+  expect(Math.abs(timeSeconds - world.time.clock.nowMs() / 1_000)).toBeLessThan(2)
+  expect(main().supply).toBe('on')
+})
+
 describe('own limits', () => {
   test('an hour is an hour, also in a crash loop', async () => {
     const limits = { amountPerHour: 30_000 }

@@ -279,6 +279,18 @@ describe('checkpoints', () => {
     expect(shown(read(pair, 1_078n))).toEqual([`${pair.payer.running?.terms.epoch}/2`])
   })
 
+  test('are not taken back by a slot that arrives late', () => {
+    const pair = openedPair()
+    const first = pair.gateway.mandate
+    pair.gateway.mandate = { ...mandate, sequence: 9, limit: 900_000n }
+    connect(pair)
+    settle(pair)
+    pair.gateway.mandate = first
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.facts?.mandate).toMatchObject({ sequence: 9, limit: 900_000n })
+  })
+
   test('prolong a commitment that ends before mandate and tariff do', () => {
     const pair = openedPair({ mandate: { ...mandate, expiry: mandate.notBefore + 9 * hour } })
     const first = pair.payer.running?.terms.expiry ?? 0

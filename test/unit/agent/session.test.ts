@@ -269,6 +269,29 @@ describe('the time of the gateway', () => {
     expect(lines.length).toBeLessThan(25)
   })
 
+  test('is asked for anew when the gateway that gave it was corrected', async () => {
+    const { time, lines, clock } = bench(-1_000_000)
+    await time.advance(0)
+    lines[0]?.deliver('welcome', timeFor(lines[0], { time: 100 }))
+    await time.advance(10)
+    expect(clock.now().seconds).toBe(100)
+    lines[1]?.deliver('welcome', welcome)
+    await time.advance(10_000)
+    expect(lines).toHaveLength(3)
+    lines[2]?.deliver('welcome', timeFor(lines[2]))
+    await time.advance(20)
+    expect(clock.now().seconds).toBe(nowSeconds)
+  })
+
+  test('is not asked for where it was never signed', async () => {
+    const { time, lines, session } = bench(-1_000_000)
+    await time.advance(0)
+    lines[0]?.deliver('welcome', welcome)
+    await time.advance(60_000)
+    expect(lines).toHaveLength(1)
+    expect(session.status().state).toBe('online')
+  })
+
   test('gives way to the system clock once that agrees', async () => {
     const { time, clock } = bench(-1_000_000)
     clock.setFromGateway(nowSeconds)

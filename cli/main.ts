@@ -7,6 +7,9 @@ import { exitCodeOf } from './exitCodes.ts'
 import { processTerminal } from './io/processTerminal.ts'
 import { explain, run } from './run.ts'
 
+/** A program that has said its last word ends by itself sooner than this, or is ended. */
+const endTimeoutMs = 1_000
+
 const words = process.argv.slice(2)
 const terminal = processTerminal()
 
@@ -25,3 +28,5 @@ console.error = (what) => {
 process.exitCode = await run(words, terminal)
 // A channel to the parent would keep this process alive.
 if (process.connected) process.disconnect()
+// Nor may anything that could not be closed: its clients would wait for answers that never come.
+setTimeout(() => process.exit(), endTimeoutMs).unref()

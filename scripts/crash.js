@@ -3,11 +3,9 @@
  * random moments for that long. Without a seed it is another story each time, and says which.
  * @module
  */
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { runTests } from './runTests.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const usage =
   'usage: npm run crash -- [--seconds 60 | --cycles NUMBER [--done NUMBER]] [--seed NUMBER] ' +
   '[--virtual-seeds NUMBER]'
@@ -41,20 +39,10 @@ const tests = [
   'test/crash/kill.test.ts',
   ...(seeds === '0' ? [] : ['test/crash/virtualKill.test.ts']),
 ]
-const { status } = spawnSync(
-  process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', ...tests],
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      CRASH_SECONDS: values.seconds,
-      CRASH_CYCLES: values.cycles,
-      CRASH_DONE: values.done,
-      CRASH_SEEDS: seeds,
-      ...(values.seed === undefined ? {} : { CRASH_SEED: values.seed }),
-    },
-  },
-)
-process.exit(status ?? 1)
+runTests(tests, {
+  CRASH_SECONDS: values.seconds,
+  CRASH_CYCLES: values.cycles,
+  CRASH_DONE: values.done,
+  CRASH_SEEDS: seeds,
+  ...(values.seed === undefined ? {} : { CRASH_SEED: values.seed }),
+})

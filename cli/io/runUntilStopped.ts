@@ -7,6 +7,8 @@ import { type ExitCode, exitCodes } from '../exitCodes.ts'
 
 /** A clean stop that takes longer than this is cut short. */
 const stopTimeoutMs = 10_000
+/** What has failed can often not be closed either, and nothing of it is to be waited for. */
+const failedTimeoutMs = 1_000
 
 type Running = { readonly close: () => Promise<void> }
 
@@ -27,10 +29,10 @@ export async function runUntilStopped(
     await Promise.race([stopped, failed])
   } catch (error) {
     // What it could not go on for is what the operator has to know, not what that led to.
-    await closeInTime(running).catch(() => undefined)
+    await closeInTime(running, failedTimeoutMs).catch(() => undefined)
     throw error
   }
-  await closeInTime(running)
+  await closeInTime(running, stopTimeoutMs)
   return exitCodes.ok
 }
 
@@ -52,10 +54,10 @@ export function stopSignal(): Promise<void> {
   })
 }
 
-async function closeInTime(running: Running): Promise<void> {
+async function closeInTime(running: Running, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new OperatorError('could not stop in time')), stopTimeoutMs)
+    timer = setTimeout(() => reject(new OperatorError('could not stop in time')), limitMs)
   })
   try {
     await Promise.race([running.close(), late])

@@ -3,13 +3,15 @@
  * @module
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export type SmallDisk = {
   /** Leaves not one block free. */
   readonly fill: () => void
+  /** Leaves about so much free. */
+  readonly leave: (kibibytes: number) => void
   /** Takes back what `fill` wrote. */
   readonly empty: () => void
   readonly remove: () => void
@@ -47,6 +49,10 @@ export function smallDisk(folder: string, kibibytes: number): SmallDisk {
       } catch {
         // It was to be filled.
       }
+    },
+    leave: (left) => {
+      const { bavail, bsize } = statfsSync(folder)
+      writeFileSync(filler, new Uint8Array(bavail * bsize - left * 1_024))
     },
     empty: () => rmSync(filler, { force: true }),
     remove: () => {

@@ -56,6 +56,22 @@ export const commandTable: CommandTable = {
     'Makes a device known and signs its first mandates',
     () => import('./commands/enrolDevice.ts'),
   ),
+  'enrol claim': entry(
+    'Lets a device with this serial number ask to be enrolled',
+    () => import('./commands/enrolClaim.ts'),
+  ),
+  'enrol pending': entry(
+    'Lists claims: who may ask to be enrolled, who has asked, what was decided',
+    () => import('./commands/enrolPending.ts'),
+  ),
+  'enrol approve': entry(
+    'Enrols the device that asked with a claim',
+    () => import('./commands/enrolApprove.ts'),
+  ),
+  'enrol refuse': entry(
+    'Refuses the device that asked, or takes an unused claim back',
+    () => import('./commands/enrolRefuse.ts'),
+  ),
   'device replace': entry(
     'Gives a device a new key, or a meter of it a new channel',
     () => import('./commands/deviceReplace.ts'),

@@ -32,6 +32,12 @@ export const unitsPerTick = 10n
 export type Payee = {
   /** An operator's verb. */
   readonly call: OpenGateway['gateway']['call']
+  /** Where it listens, on this machine. */
+  readonly port: number
+  /** Moves the gateway's clock on, as time would. */
+  readonly passSeconds: (seconds: number) => void
+  /** What the gateway logged at level `warn` or worse. */
+  readonly warnings: readonly string[]
   /** Enrols a device with one meter; answers with its channel and its configuration file. */
   readonly enrol: (device: string, algorithm: Algorithm) => Promise<Enrolled>
   /** Signs a mandate for this many ticks in all and hands it in. */
@@ -51,6 +57,9 @@ export type Enrolled = {
   readonly configFile: (change?: Readonly<Record<string, unknown>>) => Promise<string>
 }
 
+/** What stays through restarts. */
+type PayeeWorld = { aheadMs: number; readonly warnings: string[] }
+
 type Stage = {
   readonly folder: string
   readonly key: KeyPair
@@ -59,6 +68,7 @@ type Stage = {
   opened: OpenGateway
   /** The ledger, as enrolment names it. */
   domain: Domain
+  readonly world: PayeeWorld
 }
 
 /** A gateway on a port of its own with a funded fleet. */
@@ -67,16 +77,22 @@ export async function openPayee(): Promise<Payee> {
   await writeFile(join(folder, 'passphrase'), 'passphrase\n', { mode: 0o600 })
   const key = await createKeyFile(join(folder, 'key.json'), 'p256', 'passphrase')
   const signer = createKeyPair('ed25519')
-  const opened = await open(folder, 0)
+  const world: PayeeWorld = { aheadMs: 0, warnings: [] }
+  const opened = await open(folder, 0, world)
   const port = present(opened.listening[0], 'a listener')
   const domain = { chainId: 0n, verifyingContract: new Uint8Array(20) }
-  const stage: Stage = { folder, key, signer, port, opened, domain }
+  const stage: Stage = { folder, key, signer, port, opened, domain, world }
   const call: Payee['call'] = (verb, args) => stage.opened.gateway.call(verb, args)
   await call('enrol_fleet', { fleet, signerKey: formatPublicKey(signer.publicKey) })
   await call('ledger_fund', { fleet, amount: `${funded}` })
   const [data, copy] = [join(folder, 'data'), join(folder, 'copy')]
   return {
     call,
+    port,
+    passSeconds: (seconds) => {
+      world.aheadMs += seconds * 1_000
+    },
+    warnings: world.warnings,
     enrol: (device, algorithm) => enrol(stage, device, algorithm),
     mandate: (channelId, sequence, ticks) => giveMandate(stage, channelId, sequence, ticks),
     restart: () => reopen(stage, async () => {}),
@@ -96,10 +112,10 @@ export async function openPayee(): Promise<Payee> {
 async function reopen(stage: Stage, meanwhile: () => Promise<void>): Promise<void> {
   await stage.opened.close()
   await meanwhile()
-  stage.opened = await open(stage.folder, stage.port)
+  stage.opened = await open(stage.folder, stage.port, stage.world)
 }
 
-async function open(folder: string, port: number): Promise<OpenGateway> {
+async function open(folder: string, port: number, world: PayeeWorld): Promise<OpenGateway> {
   const settings = v.parse(gatewayConfigSchema, {
     gateway,
     data: join(folder, 'data'),
@@ -110,7 +126,14 @@ async function open(folder: string, port: number): Promise<OpenGateway> {
     listeners: [{ kind: 'tcp', port }],
     tariffs: [{ unit: 'Wh', unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` }],
   })
-  const ports = nodePorts(jsonLog('error'))
+  const real = nodePorts((level, message, fields) => {
+    if (level === 'warn' || level === 'error') {
+      world.warnings.push(`${message} ${JSON.stringify(fields ?? {})}`)
+    }
+    if (level === 'error') jsonLog('error')(level, message, fields)
+  })
+  const clock = { ...real.clock, nowMs: () => real.clock.nowMs() + world.aheadMs }
+  const ports = { ...real, clock }
   return openGateway(settings, ports, (error) => {
     throw error
   })

@@ -33,8 +33,8 @@ import { herdProcess } from './herdProcess.ts'
 const DISK_KIB = 384 * 1_024
 const FLEET = 'acme'
 const LIMIT = '1000000000'
-/** Some 3,000 ticks of 200 devices at a time: renewals come every few hours, chains are short. */
-const DEPOSIT = 1_000_000_000n
+/** Some 4,000 ticks: chains are short, and nobody's share of the deposit is ever less. */
+const LIMIT_PER_DAY = '6000000'
 
 export type OpenSoakSite = SoakSite & {
   readonly folder: string
@@ -128,7 +128,7 @@ async function enrolAll(
 ): Promise<readonly HerdDevice[]> {
   const socket = join(diskFolder, 'data', 'control.sock')
   const calls = present(await connectControl(socket), 'the gateway answers')
-  const signer = await enrolFleet(calls, folder, join(folder, 'pass'), DEPOSIT)
+  const signer = await enrolFleet(calls, folder, join(folder, 'pass'))
   const plans: HerdDevice[] = []
   for (const device of devices) {
     const own = join(folder, 'agents', device.device)
@@ -140,7 +140,7 @@ async function enrolAll(
       publicKey: formatPublicKey(publicKey),
       meters: [{ meter: 'main', unit: device.unit }],
     })
-    const terms = { limit: LIMIT, limitPerDay: LIMIT, life: 'unattended' } as const
+    const terms = { limit: LIMIT, limitPerDay: LIMIT_PER_DAY, life: 'unattended' } as const
     await signFirstMandates(calls, answer, FLEET, signer.privateKey, terms)
     const line = `serial:///dev/${device.device}`
     const agent = agentSettings(own, device, answer, port, `${line}?baud=9600`)

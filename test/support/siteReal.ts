@@ -271,16 +271,11 @@ export function agentSettings(
   }
 }
 
-export async function enrolFleet(
-  calls: Calls,
-  folder: string,
-  passphraseFile: string,
-  deposit = 10n * limit,
-) {
+export async function enrolFleet(calls: Calls, folder: string, passphraseFile: string) {
   const file = join(folder, 'fleet.key')
   const { publicKey } = await newKeyFiles(file, 'p256', passphraseFile)
   await calls.call('enrol_fleet', { fleet, signerKey: formatPublicKey(publicKey) })
-  await calls.call('ledger_fund', { fleet, amount: `${deposit}` })
+  await calls.call('ledger_fund', { fleet, amount: `${10n * limit}` })
   return openKey({ file, passphraseFile }, () => {})
 }
 

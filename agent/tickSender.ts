@@ -1,6 +1,5 @@
 /**
- * Sends ticks: all meters' newest in one message at the end of a turn, within the limits on
- * messages. Nothing queues: what could not leave is replaced by what is newer.
+ * Sends ticks: all meters' newest in one message, within the limits on messages. Nothing queues: what could not leave is replaced by what is newer.
  * @module
  */
 import type { Cancel, Clock, Timers } from '../ports/index.ts'
@@ -11,6 +10,8 @@ import { encodeTicks } from '../protocol/tick.ts'
 /** Leaves room among the gateway's 50 messages a second for commitments. */
 const MESSAGES_PER_SECOND_MAX = 40
 const SPACING_MS = 1_000 / MESSAGES_PER_SECOND_MAX
+/** Meters are read together, and answer one after the other: their ticks leave together. */
+const GATHER_MS = 20
 /** Leaves room among the 16 messages that may be in flight. */
 const IN_FLIGHT_MAX = 12
 
@@ -31,6 +32,7 @@ export function createTickSender(
   publish: (payload: Uint8Array) => Promise<void>,
 ): TickSender {
   const waiting = new Map<number, readonly Tick[]>()
+  const slots = new Set<number>()
   let inFlight = 0
   let connection = 0
   let isScheduled = false
@@ -40,7 +42,8 @@ export function createTickSender(
   const schedule = () => {
     if (isScheduled || waiting.size === 0 || inFlight >= IN_FLIGHT_MAX) return
     isScheduled = true
-    const waitMs = sentMs + SPACING_MS - ports.clock.monotonicMs()
+    const spacedMs = sentMs + SPACING_MS - ports.clock.monotonicMs()
+    const waitMs = slots.size > 1 ? Math.max(GATHER_MS, spacedMs) : spacedMs
     if (waitMs > 0) cancel = ports.timers.after(waitMs, flush)
     else ports.timers.soon(flush)
   }
@@ -61,6 +64,7 @@ export function createTickSender(
   return {
     show: (slot, ticks) => {
       waiting.set(slot, ticks)
+      slots.add(slot)
       schedule()
     },
     forget: (slot) => {
@@ -69,6 +73,7 @@ export function createTickSender(
     reset: () => {
       cancel()
       waiting.clear()
+      slots.clear()
       inFlight = 0
       connection += 1
       isScheduled = false

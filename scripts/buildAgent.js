@@ -11,8 +11,8 @@ const root = new URL('..', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
 /** Some of the bundled packages are CommonJS and call `require` for Node's own modules. */
-const banner = `import { createRequire } from 'node:module'
-const require = createRequire(import.meta.url)`
+const banner = `import { createRequire as requireFrom } from 'node:module'
+const require = requireFrom(import.meta.url)`
 
 export function bundleAgent(outfile) {
   return build({
@@ -24,7 +24,6 @@ export function bundleAgent(outfile) {
     format: 'esm',
     target: 'node20',
     minify: true,
-    keepNames: true,
     legalComments: 'eof',
     metafile: true,
     logLevel: 'warning',

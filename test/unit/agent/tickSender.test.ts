@@ -34,6 +34,21 @@ describe('a tick sender', () => {
     expect(sent).toEqual([['0:1/2', '1:1/5']])
   })
 
+  test('waits a moment for the other meters, which are read at the same time', async () => {
+    const { time, sent, sender } = bench()
+    sender.show(0, [tick(0, 1)])
+    sender.show(1, [tick(1, 1)])
+    await time.advance(250)
+    sender.show(0, [tick(0, 2)])
+    await time.advance(10)
+    sender.show(1, [tick(1, 2)])
+    await time.advance(20)
+    expect(sent).toEqual([
+      ['0:1/1', '1:1/1'],
+      ['0:1/2', '1:1/2'],
+    ])
+  })
+
   test('keeps the two words of a slot together and in order', async () => {
     const { time, sent, sender } = bench()
     for (let slot = 0; slot < 40; slot++) {

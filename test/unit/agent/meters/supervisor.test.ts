@@ -244,6 +244,20 @@ test('raising the limit again and again does not poll faster', async () => {
   expect(polls).toBeLessThan(45)
 })
 
+test('meters are read at the same time, whenever they were started', async () => {
+  const readAt = async (startMs: number) => {
+    const bench = await meterBench({})
+    const { clock } = bench.time
+    await bench.time.advance(startMs)
+    bench.cut()
+    await bench.time.advance(5_000)
+    const before = bench.readings().length
+    while (bench.readings().length === before) await bench.time.advance(1)
+    return clock.monotonicMs() % meterDefaults['firmware-link'].pollMs
+  }
+  expect(await readAt(2_077)).toBe(await readAt(1_013))
+})
+
 test('a source that is never there is tried for ever, more slowly, and told once', async () => {
   const time = virtualTime(0)
   let tries = 0

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { LedgerEvent } from '../../ledger/ledger.ts'
-import { seedOf } from '../unit/ledger/world.ts'
-import { contractTerms, fundedContract, type OpenContractWorld } from './contractWorld.ts'
+import { allocationTerms, leafOf, seedOf, statementOf } from '../unit/ledger/world.ts'
+import { fundedContract, type OpenContractWorld } from './contractWorld.ts'
 
 /** @param name what the ledger is called; @param open makes a new one for each test */
 export function describeLedger(name: string, open: OpenContractWorld): void {
@@ -14,8 +14,8 @@ export function describeLedger(name: string, open: OpenContractWorld): void {
   describe(`${name}: an allocation`, () => {
     it('is opened once and keeps its terms', async () => {
       const { ledger, allocation } = await funded(10n)
-      expect(await ledger.openAllocation(contractTerms)).toEqual(allocation)
-      const other = ledger.openAllocation({ ...contractTerms, feeBasisPoints: 5 })
+      expect(await ledger.openAllocation(allocationTerms)).toEqual(allocation)
+      const other = ledger.openAllocation({ ...allocationTerms, feeBasisPoints: 5 })
       await expect(other).rejects.toThrow(/is open with another fee, notice or key/)
       expect(await ledger.allocations()).toEqual([allocation])
       expect(await ledger.allocation(new Uint8Array(32))).toBeUndefined()
@@ -145,6 +145,47 @@ export function describeLedger(name: string, open: OpenContractWorld): void {
       expect(again.domain).toEqual(ledger.domain)
       expect(await again.submit(claims, 'k')).toEqual(results)
       expect(await again.submit(claims, 'k2')).toMatchObject([{ status: 'repeated' }])
+    })
+  })
+
+  describe(`${name}: statements`, () => {
+    it('pay what they add to all that is paid, once, and rise in sequence', async () => {
+      const { ledger, allocation, device, state, reopen } = await funded()
+      const { domain } = ledger
+      const leaves = (amount: bigint) => [{ position: 1, channelId: device(1).channelId, amount }]
+      const first = statementOf(domain, allocation.id, leaves(300n))
+      expect(await ledger.submitStatement(first, 'a')).toMatchObject({ status: 'paid', paid: 300n })
+      const again = await (await reopen()).submitStatement(first, 'a')
+      expect(again).toEqual({ status: 'repeated', paid: 0n, total: 300n })
+      const second = statementOf(domain, allocation.id, leaves(500n), { sequence: 4 })
+      expect(await ledger.submitStatement(second, 'b')).toMatchObject({ paid: 200n, total: 500n })
+      expect(await ledger.submitStatement(first, 'c')).toMatchObject({ reason: 'old_sequence' })
+      expect(await state()).toMatchObject({
+        ...{ paid: 500n, evidencePaid: 0n, fee: 5n },
+        ...{ statementSequence: 4, statementPositions: 2 },
+      })
+      expect(await ledger.audit()).toEqual([])
+    })
+
+    // T60
+    it('and evidence never pay for the same unit', async () => {
+      const { ledger, allocation, device, state } = await funded()
+      const { domain } = ledger
+      const { claim } = device(1).commit()
+      const leaves = [{ position: 1, channelId: device(1).channelId, amount: 300n }]
+      await ledger.submitStatement(statementOf(domain, allocation.id, leaves), 'a')
+      expect(await ledger.submit([claim(50)], 'b')).toMatchObject([{ reason: 'no_leaf' }])
+      const leaf = leafOf(leaves, 1)
+      expect(await ledger.submit([claim(30, { leaf })], 'c')).toMatchObject([{ paid: 0n }])
+      expect(await ledger.submit([claim(50, { leaf })], 'd')).toMatchObject([{ paid: 200n }])
+      expect(await ledger.submit([claim(60, { leaf })], 'e')).toMatchObject([{ paid: 100n }])
+      const stale = statementOf(domain, allocation.id, leaves, { sequence: 2, total: 700n })
+      expect(await ledger.submitStatement(stale, 'f')).toMatchObject({ reason: 'evidence_differs' })
+      const higher = { sequence: 2, total: 700n, evidencePaid: 300n }
+      const fresh = statementOf(domain, allocation.id, leaves, higher)
+      expect(await ledger.submitStatement(fresh, 'g')).toMatchObject({ paid: 100n, total: 700n })
+      expect(await state()).toMatchObject({ paid: 700n, evidencePaid: 300n })
+      expect(await ledger.audit()).toEqual([])
     })
   })
 

@@ -7,9 +7,8 @@ import type { Balance, EntryPage, EntryQuery } from '../../ledger/embedded/repor
 import type { AllocationState, Ledger } from '../../ledger/ledger.ts'
 import type { OperatorDesk } from '../../ledger/postgres/desk.ts'
 import type { Account } from '../../ledger/rules/accounting.ts'
-import { publicKeyOf } from '../../protocol/keys.ts'
 import type { Channel } from '../../protocol/structures.ts'
-import { allocationTerms, type Device, deviceOf, keyOf } from '../unit/ledger/world.ts'
+import { allocationTerms, type Device, deviceOf } from '../unit/ledger/world.ts'
 
 type Awaitable<T> = T | Promise<T>
 
@@ -33,10 +32,6 @@ export type ContractWorld = {
 
 export type OpenContractWorld = () => Promise<ContractWorld>
 
-/** Signs the statements of the gateway. */
-export const gatewayKey = keyOf(901)
-export const contractTerms = { ...allocationTerms, gatewayKey: publicKeyOf(gatewayKey) }
-
 export type FundedWorld = ContractWorld & {
   readonly allocation: AllocationState
   readonly device: (number: number, changes?: Partial<Channel>) => Device
@@ -51,7 +46,7 @@ export async function fundedContract(
 ): Promise<FundedWorld> {
   const world = await open()
   const { ledger } = world
-  const { id } = await ledger.openAllocation(contractTerms)
+  const { id } = await ledger.openAllocation(allocationTerms)
   const allocation = await ledger.fund(id, amount, 'deposit-1')
   const state = async () => {
     const found = await ledger.allocation(id)

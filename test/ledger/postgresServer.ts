@@ -5,8 +5,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../cli/io/postgresServer.ts'
-import { openPgDatabase, type PostgresPlace } from '../../ledger/postgres/io/pgDatabase.ts'
-import { nodeTimers } from '../../ports/io/node.ts'
+import type { PostgresPlace } from '../../ledger/postgres/io/pgDatabase.ts'
 
 /** What the server is for is gone with the tests: it need not reach a disk. */
 const settings = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']
@@ -59,7 +58,3 @@ export function testServer(port?: number): TestServer {
   }
   return { place, sql, create, server: running }
 }
-
-/** A database of the test's server as the ledger sees it. */
-export const openTestDatabase = (place: PostgresPlace) =>
-  openPgDatabase(place, nodeTimers, () => {})

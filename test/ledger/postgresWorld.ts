@@ -3,13 +3,12 @@
  * @module
  */
 import { afterEach } from 'vitest'
-import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
-import type { Database } from '../../ledger/postgres/database.ts'
-import { openPostgresLedger, type PostgresLedger } from '../../ledger/postgres/postgresLedger.ts'
-import { nodeRandom, nodeTimers } from '../../ports/io/node.ts'
+import type { PostgresLedger } from '../../ledger/postgres/postgresLedger.ts'
 import { START_SECONDS } from '../unit/ledger/world.ts'
 import type { ContractWorld } from './contractWorld.ts'
-import { openTestDatabase, type TestServer } from './postgresServer.ts'
+import { openTestDatabase } from './databases.ts'
+import { openPostgres } from './ledgers.ts'
+import type { TestServer } from './postgresServer.ts'
 
 /** The ledger's clock reads a table, which only the owner of the database can change. */
 const TEST_CLOCK = `
@@ -23,18 +22,6 @@ export type PostgresWorld = Omit<ContractWorld, 'ledger' | 'reopen'> & {
   readonly ledger: PostgresLedger
   readonly reopen: () => Promise<PostgresLedger>
   readonly database: string
-}
-
-export function openPostgres(database: Database, place = 'test'): Promise<PostgresLedger> {
-  return openPostgresLedger({
-    database,
-    place,
-    timers: nodeTimers,
-    random: nodeRandom,
-    log: () => {},
-    verify: fastVerify,
-    sha256: fastSha256,
-  })
 }
 
 /** Ledgers on `server`, closed after each test. */

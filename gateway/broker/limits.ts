@@ -53,6 +53,9 @@ export type BrokerLimits = {
   readonly failedAddressesMax: number
   /** Logins judged in one turn of the event loop: a signature each, some 0.1 ms. */
   readonly loginsPerTurn: number
+  /** When so many connections have ended, memory is given back after a while. */
+  readonly crowdMin: number
+  readonly tidyDelayMs: number
   readonly filtersPerSessionMax: number
   /** Sessions of one static credential: a person's tools. */
   readonly sessionsPerReaderMax: number
@@ -90,6 +93,8 @@ export const defaultBrokerLimits: BrokerLimits = {
   failedLoginsBurst: 100,
   failedAddressesMax: 10_000,
   loginsPerTurn: 8,
+  crowdMin: 1_000,
+  tidyDelayMs: 20_000,
   filtersPerSessionMax: 16,
   sessionsPerReaderMax: 16,
   staleSessionsPerDeviceMax: 4,

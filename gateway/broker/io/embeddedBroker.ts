@@ -37,6 +37,8 @@ import {
 } from './connection.ts'
 import { createDelivery } from './delivery.ts'
 import { Gate } from './gate.ts'
+import type { HeapTidy } from './heapTidy.ts'
+import { createHeapTidy } from './heapTidy.ts'
 import type { HookContext } from './hooks.ts'
 import { announceEnd, createHooks } from './hooks.ts'
 import { openLane } from './lane.ts'
@@ -65,6 +67,7 @@ type State = HookContext & {
   listeners: OpenListener[]
   /** Connections without a session yet. */
   readonly doorway: Doorway<Connection>
+  readonly heapTidy: HeapTidy
   numbers: number
   closing: boolean
 }
@@ -118,6 +121,7 @@ async function start(options: BrokerOptions): Promise<State> {
     byClient,
     listeners: [],
     doorway: createDoorway(limits),
+    heapTidy: createHeapTidy(ports.timers, limits),
     numbers: 0,
     closing: false,
   }
@@ -226,6 +230,7 @@ function accept(
   connection.gate = gate
   connections.add(connection)
   counters.connections = connections.size
+  state.heapTidy.note(connections.size)
   gate.on('close', () => ended(state, connection))
   const client = aedes.handle(gate)
   connection.client = client
@@ -260,6 +265,7 @@ function ended(state: State, connection: Connection): void {
   connection.pubacks.clear()
   state.connections.delete(connection)
   state.shared.counters.connections = state.connections.size
+  state.heapTidy.note(state.connections.size)
   if (connection.seat) state.seats.leave(connection.seat, connection)
   state.shared.ports.log('debug', 'connection ended', { remote: connection.remote })
   announceEnd(state, connection)
@@ -286,6 +292,7 @@ function describe(connection: Connection): SessionInfo {
 async function close(state: State): Promise<void> {
   if (state.closing) return
   state.closing = true
+  state.heapTidy.stop()
   const listeners = state.listeners.map(({ close }) => close())
   const gone = [...state.connections].map(
     (connection) => new Promise<void>((resolve) => connection.gate?.once('close', resolve)),

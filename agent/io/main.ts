@@ -3,6 +3,7 @@
  * @module
  */
 import { OperatorError } from '../../ports/operatorError.ts'
+import { readClaimedConfig } from './claim.ts'
 import { findStatus, readAgentConfig, runAgent } from './runAgent.ts'
 
 /** Set by the bundler. */
@@ -17,7 +18,8 @@ Usage:
   node tickpay-agent.mjs --help | --version
 
 Every key of the configuration can be set from the environment: gateway.url is
-TICKPAY_AGENT__GATEWAY__URL. Log lines are JSON on standard error.
+TICKPAY_AGENT__GATEWAY__URL. TICKPAY_CLAIM is a claim, or a file with one, of a device that is not
+enrolled yet. Log lines are JSON on standard error.
 
 Exit codes: 0 stopped or answered, 2 wrong usage, 3 no agent runs there, 4 cannot start (one line
 says why).
@@ -34,7 +36,11 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(usage)
     return exitCodes.usage
   }
-  const config = await readAgentConfig(first, process.env)
+  const claim = process.env['TICKPAY_CLAIM']
+  const config =
+    claim === undefined
+      ? await readAgentConfig(first, process.env)
+      : await readClaimedConfig(first, process.env, claim)
   const stopped = stopSignal()
   const agent = await runAgent(config, process.env, version)
   await stopped

@@ -155,18 +155,19 @@ describe.each(['claims', 'statement'] as const)('a settlement of %s', (kind) => 
     const site = await openSite()
     const all = Array.from({ length: rounds }, () => steps).flat()
     const before: Record<string, number> = {}
-    // The next process starts while this one is looked at; statements keep their order.
+    const { killAt, end } = children()
     for (const [number, step] of all.entries()) {
       const job = { kind, number }
       expect(await killAt(site, job, step), step).toBe('SIGKILL')
-      const [found] = await Promise.all([payments(site, job)])
+      const found = await payments(site, job)
       before[step] = (before[step] ?? 0) + (found?.['count'] === 0 ? 0 : 1)
       await settleAgain(site, site.ledger, job)
     }
+    end()
     await expectPaid(site, site.allocations[kind], all.length)
     expect(before['before commit']).toBe(0)
     expect(before['after commit']).toBe(rounds)
-    if (kills > 0) console.info(kind, `${all.length} kills, each step ${rounds} times`, before)
+    if (kills > 0) tell(`${kind}: ${all.length} kills, every step ${rounds} times`, before)
   })
 
   it('is paid exactly once when the connection is cut at any step', {

@@ -375,7 +375,7 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         bytes32[] calldata more,
         bytes32[2] calldata signerKey,
         bool usePrevious
-    ) external nonReentrant {
+    ) external nonReentrant returns (Outcome[] memory outcomes) {
         _onlyPayeesSide(terms.payee);
         Batch memory batch;
         batch.id = _idOf(terms);
@@ -384,7 +384,7 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         batch.signerKey = signerKey;
         _prepare(batch, a, terms, usePrevious);
         mapping(uint256 => uint256) storage paidAt = channels[batch.id];
-        Outcome[] memory outcomes = new Outcome[](claims.length);
+        outcomes = new Outcome[](claims.length);
         uint256 free;
         assembly ("memory-safe") {
             free := mload(0x40)
@@ -397,7 +397,7 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
             }
         }
         emit Claimed(batch.id, outcomes);
-        if (batch.paidNow == 0) return;
+        if (batch.paidNow == 0) return outcomes;
         uint64 paid = a.paid;
         a.paid = paid + uint64(batch.paidNow);
         a.evidencePaid += uint64(batch.paidNow);

@@ -16,6 +16,8 @@ export type ContractCodec = {
   readonly decode: (name: string, data: string) => unknown
   /** Undefined for a log of another contract. */
   readonly event: (log: RawLog) => { readonly name: string; readonly values: Values } | undefined
+  /** What a log of this event begins with. */
+  readonly topic: (name: string) => string
   /** Why a call was refused, as the contract says it; undefined where it says nothing. */
   readonly refusal: (data: string) => string | undefined
 }

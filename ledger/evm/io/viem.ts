@@ -34,6 +34,10 @@ export async function openCodec(abi: readonly unknown[]): Promise<ContractCodec>
         return undefined
       }
     },
+    topic: (eventName) => {
+      const [topic] = viem.encodeEventTopics({ abi: known, eventName })
+      return String(topic)
+    },
     refusal: (data) => {
       try {
         const found = viem.decodeErrorResult({ abi: known, data: data as Hex })

@@ -8,14 +8,15 @@ import type { Ports } from '../ports/index.ts'
 import type { AckEncoder } from '../protocol/ackBytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
+import type { Make } from './broker/retained.ts'
 import type { GatewayConfig } from './config.ts'
 import type { JumpBudget } from './intake/jumpBudget.ts'
 import type { Session } from './intake/session.ts'
 import type { MeetsHeldWord } from './intake/ticks.ts'
 import type { Marks } from './marks.ts'
 import type { FundsView } from './settle/funds.ts'
-import type { GatewayState } from './state/state.ts'
 import type { LeafProofs } from './settle/leaves.ts'
+import type { GatewayState } from './state/state.ts'
 import type { Writer } from './state/writer.ts'
 import type { Journal } from './store/journal.ts'
 import type { Tariffs } from './tariffs.ts'
@@ -31,6 +32,11 @@ export type LinkMode = {
 /** How the logic reaches clients; the embedded broker or a virtual one stands behind it. */
 export type ClientLink = {
   readonly publish: (topic: string, payload: Uint8Array, mode: LinkMode) => void
+  /**
+   * Retains what `make` makes when somebody wants to read it; absent where a message must be made
+   * to be kept.
+   */
+  readonly offer?: (topic: string, make: Make) => void
   /** Closes one client's connection. */
   readonly disconnect: (sessionId: string, reason: string) => void
   /** Closes all connections of one static credential. */
@@ -60,14 +66,14 @@ export type Core = {
   readonly encodeAck: AckEncoder
   readonly ledger: Ledger
   readonly funds: FundsView
+  /** What the statements in force say, with proofs. */
+  readonly leafProofs: LeafProofs
   readonly state: GatewayState
   readonly journal: Journal
   readonly writer: Writer
   readonly marks: Marks
   readonly tariffs: Tariffs
   readonly link: ClientLink
-  /** What the statements in force say, with proofs. */
-  readonly leafProofs: LeafProofs
   /** Connected devices by `fleet/device`: one session each. */
   readonly sessions: Map<string, Session>
   readonly jumps: JumpBudget

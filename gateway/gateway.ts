@@ -37,11 +37,11 @@ import { createMarks } from './marks.ts'
 import { createPublisher } from './publisher.ts'
 import { createRounds } from './rounds.ts'
 import { followFunds } from './settle/funds.ts'
-import type { SettlementSummary } from './settle/settler.ts'
-import { openState, writeState } from './state/open.ts'
 import { createLeafProofs } from './settle/leaves.ts'
 import type { Settlement } from './settle/settlement.ts'
 import { createSettlement, republishStatements } from './settle/settlement.ts'
+import type { SettlementSummary } from './settle/settler.ts'
+import { openState, writeState } from './state/open.ts'
 import { createWriter } from './state/writer.ts'
 import type { Seal } from './store/record.ts'
 import { createSegmentTimes, retainingJournal } from './store/retention.ts'
@@ -117,6 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     (isClaimLogin(username) ? checkClaim : credentials.check)(username, password),
   )
   publisher.start()
+  republishStatements(core)
   const snapshots = createSnapshots(core, options)
   const cancels = [
     ...createSweeps(core),
@@ -125,7 +126,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       core.journal.checkSpace().catch(options.onFatal)
     }),
     core.ports.timers.every(SNAPSHOT_PERIOD_MS, snapshots.runQuietly),
-  republishStatements(core)
     publisher.close,
   ]
   if (core.state.outbox.size + core.state.statements.underWay.size > 0) settlement.runQuietly()
@@ -212,6 +212,8 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
   })
   const writer = createWriter({ state, journal, clock: ports.clock, timers: ports.timers, onFatal })
   const touched = new Map<string, DeviceName>()
+  const funds = followFunds(ledger)
+  const stated = (allocation: Uint8Array) => funds.state(allocation)?.statementPositions ?? 0
   return {
     ports,
     config,
@@ -223,8 +225,6 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     ledger,
     state,
     journal,
-  const funds = followFunds(ledger)
-  const stated = (allocation: Uint8Array) => funds.state(allocation)?.statementPositions ?? 0
     writer,
     link,
     sessions: new Map(),
@@ -253,6 +253,7 @@ function positionsAt(
     if (!known.has(name)) {
       for (const { position } of desk.channelsPaid(allocation))
         first = Math.max(first, position + 1)
+      first = Math.max(first, stated(allocation))
     }
     known.set(name, first)
     return first
@@ -264,7 +265,6 @@ async function loadFunds({ funds, state }: Core): Promise<void> {
   for (const { id } of state.allocations) {
     await funds.load(id)
     if (funds.state(id)) continue
-      first = Math.max(first, stated(allocation))
     throw new OperatorError(
       'the ledger is not the one that this gateway has accepted payments for: ' +
         'restore both from the same backup',
@@ -307,7 +307,7 @@ function createSnapshots(core: Core, options: GatewayOptions): Snapshots {
   let previous = 0
   const run = () => {
     running = running.then(async () => {
-      previous = await writeState(disk, core.writer, journal, previous)
+      previous = await writeState(disk, core.writer, journal, previous, core.sha256)
     })
     return running
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Action, Identity } from '../../protocol/access.ts'
+import type { Make } from './retained.ts'
 
 export type { Identity }
 
@@ -131,6 +132,10 @@ export type Broker = {
   readonly listen: (listeners: readonly Listener[]) => Promise<readonly number[]>
   /** Sends to all sessions that subscribed and may receive it. */
   readonly publish: (topic: string, payload: Uint8Array, mode: PublishMode) => void
+  /**
+   * Retains what `make` makes, which is asked when somebody subscribes and, where somebody has, now.
+   */
+  readonly offer: (topic: string, make: Make) => void
   /**
    * Closes a session after what was sent to it has left and its messages in flight were dealt with,
    * within a second; its last will is published.

@@ -10,16 +10,25 @@ const FLEET_LEVELS = 3
 /** `tickpay/1/{fleet}/{device}` */
 const DEVICE_LEVELS = 4
 
+/**
+ * Makes a message when somebody is there to read it, and hands it over when what it says is
+ * durable: kept ready, the reports of a million channels took 600 MB.
+ */
+export type Make = (hand: (payload: Uint8Array) => void) => void
+
+/** What is kept under a topic. */
+export type Held = Uint8Array | Make
+
 export type Retained = {
   /** An empty payload removes; false when there is no room for another topic. */
-  readonly set: (topic: string, payload: Uint8Array) => boolean
-  readonly get: (topic: string) => Uint8Array | undefined
+  readonly set: (topic: string, held: Held) => boolean
+  readonly get: (topic: string) => Held | undefined
   /** Topics that match any of the filters, each once. */
   readonly match: (filters: readonly string[]) => Iterable<string>
   readonly size: () => number
 }
 
-type Messages = Map<string, Uint8Array>
+type Messages = Map<string, Held>
 type Fleets = Map<string, Map<string, Messages>>
 
 export function createRetained(topicsMax: number): Retained {
@@ -39,8 +48,8 @@ export function createRetained(topicsMax: number): Retained {
     if (fleet?.size === 0) fleets.delete(levels(topic, FLEET_LEVELS))
   }
 
-  const set = (topic: string, payload: Uint8Array): boolean => {
-    if (payload.length === 0) {
+  const set = (topic: string, held: Held): boolean => {
+    if (typeof held !== 'function' && held.length === 0) {
       remove(topic)
       return true
     }
@@ -49,7 +58,7 @@ export function createRetained(topicsMax: number): Retained {
     if (!known) size += 1
     const fleet = child(fleets, levels(topic, FLEET_LEVELS), () => new Map<string, Messages>())
     const messages = child(fleet, levels(topic, DEVICE_LEVELS), () => new Map())
-    messages.set(topic, new Uint8Array(payload))
+    messages.set(topic, typeof held === 'function' ? held : new Uint8Array(held))
     return true
   }
 

@@ -34,12 +34,14 @@ export async function createDoor(settings: GatewaySettings, ports: Ports): Promi
 function ownDoor(settings: GatewaySettings, ports: Ports): ClientDoor {
   let broker: Broker | undefined
   // What the gateway says before its broker is there: mostly what is retained about itself.
-  const early: Parameters<ClientLink['publish']>[] = []
+  const early: ((broker: Broker) => void)[] = []
+  const tell = (act: (broker: Broker) => void) => {
+    if (broker) act(broker)
+    else early.push(act)
+  }
   const link: ClientLink = {
-    publish: (...message) => {
-      if (broker) broker.publish(...message)
-      else early.push(message)
-    },
+    publish: (...message) => tell((one) => one.publish(...message)),
+    offer: (...message) => tell((one) => one.offer(...message)),
     disconnect: (sessionId, reason) => broker?.disconnect(sessionId, reason),
     disconnectReader: (fleet, name) => {
       for (const { id, identity } of broker?.sessions() ?? []) {
@@ -55,7 +57,7 @@ function ownDoor(settings: GatewaySettings, ports: Ports): ClientDoor {
       const { messagesPerSecond, messagesBurst, inFlight: inFlightMax } = settings.limits
       const limits = { messagesPerSecond, messagesBurst, inFlightMax }
       broker = await createBroker({ ports, handlers, limits })
-      for (const message of early.splice(0)) link.publish(...message)
+      for (const act of early.splice(0)) act(broker)
     },
     open: async () => (await broker?.listen(settings.listeners)) ?? [],
     close: async () => broker?.close(),

@@ -42,6 +42,7 @@ export const CONTROL_SOCKET = 'control.sock'
 /** A link that leads nowhere, for a store that is opened without clients. */
 const noLink: ClientLink = {
   publish: () => {},
+  offer: () => {},
   disconnect: () => {},
   disconnectReader: () => {},
 }

@@ -4,6 +4,7 @@
  */
 import { assert } from '../../protocol/assert.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
+import type { WordPlace } from '../../protocol/chain.ts'
 import { WORD_BYTES } from '../../protocol/chain.ts'
 import { decodeEvent, eventToWire } from './eventCodec.ts'
 import type { GatewayEvent } from './events.ts'
@@ -87,6 +88,28 @@ export function decodeEntry(entry: Uint8Array): Entry {
   if (entry[0] === TICKS) return { kind: 'moves', seconds, moves: readMoves(body) }
   assert(entry[0] === EVENT, 'a journal entry is of a known kind')
   return { kind: 'event', seconds, event: decodeEvent(body, ENTRY_BYTES_MAX) }
+}
+
+/**
+ * Calls `visit` for each move of an entry of moves, with a step that is only valid until it
+ * returns; false for any other entry.
+ */
+export function visitMoves(
+  entry: Uint8Array,
+  visit: (channel: number, step: WordPlace & { readonly epoch: number }, seconds: number) => void,
+): boolean {
+  if (entry[0] !== TICKS) return false
+  assert((entry.length - HEADER_BYTES) % MOVE_BYTES === 0, 'a tick entry holds whole moves')
+  const view = new DataView(entry.buffer, entry.byteOffset, entry.length)
+  const seconds = view.getFloat64(1)
+  const step = { epoch: 0, index: 0, bytes: entry, at: 0 }
+  for (let offset = HEADER_BYTES; offset < entry.length; offset += MOVE_BYTES) {
+    step.epoch = view.getUint32(offset + 4)
+    step.index = view.getUint32(offset + 8)
+    step.at = offset + 12
+    visit(view.getUint32(offset), step, seconds)
+  }
+  return true
 }
 
 function readMoves(body: Uint8Array): readonly Move[] {

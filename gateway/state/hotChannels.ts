@@ -124,6 +124,8 @@ export type HotChannels = {
   readonly columns32: Columns32
   /** All columns as one block, for a snapshot. */
   readonly serialise: () => Uint8Array
+  /** The same into memory that is there: `HOT_BYTES` for each channel. */
+  readonly serialiseInto: (block: Uint8Array) => void
 }
 
 /** Empty hot state, or the one that `serialise` wrote. */
@@ -156,7 +158,12 @@ export function hotChannels(serialised?: Uint8Array): HotChannels {
       return count - channels
     },
     register: (channel) => view.at(channel),
-    serialise: () => writeColumns(columns, count),
+    serialise: () => {
+      const block = new Uint8Array(HOT_BYTES * count)
+      writeColumns(columns, count, block)
+      return block
+    },
+    serialiseInto: (block) => writeColumns(columns, count, block),
   }
 }
 
@@ -180,15 +187,14 @@ function columnBytes(columns: Columns, name: keyof Columns, count: number): Uint
   return new Uint8Array(column.buffer, column.byteOffset, bytes)
 }
 
-function writeColumns(columns: Columns, count: number): Uint8Array {
-  const block = new Uint8Array(HOT_BYTES * count)
+function writeColumns(columns: Columns, count: number, block: Uint8Array): void {
+  assert(block.length === HOT_BYTES * count, 'a block holds all columns')
   let offset = 0
   for (const name of names) {
     const bytes = columnBytes(columns, name, count)
     block.set(bytes, offset)
     offset += bytes.length
   }
-  return block
 }
 
 function readColumns(columns: Columns, block: Uint8Array, count: number): void {

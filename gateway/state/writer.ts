@@ -6,6 +6,7 @@
 import type { Clock, Timers } from '../../ports/index.ts'
 import { createGroupCommit } from '../store/groupCommit.ts'
 import type { Journal } from '../store/journal.ts'
+import { SNAPSHOT_ROOM_BYTES } from '../store/snapshot.ts'
 import { createDirtyList } from './dirtyList.ts'
 import { createMovesEncoder, encodeEvent } from './entries.ts'
 import type { GatewayEvent } from './events.ts'
@@ -117,7 +118,7 @@ export function createWriter(options: WriterOptions): Writer {
     drained: commit.drained,
     freeze: () => {
       appendMoves()
-      return { position: appended, state: encodeState(state) }
+      return { position: appended, state: encodeState(state, SNAPSHOT_ROOM_BYTES) }
     },
     batch: () => batch,
     position: () => durable,

@@ -10,15 +10,27 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { Disk } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
-import { bigEndian, concatBytes, equalBytes, utf8ToBytes } from '../../protocol/bytes.ts'
+import { bigEndian, equalBytes, utf8ToBytes } from '../../protocol/bytes.ts'
+import type { Sha256 } from '../../protocol/chain.ts'
 import { SNAPSHOTS_KEPT } from './limits.ts'
 
 export const SNAPSHOT_FOLDER = 'snapshot'
 const FORMAT_VERSION = 1
 const magic = utf8ToBytes('TPSN')
-const HEADER_BYTES = 4 + 1 + 8 + 32
+const POSITION_BYTES = 8
+const POSITION_AT = 4 + 1
+const HASH_AT = POSITION_AT + POSITION_BYTES
+const HEADER_BYTES = HASH_AT + 32
+
+/** Bytes that `writeSnapshot` wants before a state in its memory, so that it need not copy it. */
+export const SNAPSHOT_ROOM_BYTES = HEADER_BYTES
 
 export type Snapshot = { readonly position: bigint; readonly state: Uint8Array }
+
+export type NewSnapshot = Snapshot & {
+  /** Bytes before `state` in the same memory that nobody else uses. */
+  readonly roomBytes?: number
+}
 
 export type SnapshotReading = {
   readonly snapshot: Snapshot | undefined
@@ -30,10 +42,17 @@ export type SnapshotReading = {
  * Writes the state as of `position`, then removes all but the newest two. Returns the oldest
  * position still covered: journal segments below it may be dropped, newer ones may not.
  */
-export async function writeSnapshot(disk: Disk, snapshot: Snapshot): Promise<bigint> {
-  const position = bigEndian(snapshot.position, 8)
-  const hash = hashOf(position, snapshot.state)
-  const bytes = concatBytes(magic, new Uint8Array([FORMAT_VERSION]), position, hash, snapshot.state)
+export async function writeSnapshot(
+  disk: Disk,
+  snapshot: NewSnapshot,
+  hash: Sha256 = sha256,
+): Promise<bigint> {
+  const bytes = withHeader(snapshot)
+  bytes.set(magic)
+  bytes[magic.length] = FORMAT_VERSION
+  const position = bigEndian(snapshot.position, POSITION_BYTES)
+  bytes.set(hashOf(position, bytes, hash), HASH_AT)
+  bytes.set(position, POSITION_AT)
   await disk.replace(snapshotPath(snapshot.position), bytes)
   const positions = await listPositions(disk)
   for (const old of positions.slice(SNAPSHOTS_KEPT)) await disk.remove(snapshotPath(old))
@@ -44,11 +63,14 @@ export async function writeSnapshot(disk: Disk, snapshot: Snapshot): Promise<big
  * The newest snapshot that meets its checksum, and which newer ones did not.
  * @throws OperatorError when the newest was written by a newer version
  */
-export async function readNewestSnapshot(disk: Disk): Promise<SnapshotReading> {
+export async function readNewestSnapshot(
+  disk: Disk,
+  hash: Sha256 = sha256,
+): Promise<SnapshotReading> {
   const damaged: string[] = []
   for (const position of await listPositions(disk)) {
     const path = snapshotPath(position)
-    const state = decode(path, position, await disk.read(path))
+    const state = decode(path, position, await disk.read(path), hash)
     if (state) return { snapshot: { position, state }, damaged }
     damaged.push(path)
   }
@@ -66,7 +88,7 @@ export async function readSnapshots(
   const damaged: string[] = []
   for (const position of await listPositions(disk)) {
     const path = snapshotPath(position)
-    const state = decode(path, position, await disk.read(path))
+    const state = decode(path, position, await disk.read(path), sha256)
     if (state) snapshots.unshift({ position, state })
     else damaged.push(path)
   }
@@ -82,24 +104,39 @@ function decode(
   path: string,
   position: bigint,
   bytes: Uint8Array | undefined,
+  hash: Sha256,
 ): Uint8Array | undefined {
   if (!bytes || bytes.length < HEADER_BYTES || !equalBytes(bytes.subarray(0, 4), magic)) {
     return undefined
   }
   const version = bytes[4] ?? 0
-  const written = bytes.subarray(5, 13)
+  const written = bytes.subarray(POSITION_AT, HASH_AT)
   const state = bytes.subarray(HEADER_BYTES)
   if (version > FORMAT_VERSION) {
     throw new OperatorError(
       `${path} was written by a newer version (format ${version}): upgrade this program`,
     )
   }
-  const whole = equalBytes(hashOf(written, state), bytes.subarray(13, HEADER_BYTES))
+  const expected = bytes.slice(HASH_AT, HEADER_BYTES)
+  const whole = equalBytes(hashOf(written, bytes, hash), expected)
+  bytes.set(expected, HASH_AT)
   return whole && equalBytes(written, bigEndian(position, 8)) ? state : undefined
 }
 
-function hashOf(position: Uint8Array, state: Uint8Array): Uint8Array {
-  return sha256.create().update(position).update(state).digest()
+function withHeader({ state, roomBytes = 0 }: NewSnapshot): Uint8Array {
+  if (roomBytes >= HEADER_BYTES) {
+    const length = HEADER_BYTES + state.length
+    return new Uint8Array(state.buffer, state.byteOffset - HEADER_BYTES, length)
+  }
+  const bytes = new Uint8Array(HEADER_BYTES + state.length)
+  bytes.set(state, HEADER_BYTES)
+  return bytes
+}
+
+/** Of position and state, in one piece: what stands before the state in `bytes` is written over. */
+function hashOf(position: Uint8Array, bytes: Uint8Array, hash: Sha256): Uint8Array {
+  bytes.set(position, HEADER_BYTES - POSITION_BYTES)
+  return hash(bytes.subarray(HEADER_BYTES - POSITION_BYTES))
 }
 
 /** Newest first. */

@@ -94,9 +94,15 @@ async function writeAgain(file: FileHandle, length: number): Promise<void> {
   }
 }
 
+/** Buffers of this size are never taken from memory that several share. */
+const OWN_MEMORY_BYTES = 1 << 20
+
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return new Uint8Array(await readFile(path))
+    const bytes = await readFile(path)
+    // Small ones may share memory with others; large ones are not held twice.
+    if (bytes.length < OWN_MEMORY_BYTES) return new Uint8Array(bytes)
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw error

@@ -8,7 +8,7 @@ import { utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { BrokerHandlers, PublishMode } from '../broker.ts'
 import type { FilterIndex } from '../filterIndex.ts'
 import { createFilterIndex, matchesFilter } from '../filterIndex.ts'
-import type { Retained } from '../retained.ts'
+import type { Held, Make, Retained } from '../retained.ts'
 import { createRetained } from '../retained.ts'
 import type { Seats } from '../seats.ts'
 import type { Connection, Route, Shared } from './connection.ts'
@@ -20,6 +20,8 @@ const ROUTES_MAX = 8
 
 export type Delivery = {
   readonly publish: (topic: string, payload: Uint8Array, mode: PublishMode) => void
+  /** Retains what `make` makes when somebody asks; whoever listens now gets it at once. */
+  readonly offer: (topic: string, make: Make) => void
   readonly subscribe: (connection: Connection, filter: string, qos: 0 | 1) => void
   readonly unsubscribe: (connection: Connection, filter: string) => void
   readonly unsubscribeAll: (connection: Connection) => void
@@ -51,6 +53,11 @@ export function createDelivery(
   const state: State = { shared, mayAccess, seats, index, retained, sender }
   return {
     publish: (topic, payload, mode) => publish(state, topic, payload, mode),
+    offer: (topic, make) => {
+      keep(state, topic, make)
+      if (listenersOf(state, topic).size === 0) return
+      make((payload) => publishToAll(state, { topic, payload, replaces: topic }))
+    },
     subscribe: (connection, filter, qos) => {
       connection.filters.set(filter, qos)
       connection.routes.clear()
@@ -75,10 +82,8 @@ export function createDelivery(
 }
 
 function publish(state: State, topic: string, payload: Uint8Array, mode: PublishMode): void {
-  const { shared, retained, seats, sender, mayAccess } = state
-  if (mode.retain && !retained.set(topic, payload)) {
-    shared.ports.log('warn', 'too many retained topics, one is not kept', { topic })
-  }
+  const { seats, sender, mayAccess } = state
+  if (mode.retain) keep(state, topic, payload)
   const replaces = mode.replaces ?? (mode.retain ? topic : undefined)
   const message = { topic, payload, replaces }
   if (mode.sessionId === undefined) {
@@ -89,11 +94,22 @@ function publish(state: State, topic: string, payload: Uint8Array, mode: Publish
   if (connection) sender.send(connection, routeFor(mayAccess, connection, topic), message)
 }
 
-function publishToAll(
-  { index, mayAccess, sender }: State,
-  message: Parameters<Sender['send']>[2],
-): void {
+function keep({ shared, retained }: State, topic: string, held: Held): void {
+  if (retained.set(topic, held)) return
+  shared.ports.log('warn', 'too many retained topics, one is not kept', { topic })
+}
+
+function publishToAll(state: State, message: Parameters<Sender['send']>[2]): void {
   const { topic } = message
+  const found = listenersOf(state, topic)
+  if (found.size === 0) return
+  const bytes = utf8ToBytes(topic)
+  for (const [connection, qos] of found)
+    state.sender.send(connection, { topic: bytes, qos }, message)
+}
+
+/** Who has subscribed to a topic and may receive it, and how. */
+function listenersOf({ index, mayAccess }: State, topic: string): Map<Connection, 0 | 1> {
   const found = new Map<Connection, 0 | 1>()
   index.match(topic, (connection, filter) => {
     const { identity } = connection
@@ -101,9 +117,7 @@ function publishToAll(
     const qos = connection.filters.get(filter) ?? 0
     if (qos === 1 || !found.has(connection)) found.set(connection, qos)
   })
-  if (found.size === 0) return
-  const bytes = utf8ToBytes(topic)
-  for (const [connection, qos] of found) sender.send(connection, { topic: bytes, qos }, message)
+  return found
 }
 
 /** Whether a client has subscribed to a topic and may receive it, and how. */

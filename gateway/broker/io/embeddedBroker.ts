@@ -78,6 +78,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   return {
     listen: (listeners) => listen(state, listeners),
     publish: state.delivery.publish,
+    offer: state.delivery.offer,
     disconnect: (sessionId, reason) => {
       const connection = state.seats.get(sessionId)
       if (connection) closeGently(connection, reason)

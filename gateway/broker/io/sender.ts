@@ -5,7 +5,7 @@
  */
 import { utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { Outgoing } from '../outbox.ts'
-import type { Retained } from '../retained.ts'
+import type { Make, Retained } from '../retained.ts'
 import type { Connection, Route, Shared } from './connection.ts'
 import { cut, endWhenSent } from './connection.ts'
 
@@ -50,18 +50,36 @@ export function createSender({ shared, retained, routeOf }: SenderOptions): Send
     }
   }
 
+  /** Connections whose next retained message is being made. */
+  const asking = new WeakSet<Connection>()
+
+  const ask = (connection: Connection, name: string, make: Make) => {
+    asking.add(connection)
+    make((payload) => {
+      asking.delete(connection)
+      if (connection.phase === 'closed' || isGone(connection)) return
+      const { topic, qos } = routeOf(connection, name)
+      // Something else may have taken the room meanwhile: then it is made again.
+      if (!hasRoom(connection)) connection.replays.unshift([name].values())
+      else if (qos !== undefined) write(connection, topic, payload, qos, true)
+      pump(connection)
+    })
+  }
+
   const pumpReplays = (connection: Connection) => {
     const { replays, outbox } = connection
-    while (outbox.length() === 0 && hasRoom(connection)) {
+    while (outbox.length() === 0 && hasRoom(connection) && !asking.has(connection)) {
       const next = replays[0]?.next()
       if (!next) return
       if (next.done) {
         replays.shift()
         continue
       }
-      const payload = retained.get(next.value)
+      const held = retained.get(next.value)
       const { topic, qos } = routeOf(connection, next.value)
-      if (payload && qos !== undefined) write(connection, topic, payload, qos, true)
+      if (held === undefined || qos === undefined) continue
+      if (typeof held === 'function') ask(connection, next.value, held)
+      else write(connection, topic, held, qos, true)
     }
   }
 

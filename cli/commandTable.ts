@@ -40,8 +40,12 @@ export const commandTable: CommandTable = {
     () => import('./commands/meterSim.ts'),
   ),
   'fleet serve': entry(
-    'Runs the service of a fleet: renews the mandates of its devices',
+    'Runs the service of a fleet: renews mandates, co-signs statements',
     () => import('./commands/fleetServe.ts'),
+  ),
+  'fleet cosign': entry(
+    'Co-signs the statement that waits at the gateway, or says what differs',
+    () => import('./commands/fleetCosign.ts'),
   ),
   'keys new': entry(
     'Makes a key file for a device, a gateway or a fleet',

@@ -12,9 +12,11 @@ import {
   publicKeyValue,
   textValue,
   tlsFilesValue,
+  uint64Value,
 } from '../ports/configTypes.ts'
 import { type AmountText, readAmountText } from './amountText.ts'
 import type { Allowance, Policy } from './policy.ts'
+import type { Tolerances } from './statementCheck.ts'
 
 const amountAllowed = 'an amount such as 50EUR, or minor units'
 
@@ -66,6 +68,17 @@ export const fleetConfigSchema = v.strictObject({
     devices: v.optional(v.record(idValue, deviceValue), {}),
     lifeHours: v.optional(integerValue(lifeHoursMin, lifeHoursMax), lifeHoursUsual),
   }),
+  /** Co-signing of statements; without it none is signed, and evidence settles. */
+  statements: v.optional(
+    v.strictObject({
+      /** Folder for what was signed. */
+      data: textValue,
+      /** By unit: how far a device's own reading may be behind what is stated, in units. */
+      toleranceUnits: v.optional(v.record(textValue, uint64Value), {}),
+      /** Minor units by which a channel may grow that no device tells a reading of. */
+      unreadAmountMax: v.optional(uint64Value, 0),
+    }),
+  ),
   log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
 })
 
@@ -75,4 +88,11 @@ export type FleetConfig = v.InferOutput<typeof fleetConfigSchema>
 export function policyOf({ policy }: FleetConfig): Policy {
   const devices = new Map<string, Allowance | undefined>(Object.entries(policy.devices))
   return { default: policy.default, devices, lifeSeconds: policy.lifeHours * 3_600 }
+}
+
+/** What statements may differ by; undefined where none is to be co-signed. */
+export function tolerancesOf({ statements }: FleetConfig): Tolerances | undefined {
+  if (!statements) return undefined
+  const { toleranceUnits, unreadAmountMax } = statements
+  return { toleranceUnits: new Map(Object.entries(toleranceUnits)), unreadAmountMax }
 }

@@ -11,6 +11,7 @@ import { type FleetIdentity, loginOptions, readSignedTime } from './login.ts'
 import type { Policy } from './policy.ts'
 import { answered, learn, newRenewals, nextRequest, type Renewals } from './renewals.ts'
 import { readDeviceReport } from './reports.ts'
+import type { StatementWatch } from './statementWatch.ts'
 
 /** Even when no report comes, mandates grow old. */
 const reviewPeriodMs = 60_000
@@ -27,6 +28,8 @@ export type FleetServiceOptions = {
   readonly identity: FleetIdentity
   readonly policy: Policy
   readonly connector: Connector
+  /** Co-signs statements; without it, evidence settles. */
+  readonly statements?: StatementWatch
 }
 
 export type FleetState = 'connecting' | 'connected' | 'correcting_clock' | 'waiting' | 'stopped'
@@ -75,6 +78,7 @@ export function startFleetService(options: FleetServiceOptions, ports: Ports): F
     state: () => service.state,
     stop: async () => {
       service.state = 'stopped'
+      options.statements?.stop()
       cancelPeriod()
       service.cancelReview?.()
       service.cancelWait?.()
@@ -127,6 +131,7 @@ function openSession(
   transport.onClose(() => {
     if (service.transport !== transport) return
     service.transport = undefined
+    service.options.statements?.disconnected()
     waitThenConnect(service, 'the connection ended', startedMs)
   })
   transport.onMessage((topic, payload) => {
@@ -163,11 +168,13 @@ async function subscribe(service: Service, transport: Transport, welcome: string
   await transport.subscribe([
     `${TOPIC_ROOT}/${fleet}/${FLEET_ITSELF}/devices/+`,
     formatTopic({ kind: 'response', fleet, verb: 'mandate' }),
+    ...(service.options.statements?.topics ?? []),
   ])
   if (service.transport !== transport) return
   service.state = 'connected'
   service.ports.log('info', 'signed in at the gateway', { fleet })
   service.sentAtMs = Number.NEGATIVE_INFINITY
+  service.options.statements?.connected(transport)
   review(service)
 }
 
@@ -195,6 +202,7 @@ function correctClock(
 
 function receive(service: Service, text: string, payload: Uint8Array): void {
   const topic = parseTopic(text)
+  service.options.statements?.take(text, payload)
   if (topic?.kind === 'deviceReport') {
     const report = payload.length === 0 ? undefined : readDeviceReport(payload)
     if (payload.length > 0 && report?.device !== topic.device) {

@@ -16,7 +16,7 @@ import type { Core } from './core.ts'
 const verbs: Readonly<Record<string, string>> = {
   mandate: 'mandate_put',
   statement: 'statement',
-  statement_leaves: 'statement_leaves',
+  'statement-leaves': 'statement_leaves',
   cosign: 'cosign',
   list: 'channels',
   get: 'channels',

@@ -9,6 +9,7 @@ import { readConfigFile } from '../../ports/io/configFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { defineCommand, needed } from '../command.ts'
+import { statementWatch } from '../io/fleetStatements.ts'
 import { openKey } from '../io/keyFiles.ts'
 import { runUntilStopped } from '../io/runUntilStopped.ts'
 
@@ -16,11 +17,13 @@ import { runUntilStopped } from '../io/runUntilStopped.ts'
 export const fleetPrefix = 'TICKPAY_FLEET'
 
 export const command = defineCommand({
-  summary: 'Runs the service of a fleet: renews the mandates of its devices',
+  summary: 'Runs the service of a fleet: renews mandates, co-signs statements',
   details: [
     'Signs in at the gateway with the signer key of the fleet and keeps the mandates of its',
     'devices alive, within the limits of its policy. When the gateway is away it waits and tries',
-    'again. Runs until SIGINT or SIGTERM. Log lines are JSON on standard error.',
+    'again. With "statements" in its configuration it compares what the gateway states with what',
+    'the devices say themselves, and co-signs or names every difference. Runs until SIGINT or',
+    'SIGTERM. Log lines are JSON on standard error.',
   ],
   arguments: {},
   options: { config: needed('FILE', 'configuration, for example fleet.yaml') },
@@ -35,7 +38,10 @@ export const command = defineCommand({
     for (const line of await brokerWarnings(gateway, Date.now())) terminal.error(line)
     return runUntilStopped(async () => {
       const ports = nodePorts(jsonLog(config.log))
-      const service = startFleetService({ identity, policy: policyOf(config), connector }, ports)
+      const statements = await statementWatch(config, identity, ports)
+      const policy = policyOf(config)
+      const options = { identity, policy, connector, ...(statements ? { statements } : {}) }
+      const service = startFleetService(options, ports)
       terminal.out(`fleet ${fleet} is served at ${gateway.url}`)
       return { close: service.stop }
     })

@@ -5,27 +5,36 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import * as v from 'valibot'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
 import { stopSignal } from '../io/runUntilStopped.ts'
 import { jsonText } from '../jsonLine.ts'
 import { styleOf, type Terminal } from '../terminal.ts'
 import { collectFigures, type DemoNote, notePath } from './collect.ts'
+import { type DemoLedger, startDemoLedger } from './ledgers.ts'
 import { look, remember, type Sight, viewOf } from './live.ts'
-import { demoDevices } from './plan.ts'
+import { demoDevices, demoFleet, type Settling } from './plan.ts'
 import { differences, type Figures, figuresJson, figuresLines } from './reconcile.ts'
 import { linkNames, type RunningDemo, startDemo } from './setup.ts'
 import { plainLine, redraw, viewLines } from './view.ts'
 
 const lookPeriodMs = 250
+/** The service co-signs within a second, unless a reading is late. */
+const lastStatementMs = 8_000
 /** Where nothing can be drawn over, a line now and then is enough. */
 const plainPeriodMs = 5_000
+
+const statementAnswer = v.object({ state: v.string() })
 
 export type DemoOptions = {
   /** Undefined: until Ctrl-C. */
   readonly forSeconds: number | undefined
   /** Kept after the demo; undefined: a temporary folder. */
   readonly folder: string | undefined
+  readonly settling: Settling
+  /** One of `demoLedgers`. */
+  readonly ledger: string
   readonly output: 'json' | 'people'
 }
 
@@ -33,11 +42,14 @@ export type DemoOptions = {
 export async function runDemo(options: DemoOptions, terminal: Terminal): Promise<ExitCode> {
   const stopAsked = stopSignal()
   const kept = options.folder && resolve(options.folder)
+  const ledger = await startDemoLedger(options.ledger)
   const folder = kept ?? (await mkdtemp(join(tmpdir(), 'tickpay-demo-')))
   try {
-    await runUntil(stopAsked, folder, options, terminal)
+    if (options.output === 'people') terminal.out(`ledger: ${ledger.name}`)
+    await runUntil(stopAsked, folder, { ...options, ledger }, terminal)
     return await reconcile(folder, options.output, terminal)
   } finally {
+    await ledger.stop()
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
     else terminal.error(`everything is kept in ${folder}`)
   }
@@ -66,13 +78,15 @@ function verdict(figures: Figures, output: DemoOptions['output'], terminal: Term
 async function runUntil(
   stopAsked: Promise<void>,
   folder: string,
-  options: DemoOptions,
+  options: Omit<DemoOptions, 'ledger'> & { readonly ledger: DemoLedger },
   terminal: Terminal,
 ): Promise<void> {
   const speaks = options.output === 'people'
   const demo = await startDemo({
     folder,
     program: { file: process.execPath, words: [...process.execArgv, process.argv[1] ?? ''] },
+    ledger: options.ledger,
+    settling: options.settling,
     onProgress: (line) => {
       if (speaks) terminal.out(line)
     },
@@ -82,10 +96,27 @@ async function runUntil(
     newest = await show(demo, stopAsked, options, terminal)
   } finally {
     await demo.stop(async () => {
+      if (options.settling === 'statements') await settleAtEnd(demo)
       newest = await look(demo.calls, new Map(), performance.now()).catch(() => newest)
       await demo.calls.close()
     })
     if (newest !== undefined) await writeNote(folder, demo, newest)
+  }
+}
+
+/** Asks for a last statement and waits until the fleet has co-signed it, or will not. */
+async function settleAtEnd({ calls }: RunningDemo): Promise<void> {
+  const untilMs = performance.now() + lastStatementMs
+  const waits = async () => {
+    const answer = v.safeParse(statementAnswer, await calls.call('statement', { fleet: demoFleet }))
+    return answer.success && answer.output.state !== 'none'
+  }
+  try {
+    while (performance.now() < untilMs && (await waits())) await pause(lookPeriodMs)
+    await calls.call('settle', {})
+    while (performance.now() < untilMs && (await waits())) await pause(lookPeriodMs)
+  } catch {
+    // What is not settled is shown as unsettled.
   }
 }
 
@@ -99,7 +130,7 @@ async function writeNote(folder: string, { link }: RunningDemo, sight: Sight): P
 async function show(
   demo: RunningDemo,
   stopAsked: Promise<void>,
-  options: DemoOptions,
+  options: Pick<DemoOptions, 'forSeconds' | 'output'>,
   terminal: Terminal,
 ): Promise<Sight | undefined> {
   const startedMs = performance.now()
@@ -133,7 +164,7 @@ function pause(delayMs: number): Promise<false> {
 
 function painter(
   demo: RunningDemo,
-  { forSeconds }: DemoOptions,
+  { forSeconds }: Pick<DemoOptions, 'forSeconds'>,
   terminal: Terminal,
   startedMs: number,
 ): (sights: readonly Sight[]) => void {

@@ -28,6 +28,8 @@ export const demoFleet = 'demo-fleet'
 export const demoGateway = 'demo-gateway'
 export const demoMeter = 'main'
 const settlementSeconds = 5
+/** Time for the fleet's service; it answers within a second. */
+const cosignSeconds = 20
 
 export const demoDevices: readonly DemoDevice[] = [
   {
@@ -72,8 +74,30 @@ export const demoDevices: readonly DemoDevice[] = [
 export const demoLimit = 100_000_000n
 export const demoDeposit = 1_000_000_000n
 
+/** By statements that the fleet co-signs, or by the evidence of each channel alone. */
+export type Settling = 'statements' | 'evidence'
+
+/** fleet.yaml of the demo: the fleet's own service, which co-signs. */
+export function fleetYaml(folder: string, answer: DeviceAnswer, url: string): string {
+  const { gateway, ledger } = answer
+  return yaml({
+    fleet: demoFleet,
+    gateway: { ...gateway, url },
+    ledger: { chainId: Number(ledger.chainId), contract: ledger.contract },
+    key: keyIn(folder, `${folder}/fleet.key`),
+    // The first mandates last for a month; the service only co-signs.
+    policy: { devices: Object.fromEntries(demoDevices.map(({ device }) => [device, 'none'])) },
+    statements: {
+      data: `${folder}/fleet`,
+      // Devices tell their readings every ten seconds: what flows meanwhile, and some more.
+      toleranceUnits: { Wh: 500, mL: 20_000, kB: 100_000 },
+    },
+    log: 'info',
+  })
+}
+
 /** gateway.yaml of the demo, with paths below `folder`. */
-export function gatewayYaml(folder: string): string {
+export function gatewayYaml(folder: string, settling: Settling): string {
   return yaml({
     gateway: demoGateway,
     data: `${folder}/data`,
@@ -85,7 +109,10 @@ export function gatewayYaml(folder: string): string {
     tariffs: demoDevices.map(({ unit, unitsPerTick, pricePerTick }) => {
       return { unit, unitsPerTick, pricePerTick }
     }),
-    settlement: { periodSeconds: settlementSeconds },
+    settlement: {
+      periodSeconds: settlementSeconds,
+      cosignSeconds: settling === 'statements' ? cosignSeconds : 0,
+    },
     reportSeconds: 1,
     log: 'warn',
   })

@@ -14,6 +14,7 @@ import { enrol, signFirstMandates } from '../enrolment.ts'
 import { type Calls, connectControl } from '../io/controlClient.ts'
 import { newKeyFiles, openKey } from '../io/keyFiles.ts'
 import { type Child, startChild } from './children.ts'
+import { configureLedger, type DemoLedger } from './ledgers.ts'
 import { type Line, type LineKind, lineKind, openLine } from './lines.ts'
 import {
   agentYaml,
@@ -24,9 +25,11 @@ import {
   demoLimit,
   demoMeter,
   deviceFolder,
+  fleetYaml,
   gatewayYaml,
   meterOptions,
   passphrase,
+  type Settling,
 } from './plan.ts'
 
 export type RunningDemo = {
@@ -36,7 +39,7 @@ export type RunningDemo = {
   readonly link: LineKind
   /** Resolves with a line when one of the programs ends without being told to. */
   readonly lost: Promise<string>
-  /** Ends agents, then meters, then `beforeGatewayEnds`, then the gateway. */
+  /** Ends agents, then meters, then `beforeGatewayEnds`, then the fleet and the gateway. */
   readonly stop: (beforeGatewayEnds: () => Promise<void>) => Promise<void>
 }
 
@@ -50,6 +53,7 @@ export const linkNames: Readonly<Record<LineKind, string>> = {
 type Started = {
   readonly agents: Child[]
   readonly meters: Child[]
+  readonly fleets: Child[]
   readonly gateways: Child[]
   readonly lines: Line[]
 }
@@ -59,12 +63,14 @@ export type StartDemo = {
   readonly folder: string
   /** Program and first words of `tickpay`. */
   readonly program: { readonly file: string; readonly words: readonly string[] }
+  readonly settling: Settling
+  readonly ledger: DemoLedger
   readonly onProgress: (line: string) => void
 }
 
 /** @throws OperatorError when a program does not start; whatever had started is ended then */
 export async function startDemo(options: StartDemo): Promise<RunningDemo> {
-  const started: Started = { agents: [], meters: [], gateways: [], lines: [] }
+  const started: Started = { agents: [], meters: [], fleets: [], gateways: [], lines: [] }
   try {
     return await startAll(options, started)
   } catch (error) {
@@ -75,7 +81,8 @@ export async function startDemo(options: StartDemo): Promise<RunningDemo> {
 
 async function startAll(options: StartDemo, started: Started): Promise<RunningDemo> {
   const { folder, onProgress } = options
-  await prepareFolder(folder)
+  await prepareFolder(folder, options.settling)
+  await configureLedger(folder, options.ledger)
   onProgress('making keys')
   const keys = await makeKeys(folder)
   onProgress('starting the gateway and the meters')
@@ -89,6 +96,7 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
   const { calls, url } = gateway
   await enrolFleet(calls, keys.signer)
   onProgress('starting the agents')
+  const answers: DeviceAnswer[] = []
   const agentCalls = await settled(
     demoDevices.map(async (device, place) => {
       const publicKey = keys.devices[place]
@@ -100,10 +108,14 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
       const agent = start(options, device.device, ['agent', '--config', config], 'agent')
       started.agents.push(agent)
       await agent.ready
+      answers.push(answer)
       return [device.device, await mustConnect(agentSocket(folder, device))] as const
     }),
   )
-  const all = [...started.agents, ...started.meters, ...started.gateways]
+  const [answer] = answers
+  if (answer && options.settling === 'statements') await startFleet(options, started, answer, url)
+  const { agents, meters, fleets, gateways } = started
+  const all = [...agents, ...meters, ...fleets, ...gateways]
   return {
     calls,
     agentCalls: new Map(agentCalls),
@@ -123,18 +135,19 @@ async function endAll(started: Started, beforeGatewayEnds: () => Promise<void>):
   await Promise.all(started.agents.map(({ stop }) => stop()))
   await Promise.all(started.meters.map(({ stop }) => stop()))
   await beforeGatewayEnds()
+  await Promise.all(started.fleets.map(({ stop }) => stop()))
   await Promise.all(started.gateways.map(({ stop }) => stop()))
   for (const { close } of started.lines) close()
 }
 
-async function prepareFolder(folder: string): Promise<void> {
+async function prepareFolder(folder: string, settling: Settling): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   if ((await readdir(folder)).length > 0) {
     throw new OperatorError(`${folder} is not empty; name a new folder for the demo`)
   }
   await mkdir(join(folder, 'logs'))
   for (const device of demoDevices) await mkdir(deviceFolder(folder, device))
-  await writeFile(join(folder, 'gateway.yaml'), gatewayYaml(folder))
+  await writeFile(join(folder, 'gateway.yaml'), gatewayYaml(folder, settling))
 }
 
 type Signer = { readonly privateKey: PrivateKey; readonly publicKey: PublicKey }
@@ -159,13 +172,13 @@ function start(
   options: StartDemo,
   name: string,
   words: readonly string[],
-  role: 'agent' | 'meter' | 'gateway',
+  role: 'agent' | 'meter' | 'fleet' | 'gateway',
 ): Child {
   const { file, words: first } = options.program
   const log = join(
     options.folder,
     'logs',
-    role === 'gateway' ? 'gateway.log' : `${name}.${role}.log`,
+    role === 'gateway' || role === 'fleet' ? `${role}.log` : `${name}.${role}.log`,
   )
   return startChild(`${role} ${name}`, file, [...first, ...words], log)
 }
@@ -181,6 +194,20 @@ async function startGateway(
   const port = /:(\d+)$/.exec(await gateway.ready)?.[1]
   const calls = await mustConnect(join(folder, 'data', 'control.sock'))
   return { calls, url: `mqtt://127.0.0.1:${port}` }
+}
+
+async function startFleet(
+  options: StartDemo,
+  started: Started,
+  answer: DeviceAnswer,
+  url: string,
+): Promise<void> {
+  options.onProgress("starting the fleet's service")
+  const config = join(options.folder, 'fleet.yaml')
+  await writeFile(config, fleetYaml(options.folder, answer, url))
+  const fleet = start(options, 'demo', ['fleet', 'serve', '--config', config], 'fleet')
+  started.fleets.push(fleet)
+  await fleet.ready
 }
 
 async function mustConnect(socket: string): Promise<Calls> {

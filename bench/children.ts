@@ -93,6 +93,7 @@ export async function freePort(): Promise<number> {
 }
 
 export type Generator = {
+  readonly pid: number
   readonly ask: (command: Command) => Promise<Result>
   /** As `ask`, for the commands that measure. */
   readonly measure: (
@@ -106,6 +107,7 @@ export function startGenerator(): Generator {
   const child = startTold('load/generator', [])
   const ask = createAsk<Command, Result>(child)
   return {
+    pid: child.pid,
     ask,
     measure: async (command) => (await ask(command)) as WindowResult,
     stop: () => child.stop('SIGKILL'),

@@ -65,9 +65,9 @@ export async function contend(
 /** Connects a generator to all devices of one system. */
 export async function connectTo(system: System, shape: Shape): Promise<Contender> {
   const generator = startGenerator()
-  const { port, devices, gateway } = system
+  const { port, devices, gateway, tls } = system
   const listen = gateway ? 'down' : 'none'
-  await generator.ask({ do: 'connect', port, devices, gateway, listen })
+  await generator.ask({ do: 'connect', port, devices, gateway, tls, listen })
   const messagesPerSecond = shape.guess
   return { system, generator, rounds: [], acknowledged: 0, messagesPerSecond, downs: {} }
 }

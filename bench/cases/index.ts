@@ -13,6 +13,7 @@ import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { scale } from './scale.ts'
 import { settle } from './settle.ts'
+import { tls } from './tls.ts'
 
 export const cases: readonly Case[] = [
   chain,
@@ -25,4 +26,5 @@ export const cases: readonly Case[] = [
   settle,
   hostile,
   floods,
+  tls,
 ]

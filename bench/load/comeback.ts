@@ -85,8 +85,8 @@ function attend(member: Member, port: number, counts: Counts): void {
 
 function comeBack(member: Member, port: number, counts: Counts): void {
   const { device } = member
-  const { packets, name } = device.connection
-  device.connection = new LoadConnection(name)
+  const { packets, name, secure } = device.connection
+  device.connection = new LoadConnection(name, secure)
   device.connection.packets = packets
   device.connection.open(port)
   attend(member, port, counts)

@@ -4,6 +4,7 @@
  * @module
  */
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type SecureContext } from 'node:tls'
 import { present } from '../../protocol/assert.ts'
 import { frameAt, PINGREQ, PUBACK_BYTE, PUBACK_BYTES, packetTypes, readPublish } from './packets.ts'
 
@@ -34,14 +35,17 @@ export class LoadConnection {
   onDown: DownListener = () => {}
   onPacket: (type: number, code: number) => void = () => {}
   onLost: (connection: LoadConnection) => void = () => {}
+  /** Keys and certificate, where it connects over TLS. */
+  readonly secure: SecureContext | undefined
   #carry: Buffer = nothing
   /** Packet ids of the messages of one read that are to be acknowledged. */
   #owed: number[] = []
 
   #socket: Socket | undefined
 
-  constructor(name: string) {
+  constructor(name: string, secure?: SecureContext) {
     this.name = name
+    this.secure = secure
   }
 
   /** The socket; there is one from `open` on. */
@@ -51,18 +55,19 @@ export class LoadConnection {
 
   /** Connects to a server on this machine. */
   open(port: number): void {
-    this.#socket = connect({
-      port,
-      host: '127.0.0.1',
-      noDelay: true,
-      onread: {
-        buffer: shared,
-        callback: (length) => {
-          this.#read(length)
-          return true
-        },
+    const onread = {
+      buffer: shared,
+      callback: (length: number) => {
+        this.#read(length)
+        return true
       },
-    })
+    }
+    const options = { port, host: '127.0.0.1', noDelay: true, onread }
+    const { secure } = this
+    this.#socket = secure
+      ? connectTls({ ...options, secureContext: secure, minVersion: 'TLSv1.3' })
+      : connect(options)
+    this.#socket.setNoDelay(true)
     this.#socket.on('error', () => {})
     this.#socket.on('close', () => this.onLost(this))
   }

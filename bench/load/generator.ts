@@ -3,11 +3,13 @@
  * the suite tells it, one command at a time.
  * @module
  */
+import { createSecureContext } from 'node:tls'
 import { present } from '../../protocol/assert.ts'
 import { type Attack, startAttack } from './attack.ts'
 import { type Comeback, startComeback } from './comeback.ts'
 import { forAll, LoadConnection } from './connection.ts'
 import { type LoadDevice, loadDevice, logIn, prepare } from './device.ts'
+import { benchKey, keyPem } from './keys.ts'
 import type { Answer, Command, ConnectCommand, Question, Result } from './messages.ts'
 import { runClosed, runOpen, runRotating } from './runs.ts'
 
@@ -65,8 +67,9 @@ function running(): Attack | Comeback {
 
 async function connect(command: ConnectCommand): Promise<void> {
   port = command.port
-  devices = command.devices.map((plan) => {
-    const connection = new LoadConnection(`${plan.fleet}/${plan.device}`)
+  devices = command.devices.map((plan, place) => {
+    const name = `${plan.fleet}/${plan.device}`
+    const connection = new LoadConnection(name, contextOf(command, place, name))
     return loadDevice(connection, plan, command.gateway)
   })
   // From the start: the first must not be taken for gone before the last has logged in.
@@ -79,6 +82,17 @@ async function connect(command: ConnectCommand): Promise<void> {
       fail(new Error(`${name}: the server closed the connection`))
     }
     await logIn(device, command.listen)
+  })
+}
+
+/** Made before the clock starts: a real device has made its own long ago. */
+function contextOf({ tls }: ConnectCommand, place: number, name: string) {
+  if (!tls) return undefined
+  const cert = tls.certificates[place]
+  return createSecureContext({
+    ca: tls.authority,
+    key: keyPem(benchKey(name)),
+    ...(cert && { cert }),
   })
 }
 

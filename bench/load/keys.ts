@@ -3,7 +3,14 @@
  * and sign with OpenSSL: ten thousand devices must not wait for the reference implementation.
  * @module
  */
-import { createECDH, createHash, createPrivateKey, type KeyObject, sign } from 'node:crypto'
+import {
+  createECDH,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+} from 'node:crypto'
 import type { PrivateKey, PublicKey } from '../../protocol/keys.ts'
 
 /** Order of P-256 (FIPS 186-5). */
@@ -28,6 +35,20 @@ export function benchKey(name: string): BenchKey {
     publicKey: { algorithm: 'p256', bytes: new Uint8Array(point) },
     sign: (digest) => lowS(sign('sha256', digest, { key, dsaEncoding: 'ieee-p1363' })),
   }
+}
+
+/** PKCS #8, as node:tls takes it. */
+export function keyPem(key: BenchKey): string {
+  return `${keyObject(key).export({ type: 'pkcs8', format: 'pem' })}`
+}
+
+/** The public key as certificates hold it. */
+export function keySpki(key: BenchKey): Uint8Array {
+  return createPublicKey(keyObject(key)).export({ type: 'spki', format: 'der' })
+}
+
+function keyObject({ privateKey, publicKey }: BenchKey): KeyObject {
+  return importKey(Buffer.from(privateKey.bytes), Buffer.from(publicKey.bytes))
 }
 
 function importKey(scalar: Buffer, point: Buffer): KeyObject {

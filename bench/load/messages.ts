@@ -31,11 +31,15 @@ export type GatewayPlan = {
   readonly door: 'embedded' | 'attached'
 }
 
+/** PEM. Each device's certificate is for the key that it signs with. */
+export type TlsPlan = { readonly authority: string; readonly certificates: readonly string[] }
+
 export type ConnectCommand = {
   readonly do: 'connect'
   readonly port: number
   readonly devices: readonly DevicePlan[]
   readonly gateway: GatewayPlan | undefined
+  readonly tls?: TlsPlan | undefined
   /** `none`: the device does not listen to what the gateway tells it. */
   readonly listen: 'down' | 'none'
 }

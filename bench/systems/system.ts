@@ -3,7 +3,7 @@
  * CPU counts as theirs.
  * @module
  */
-import type { DevicePlan, GatewayPlan, WindowResult } from '../load/messages.ts'
+import type { DevicePlan, GatewayPlan, TlsPlan, WindowResult } from '../load/messages.ts'
 
 export type System = {
   readonly name: SystemName
@@ -11,6 +11,8 @@ export type System = {
   readonly processes: readonly { readonly name: string; readonly pid: number }[]
   readonly devices: readonly DevicePlan[]
   readonly gateway: GatewayPlan | undefined
+  /** Where devices connect with certificates. */
+  readonly tls?: TlsPlan | undefined
   /** Messages that arrived where they were meant to within a window. */
   readonly messagesOf: (window: WindowResult) => Promise<number>
   /** Until all of so many messages have arrived there: the next system wants the machine alone. */
@@ -40,6 +42,7 @@ export async function catchUp(messages: number, count: () => Promise<number>): P
 
 export const systemNames = {
   gateway: 'Tickpay gateway',
+  tls: 'Tickpay gateway, TLS 1.3',
   attached: 'Tickpay gateway behind Mosquitto',
   quiet: 'Tickpay gateway, nobody listens to `down`',
   aedes: 'bare aedes',

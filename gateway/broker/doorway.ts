@@ -28,8 +28,8 @@ export type Doorway<T> = {
   readonly spoke: (line: T) => void
   /** It has logged in, or is gone. */
   readonly leave: (line: T) => void
-  /** It came to nothing, by its own fault. */
-  readonly failed: (address: string, nowMs: number) => void
+  /** It came to nothing, by its own fault, and has cost so much. */
+  readonly failed: (address: string, nowMs: number, cost: number) => void
   /** Nobody is let in from there now. */
   readonly isBarred: (address: string, nowMs: number) => boolean
   readonly has: (line: T) => boolean
@@ -46,6 +46,11 @@ type State<T> = {
   /** What is left of each address's failures; those that are full again are forgotten. */
   readonly failures: Map<string, TokenBucket>
 }
+
+/** A line that said nothing or nonsense, or a signature that was checked for nothing. */
+export const FAILURE_COST = 1
+/** A password: some 50 ms of scrypt, where a signature takes 0.1. */
+export const PASSWORD_FAILURE_COST = 20
 
 /** A proxy on this machine may stand for all clients. */
 const OWN_ADDRESSES: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
@@ -74,7 +79,7 @@ export function createDoorway<T>(limits: DoorLimits): Doorway<T> {
       quit(state, line)
       state.pending.delete(line)
     },
-    failed: (address, nowMs) => fail(state, address, nowMs),
+    failed: (address, nowMs, cost) => fail(state, address, nowMs, cost),
     isBarred: (address, nowMs) => isBarred(state, address, nowMs),
     has: (line) => state.pending.has(line),
     size: () => state.pending.size,
@@ -130,7 +135,12 @@ function refill(bucket: TokenBucket, nowMs: number): void {
   takeTokens(bucket, 0, nowMs)
 }
 
-function fail<T>({ failures, limits }: State<T>, address: string, nowMs: number): void {
+function fail<T>(
+  { failures, limits }: State<T>,
+  address: string,
+  nowMs: number,
+  cost: number,
+): void {
   if (OWN_ADDRESSES.has(address)) return
   const { failedLoginsPerSecond, failedLoginsBurst, failedAddressesMax } = limits
   const bucket =
@@ -139,7 +149,7 @@ function fail<T>({ failures, limits }: State<T>, address: string, nowMs: number)
   failures.delete(address)
   failures.set(address, bucket)
   refill(bucket, nowMs)
-  bucket.tokens = Math.max(0, bucket.tokens - 1)
+  bucket.tokens = Math.max(0, bucket.tokens - cost)
   if (failures.size <= failedAddressesMax) return
   for (const oldest of failures.keys()) {
     failures.delete(oldest)

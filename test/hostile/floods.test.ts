@@ -80,6 +80,21 @@ describe('logins with wrong passwords', () => {
     await login({ username: 'solar/pi1' })
   })
 
+  test('of tools use it up sooner, because each costs more', async () => {
+    const limits = { failedLoginsBurst: 40, failedLoginsPerSecond: 1 }
+    const { broker, until } = await start({ limits })
+    for (let count = 1; count <= 2; count++) {
+      const client = await rawClient(world.port, elsewhere)
+      client.send(connectPacket({ clientId: 'x', username: 'ann@solar', password: 'bad' }))
+      expect(await codeOf(client)).toBe(4)
+      await client.closed
+    }
+    await until(() => broker.counters().connections === 0)
+    const [third] = await many(1)
+    await third?.closed
+    expect(broker.counters().refused).toEqual({ bad_credential: 2, failed_logins: 1 })
+  })
+
   test('a client that stays after its refusal is closed, and holds no place', async () => {
     const { broker, until } = await start({ limits: { closeGraceMs: 20 } })
     const [client] = await many(1)

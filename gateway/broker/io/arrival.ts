@@ -55,6 +55,7 @@ function admit(state: State, connection: Connection, packet: Readonly<Packet>): 
   if (connection.phase === 'new') {
     if (type !== packetTypes.connect) return 'unexpected_packet'
     connection.phase = 'connecting'
+    connection.failureCost = 0
     state.onConnect(connection)
     return 'pass'
   }

@@ -9,7 +9,7 @@ import { assert } from '../../../protocol/assert.ts'
 import type { Seat, Will } from '../admission.ts'
 import type { BrokerCounters, Identity, PeerCertificate, Role } from '../broker.ts'
 import { countReason } from '../broker.ts'
-import { addressOf } from '../doorway.ts'
+import { addressOf, FAILURE_COST } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
 import { createOutbox } from '../outbox.ts'
 import type { PacketIds } from '../packetIds.ts'
@@ -59,8 +59,8 @@ export type Connection = {
   readonly remote: string
   /** Of those who share a budget for failures. */
   readonly address: string
-  /** Its login was refused for what it showed. */
-  isRefused: boolean
+  /** What its end costs its address: nothing once it has said its CONNECT and is not refused. */
+  failureCost: number
   readonly roles: readonly Role[]
   /** Undefined at a listener that asks for no certificates. */
   readonly certificate: PeerCertificate | undefined
@@ -114,7 +114,7 @@ export function newConnection(
     number,
     remote,
     address: addressOf(remote),
-    isRefused: false,
+    failureCost: FAILURE_COST,
     roles,
     certificate,
     phase: 'new',

@@ -274,9 +274,9 @@ function ended(state: State, connection: Connection): void {
 
 /** Only what is the peer's own fault: who waited for the gateway, or gave way, has not failed. */
 function noteFailure({ doorway, closing }: State, connection: Connection): void {
-  const hasFailed = connection.phase === 'new' || connection.isRefused
-  if (closing || !hasFailed || !doorway.has(connection)) return
-  doorway.failed(connection.address, connection.shared.ports.clock.monotonicMs())
+  const { address, failureCost, shared } = connection
+  if (closing || failureCost === 0 || !doorway.has(connection)) return
+  doorway.failed(address, shared.ports.clock.monotonicMs(), failureCost)
 }
 
 function describe(connection: Connection): SessionInfo {

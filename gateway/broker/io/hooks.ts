@@ -8,6 +8,7 @@ import type { Will } from '../admission.ts'
 import { refuseHello, refuseIdentity, relayedTopic, seatOf } from '../admission.ts'
 import type { BrokerHandlers, Identity } from '../broker.ts'
 import { connackCode, countReason, roleOf } from '../broker.ts'
+import { FAILURE_COST, PASSWORD_FAILURE_COST } from '../doorway.ts'
 import type { LoginQueue } from '../loginQueue.ts'
 import type { Seats } from '../seats.ts'
 import type { Connection, Shared } from './connection.ts'
@@ -74,7 +75,7 @@ async function judge(
   const refusal = await login(context, connection, username, password)
   if (connection.phase === 'closed') return
   if (refusal === undefined) return done(null, true)
-  noteRefused(connection, refusal)
+  noteRefused(connection, refusal, username)
   const error = Object.assign(new Error(refusal), { returnCode: connackCode(refusal) })
   done(error, false)
   const { closeGraceMs } = connection.shared.limits
@@ -161,9 +162,10 @@ export function announceEnd(context: HookContext, connection: Connection): void 
   if (announced && identity && seat) context.handlers.onDisconnected(identity, seat.id)
 }
 
-function noteRefused(connection: Connection, reason: string): void {
+function noteRefused(connection: Connection, reason: string, username = ''): void {
   const { counters } = connection.shared
-  connection.isRefused = reason !== 'unavailable'
+  const cost = username.includes('@') ? PASSWORD_FAILURE_COST : FAILURE_COST
+  connection.failureCost = reason === 'unavailable' ? 0 : cost
   countReason(counters.refused, reason)
   noteClosed(connection, 'refused')
 }

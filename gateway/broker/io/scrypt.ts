@@ -7,10 +7,10 @@ import { scrypt } from 'node:crypto'
 import type { Derive, ScryptCost } from '../credentials.ts'
 import { SCRYPT_BYTES } from '../credentials.ts'
 
-/** Each takes a thread of four and 16 MiB. */
-const RUNNING_MAX = 2
+/** Each takes a thread of four, a core and 16 MiB: guesses must not have more than one of them. */
+const RUNNING_MAX = 1
 /** A household of tools that all log in after a restart; more is an attack. */
-const WAITING_MAX = 32
+const WAITING_MAX = 33
 
 /** A `Derive` with its own queue. */
 export function createDerive(): Derive {

@@ -11,7 +11,7 @@ import { present } from '../../../protocol/assert.ts'
 import type { BrokerCounters, PeerCertificate, TlsListener } from '../broker.ts'
 import { countReason } from '../broker.ts'
 import type { Doorway } from '../doorway.ts'
-import { addressOf } from '../doorway.ts'
+import { addressOf, FAILURE_COST } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
 import type { CertificateFacts } from '../tls/certificates.ts'
 import { readCertificate } from '../tls/certificates.ts'
@@ -127,7 +127,7 @@ function refusalAtDoor(state: State, remote: string): string | undefined {
 }
 
 function noteFailure({ doorway, ports }: State, remote: string): void {
-  doorway.failed(addressOf(remote), ports.clock.monotonicMs())
+  doorway.failed(addressOf(remote), ports.clock.monotonicMs(), FAILURE_COST)
 }
 
 /** Whoever opens lines and leaves them so must not keep others out; a crowd must not be undone. */

@@ -3,7 +3,12 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { DoorLimits } from '../../../../gateway/broker/doorway.ts'
-import { addressOf, createDoorway } from '../../../../gateway/broker/doorway.ts'
+import {
+  addressOf,
+  createDoorway,
+  FAILURE_COST,
+  PASSWORD_FAILURE_COST,
+} from '../../../../gateway/broker/doorway.ts'
 import { createLoginQueue } from '../../../../gateway/broker/loginQueue.ts'
 
 const limits: DoorLimits = {
@@ -61,21 +66,29 @@ describe('an address whose lines come to nothing', () => {
     const door = doorway()
     for (let count = 0; count < limits.failedLoginsBurst; count++) {
       expect(door.isBarred(evil, 0)).toBe(false)
-      door.failed(evil, 0)
+      door.failed(evil, 0, FAILURE_COST)
     }
     expect(door.enter(evil, 'a', 0)).toEqual({ kind: 'refused', why: 'failed_logins' })
     expect(door.enter(honest, 'x', 0).kind).toBe('in')
     expect(door.isBarred(evil, 199)).toBe(true)
     expect(door.enter(evil, 'a', 200).kind).toBe('in')
-    door.failed(evil, 200)
+    door.failed(evil, 200, FAILURE_COST)
     expect(door.isBarred(evil, 200)).toBe(true)
     expect(door.isBarred(evil, 60_000)).toBe(false)
+  })
+
+  test('passwords use them up sooner than signatures', () => {
+    const door = doorway({ failedLoginsBurst: 2 * PASSWORD_FAILURE_COST })
+    door.failed(evil, 0, PASSWORD_FAILURE_COST)
+    expect(door.isBarred(evil, 0)).toBe(false)
+    door.failed(evil, 0, PASSWORD_FAILURE_COST)
+    expect(door.isBarred(evil, 0)).toBe(true)
   })
 
   test('is never this machine: a proxy here may stand for all', () => {
     const door = doorway()
     for (let count = 0; count < 1_000; count++) {
-      for (const own of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) door.failed(own, 0)
+      for (const own of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) door.failed(own, 0, FAILURE_COST)
     }
     expect(door.isBarred('127.0.0.1', 0)).toBe(false)
     expect(door.isBarred('::1', 0)).toBe(false)
@@ -83,7 +96,7 @@ describe('an address whose lines come to nothing', () => {
 
   test('many addresses cost bounded memory; the latest are remembered', () => {
     const door = doorway({ failedAddressesMax: 3, failedLoginsBurst: 1 })
-    for (const address of ['a', 'b', 'c', 'd']) door.failed(address, 0)
+    for (const address of ['a', 'b', 'c', 'd']) door.failed(address, 0, FAILURE_COST)
     const barred = ['a', 'b', 'c', 'd'].map((address) => door.isBarred(address, 0))
     expect(barred).toEqual([false, true, true, true])
   })

@@ -12,6 +12,7 @@ import type { Disk, Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
+import { collectAll } from '../broker/io/heapTidy.ts'
 import { createDerive } from '../broker/io/scrypt.ts'
 import type { GatewaySettings } from '../config.ts'
 import { toGatewayConfig } from '../config.ts'
@@ -38,6 +39,12 @@ export type OpenGateway = {
 }
 
 export const CONTROL_SOCKET = 'control.sock'
+
+/**
+ * What a snapshot was read from is given back at once: of a million channels 256 MB, which V8 would
+ * keep until it needs the room.
+ */
+const MANY_CHANNELS = 65_536
 
 /** A link that leads nowhere, for a store that is opened without clients. */
 const noLink: ClientLink = {
@@ -156,6 +163,7 @@ async function openStore(
       life,
       onFatal,
     })
+    if (gateway.core.state.hot.count() >= MANY_CHANNELS) collectAll()
     const stopping = { isStopping: false }
     const stop = () => {
       stopping.isStopping = true

@@ -52,8 +52,11 @@ export function createHeapTidy(
 
 let known: (() => void) | undefined
 
-/** Node has no other way to ask for a collection in a program that was started without a flag. */
-function collectAll(): void {
+/**
+ * Collects at once. Node has no other way to ask for it in a program that was started without a
+ * flag.
+ */
+export function collectAll(): void {
   if (known === undefined) {
     setFlagsFromString('--expose-gc')
     known = runInNewContext('gc') as () => void

@@ -55,19 +55,25 @@ export function wasReached(log: string, fault: Fault): boolean {
   return fault === 'EIO' ? text.includes('(INJECTED)') : text.includes('+++ killed by SIGKILL +++')
 }
 
-/** The calls on anything in `folder` that a log holds, in order. */
+/**
+ * The calls on anything in `folder` that a log holds, in order. As strace counts: each thread has
+ * a count of its own, and whichever comes to it first is the one that is hit.
+ */
 export function pointsIn(log: string, folder: string): readonly FaultPoint[] {
   const counts = new Map<string, number>()
   const points: FaultPoint[] = []
   for (const line of readFileSync(log, 'utf8').split('\n')) {
-    const found = /^\d+ +(\w+)\((?:\d+<([^>]*)>|"([^"]*)")/.exec(line)
-    const [, syscall = '', opened, named] = found ?? []
+    const found = /^(\d+) +(\w+)\((?:\d+<([^>]*)>|"([^"]*)")/.exec(line)
+    const [, thread = '', syscall = '', opened, named] = found ?? []
     const path = opened ?? named ?? ''
     if (!path.startsWith(folder)) continue
-    const name = `${syscall} ${path}`
+    const name = `${thread} ${syscall} ${path}`
     const count = (counts.get(name) ?? 0) + 1
     counts.set(name, count)
-    points.push({ syscall, path, count })
+    const isKnown = points.some(
+      (one) => one.syscall === syscall && one.path === path && one.count === count,
+    )
+    if (!isKnown) points.push({ syscall, path, count })
   }
   return points
 }

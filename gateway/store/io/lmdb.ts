@@ -5,12 +5,14 @@
  * LMDB flushes the pages of a batch before it writes the one that names them.
  * @module
  */
+import { join } from 'node:path'
 import type { RootDatabase } from 'lmdb'
 import { open } from 'lmdb'
 import type { KeyValue } from '../../../ports/index.ts'
 import { OperatorError } from '../../../ports/operatorError.ts'
 import { assert } from '../../../protocol/assert.ts'
 import { bytesToHex, compareBytes } from '../../../protocol/bytes.ts'
+import { findDamage } from './databasePages.ts'
 
 /** LMDB's own limit for its page size. */
 const KEY_BYTES_MAX = 1_978
@@ -80,6 +82,11 @@ export function openLmdb(path: string): LmdbStore {
 }
 
 function openDatabase(path: string): Database {
+  const file = join(path, 'data.mdb')
+  const damage = findDamage(file)
+  if (damage !== undefined) {
+    throw new OperatorError(`${file} is damaged (${damage}): restore the store from a backup`)
+  }
   try {
     return open<Uint8Array, Uint8Array>({
       path,

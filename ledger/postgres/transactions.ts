@@ -94,11 +94,11 @@ export function explained(error: unknown, place: string, role: Role | undefined)
     return new OperatorError(`${reason} at ${place}: create it with "createdb" first`)
   }
   if (code === '42501' || code === '22023') {
-    const needed = role === undefined ? 'a role of the ledger' : role
-    return new OperatorError(
-      `the login at ${place} may not do this (${reason}): let the owner of the ledger ` +
-        `run GRANT ${needed} TO the login`,
-    )
+    const advice =
+      role === undefined
+        ? 'use one that may create roles and schemas'
+        : `let the owner of the ledger run GRANT ${role} TO the login`
+    return new OperatorError(`the login at ${place} may not do this (${reason}): ${advice}`)
   }
   return error
 }

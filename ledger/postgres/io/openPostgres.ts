@@ -36,16 +36,23 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<Postgr
   })
 }
 
+/** Another login than that of the settings, for what a gateway's may not do. */
+export type OtherLogin = {
+  readonly user: string | undefined
+  readonly passwordFile: string | undefined
+}
+
 /**
  * Brings the database to the version of this program.
  * @throws OperatorError when it cannot be reached, or is newer
  */
 export async function migrateDatabase(
   settings: PostgresSettings,
+  login: OtherLogin,
   ports: Ports,
 ): Promise<Migrated & { readonly place: string }> {
   const place = nameOf(settings)
-  const database = await connect(settings, ports)
+  const database = await connect(withLogin(settings, login), ports)
   try {
     const id = ports.random.bytes(32)
     return { place, ...(await database.use((connection) => migrate(connection, id))) }
@@ -53,6 +60,17 @@ export async function migrateDatabase(
     throw explained(error, place, undefined)
   } finally {
     await database.close()
+  }
+}
+
+function withLogin(settings: PostgresSettings, login: OtherLogin): PostgresSettings {
+  if (login.user === undefined && login.passwordFile === undefined) return settings
+  const { host, port, database, user } = placeOf(settings)
+  const { tls } = settings
+  return {
+    ...{ kind: 'postgres', host, port, database, user: login.user ?? user },
+    ...(tls ? { tls } : {}),
+    ...(login.passwordFile === undefined ? {} : { passwordFile: login.passwordFile }),
   }
 }
 

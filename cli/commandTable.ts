@@ -175,6 +175,10 @@ export const commandTable: CommandTable = {
     'Lists the entries of the ledger, oldest first',
     () => import('./commands/ledgerEntries.ts'),
   ),
+  'ledger migrate': entry(
+    'Sets up the ledger in a PostgreSQL database, or brings it to this version',
+    () => import('./commands/ledgerMigrate.ts'),
+  ),
   'ledger confirm': entry(
     'Confirms, after a restore, that payments made since the backup are known',
     () => import('./commands/ledgerConfirm.ts'),

@@ -335,8 +335,9 @@ export const floods: Case = {
         'The flood comes from eight addresses, honest devices from another. Whoever is thrown ' +
           'out comes back after two seconds. Twice a second an honest device logs in beside the ' +
           'flood; the time until its CONNACK is that of the flooding process too.',
-        'Memory is anonymous (RssAnon) and of a gateway that was restarted after enrolling: before the flood, at its end, and 60 s after its end, ' +
-          'after the honest devices have sent as before.',
+        'Memory is anonymous (RssAnon) and of a gateway that was restarted after enrolling: ' +
+          'before the flood, at its end, and 60 s after its end, when the honest devices have ' +
+          'sent as before.',
       ],
       figures: { messagesPerSecond, measured },
     }

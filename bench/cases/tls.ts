@@ -227,8 +227,8 @@ export const tls: Case = {
         : [],
       notes: [
         'Both listeners are of one gateway and take turns. Keys of the authority, the server and ' +
-          'the devices are P-256; 10,000 other certificates are revoked, and each login looks for ' +
-          'its own among them.',
+          'the devices are P-256; 10,000 other certificates are revoked, and each login looks ' +
+          'for its own among them.',
         'Tickets of an earlier process resume nothing: after the kill each device makes a full ' +
           'handshake with its certificate, and then logs in with a signed token as always. The ' +
           'generator does the other half of each handshake on the same machine.',

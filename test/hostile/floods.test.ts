@@ -57,6 +57,7 @@ describe('connections that dribble their CONNECT', () => {
 })
 
 describe('logins with wrong passwords', () => {
+  // T35
   test('use up their address; no more of them are judged, and honest ones are', async () => {
     let judged = 0
     const { broker, login } = await start({

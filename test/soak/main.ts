@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- --minutes 60`: a whole site runs for that long while faults strike at random, and
- * afterwards every book must agree. docs/soak.md says what is measured.
+ * `npm run soak -- --minutes 60`: a whole site runs for that long while faults strike at random,
+ * and afterwards every book must agree. docs/soak.md says what is measured.
  * @module
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const WELL_TIMEOUT_MS = 600_000
 /** Faults that end the gateway strike in this part of the time; then it has to get warm. */
 const RESTARTS_SHARE = 0.25
 const WARM_SHARE = 0.4
-/** Snapshots come every five minutes, and drop what is no longer needed: the least of each counts. */
+/** Snapshots come every five minutes and drop what nobody needs: the least of each counts. */
 const DISK_WINDOW_HOURS = 1 / 10
 
 type Sample = {

@@ -43,7 +43,7 @@ export type OpenSoakSite = SoakSite & {
   readonly remove: () => Promise<void>
 }
 
-/** The file systems of the agents are in memory, where there is one: SIGKILL loses nothing there. */
+/** All file systems are in memory, where SIGKILL loses nothing. */
 export async function openSoakSite(
   program: Program,
   herdFile: string,

@@ -12,10 +12,10 @@ const entries = [
   /^scripts\//,
   /^bench\/[^/]+\.ts$/,
   // Programs of their own, started as processes.
-  /^bench\/(load\/generator|systems\/\w+Program)\.ts$/,
+  /^bench\/(load\/generator|(load|systems)\/\w+Program)\.ts$/,
   /\.config\.ts$/,
 ]
-const testEntries = [...entries, /\.test\.ts$/]
+const testEntries = [...entries, /\.test\.ts$/, /^test\/soak\/(main|herd)\.ts$/]
 
 /** Files that no program needs, and helpers that no test needs. */
 export function deadFiles(files: readonly SourceFile[]): readonly string[] {

@@ -31,7 +31,7 @@ export type TlsContext = {
 /** Well within the time in which a revoked device has to be gone. */
 const RELOAD_PERIOD_MS = 2_000
 const REMIND_PERIOD_MS = 86_400_000
-/** A ClientHello has more; a peer that has sent less by its deadline is not kept waiting, it waits. */
+/** A ClientHello has more; a peer that has sent less by its deadline has not been kept waiting. */
 const HELLO_BYTES_MIN = 200
 
 type HalfOpen = { readonly line: Socket; readonly sinceMs: number; readonly cancel: Cancel }

@@ -132,6 +132,7 @@ describe('logins', () => {
     expect([judged, logins.waiting(), turns]).toEqual([[0, 1, 2, 3, 4, 5, 6], 0, []])
   })
 
+  // T35
   test('of one address among thousands of another come at once', () => {
     const { logins, turn } = queue()
     const judged: string[] = []

@@ -38,6 +38,7 @@ const payload = Buffer.from(Array.from({ length: payloadBytes }, (_, at) => at %
 const large = publishPacket('tickpay/1/acme/_/request/x', payload, { id: 1 })
 
 describe.each([1, 7, 1_000])('a packet of 64 KiB in pieces of %i bytes', (size) => {
+  // T34
   test('is copied a few times by the framer', () => {
     const framer = createFramer(65_536)
     const copied = copiedBy(() => {

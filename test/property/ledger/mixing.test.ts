@@ -68,7 +68,10 @@ type Step =
   | { readonly do: 'submit'; readonly place: number }
 
 const place = fc.nat(CHANNELS - 1)
-const lie = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: -9, max: 9 }))
+const lie = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  fc.constantFrom(-200, -20, -1, 1, 20),
+)
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('tick' as const), channel: place, ticks: fc.nat(6) }),
   fc.record({
@@ -117,7 +120,11 @@ async function claim(world: World, channel: number, shown: 'newest' | 'first'): 
   const leaf = world.inForce ? { leaf: leafOf(world.inForce, channel) } : {}
   const [result] = await world.ledger.submit([device.claim(index, leaf)], `claim-${index}`)
   expect(result?.status).not.toBe('refused')
-  if (result?.status === 'paid') world.proved[channel] = result.cumulative
+  // Under a known key an answer is given again, and nothing is paid again.
+  const before = present(world.proved[channel], 'proved')
+  if (result?.status === 'paid' && result.cumulative > before) {
+    world.proved[channel] = result.cumulative
+  }
 }
 
 /** The gateway states what it likes; the fleet signs only what agrees with what it knows. */
@@ -188,7 +195,7 @@ describe('statements and evidence mixed', () => {
   it('(!) pay every channel once, up to the higher of both and never more than it owes', async () => {
     const { id, reopened } = await prepared
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 24 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 32 }), async (steps) => {
         const { ledger, store } = await reopened()
         const zeros = () => Array.from({ length: CHANNELS }, () => 0n)
         const world: World = {
@@ -212,7 +219,7 @@ describe('statements and evidence mixed', () => {
           (await ledger.allocations())[0],
         )
       }),
-      { numRuns: 120, seed: 4 },
+      { numRuns: 150, seed: 4 },
     )
   })
 })

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export function runTests(tests, settings) {
   const { status } = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', ...tests, '--disableConsoleIntercept'],
+    ['node_modules/vitest/vitest.mjs', 'run', ...tests, '--disableConsoleIntercept', '--bail=1'],
     { cwd: root, stdio: 'inherit', env: { ...process.env, ...settings } },
   )
   process.exit(status ?? 1)

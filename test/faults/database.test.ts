@@ -11,6 +11,7 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openLmdb } from '../../gateway/store/io/lmdb.ts'
 import { utf8ToBytes } from '../../protocol/bytes.ts'
+import type { Told } from '../support/databaseChild.ts'
 import type { Fault, FaultPoint } from '../support/strace.ts'
 import {
   faultWords,
@@ -66,7 +67,7 @@ function write(tracing: readonly string[], texts: readonly string[]) {
     env: { ...process.env, ...ONE_THREAD },
     timeout: 20_000,
   })
-  const told = (how: string) =>
+  const told = (how: Told) =>
     stdout
       .split('\n')
       .flatMap((line) => (line.startsWith(how) ? line.slice(how.length + 1) : []))

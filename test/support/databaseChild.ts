@@ -6,6 +6,13 @@
 import { openLmdb } from '../../gateway/store/io/lmdb.ts'
 import { utf8ToBytes } from '../../protocol/bytes.ts'
 
+/** First word of each line that it writes; the second is the entry. */
+export type Told = 'durable' | 'failed'
+
+function tell(how: Told, word: string): void {
+  process.stdout.write(`${how} ${word}\n`)
+}
+
 /** Nobody waits for a write that never ends. */
 const LIMIT_MS = 5_000
 
@@ -16,9 +23,9 @@ for (const word of words) {
   const bytes = utf8ToBytes(word)
   try {
     await database.write([[bytes, bytes]])
-    process.stdout.write(`durable ${word}\n`)
+    tell('durable', word)
   } catch {
-    process.stdout.write(`failed ${word}\n`)
+    tell('failed', word)
   }
 }
 process.kill(process.pid, 'SIGKILL')

@@ -33,7 +33,7 @@ const BIG_DATA = 0x01
 const NO_PAGE = 0xffff_ffff_ffff_ffffn
 const PAGE_BYTES_MIN = 512
 const PAGE_BYTES_MAX = 65_536
-/** Larger databases are looked at down to the places of their leaves, so that a start stays fast. */
+/** Of larger databases only the places of the leaves are looked at, so that a start is fast. */
 const WHOLE_BYTES_MAX = 64 * 1_024 * 1_024
 
 type Database = {

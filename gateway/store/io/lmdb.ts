@@ -93,8 +93,8 @@ function openDatabase(path: string): Database {
       noSubdir: false,
       keyEncoding: 'binary',
       encoding: 'binary',
-      // Otherwise a batch is there before it is flushed: after a failed flush the next process would
-      // find it in the kernel's memory, and a flush that fails last is never told of.
+      // Otherwise a batch is there before it is flushed: after a failed flush the next process
+      // would find it in the kernel's memory, and a flush that fails last is never told of.
       overlappingSync: false,
       // Its own batch around those of a turn would fail with a rejection that nobody can catch.
       eventTurnBatching: false,

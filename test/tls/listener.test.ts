@@ -187,12 +187,28 @@ describe('where certificates are optional', () => {
 })
 
 describe('a handshake that is not finished', () => {
-  async function silent(port: number): Promise<Socket> {
-    const socket = createConnection({ port, host: '127.0.0.1' })
+  async function silent(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+    const socket = createConnection({ port, host: '127.0.0.1', localAddress })
     socket.on('error', () => {})
     await once(socket, 'connect')
     return socket.resume()
   }
+
+  test('T35: uses up its address, which then gets no handshake; others do', async () => {
+    const limits = { failedLoginsBurst: 5, failedLoginsPerSecond: 1 }
+    const { port, workshop, authority, broker } = await start({ limits })
+    const elsewhere = '127.0.0.2'
+    for (let count = 0; count < 5; count++) {
+      const socket = await silent(port, elsewhere)
+      socket.write('GET / HTTP/1.1\r\n\r\n')
+      await once(socket, 'close')
+    }
+    const own = workshop.client(authority, '/CN=solar\\/pi1')
+    const barred = connectTls(world, own, 'solar/pi1', { localAddress: elsewhere } as object)
+    expect(typeof (await barred.answer)).toBe('string')
+    expect(broker.counters().refused).toEqual({ no_tls: 5, failed_logins: 1 })
+    expect(await connectTls(world, own, 'solar/pi1').answer).toBe(accepted)
+  })
 
   test('T34: is cut at the deadline, whatever it dribbles', async () => {
     const { port, log } = await start({ limits: { handshakeDeadlineMs: 200 } })

@@ -20,7 +20,7 @@ import {
 import { textTable } from './report/tables.ts'
 
 async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
-  const { rounds, seconds, profile, parts } = options
+  const { rounds, seconds, profile, parts, ledger, channels } = options
   const folder = await mkdtemp(join(resolve(options.folder), 'tickpay-bench-'))
   const onProgress = (line: string) => process.stderr.write(`${line}\n`)
   try {
@@ -28,7 +28,8 @@ async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
     const disk = await probeDisk(folder)
     const at = new Date().toISOString()
     onProgress(`case ${one.name}: ${one.about}`)
-    const result = await one.run({ rounds, seconds, folder, profile, parts, onProgress })
+    const asked = { rounds, seconds, profile, parts, ledger, channels }
+    const result = await one.run({ ...asked, folder, onProgress })
     return { case: one.name, about: one.about, at, rounds, seconds, machine, disk, ...result }
   } finally {
     await rm(folder, { recursive: true, force: true })

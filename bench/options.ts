@@ -5,6 +5,10 @@
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 
+/** Ledgers that `settle` can be run with. */
+export const benchLedgers = ['embedded', 'postgres', 'evm'] as const
+export type BenchLedger = (typeof benchLedgers)[number]
+
 export type SuiteOptions = {
   readonly kind: 'run'
   /** All cases when empty. */
@@ -15,6 +19,10 @@ export type SuiteOptions = {
   readonly profile: string | undefined
   /** Parts of a case, such as shapes of load; all when empty. */
   readonly parts: readonly string[]
+  /** Which ledger the case `settle` settles with. */
+  readonly ledger: BenchLedger
+  /** How many channels the case `settle` has; the embedded ledger has 10,000. */
+  readonly channels: number
   /** `document`: also writes docs/benchmarks.md. */
   readonly output: 'text' | 'json' | 'document'
 }
@@ -30,6 +38,8 @@ const ROUNDS_DEFAULT = 5
 const SECONDS_DEFAULT = 4
 const ROUNDS_MAX = 1_000
 const SECONDS_MAX = 600
+const CHANNELS_DEFAULT = 10_000
+const CHANNELS_MAX = 100_000
 
 const switches = {
   json: { type: 'boolean' },
@@ -41,6 +51,8 @@ const switches = {
   folder: { type: 'string' },
   profile: { type: 'string' },
   parts: { type: 'string' },
+  ledger: { type: 'string' },
+  channels: { type: 'string' },
 } as const
 
 /** Reads the words after the program's name. */
@@ -62,11 +74,19 @@ export function parseOptions(words: readonly string[], known: readonly string[])
     return mistake(`--rounds takes a whole number from 1 to ${ROUNDS_MAX}`)
   }
   if (seconds === undefined) return mistake(`--seconds takes a number up to ${SECONDS_MAX}`)
+  const ledger = benchLedgers.find((one) => one === (values.ledger ?? 'embedded'))
+  if (!ledger) return mistake(`--ledger takes one of ${benchLedgers.join(', ')}`)
+  const channels = numberOf(values.channels, CHANNELS_DEFAULT, CHANNELS_MAX)
+  if (channels === undefined || !Number.isInteger(channels)) {
+    return mistake(`--channels takes a whole number from 1 to ${CHANNELS_MAX}`)
+  }
   const writes = values.write === true || (names.length === 0 && values.json !== true)
   const output = writes ? 'document' : values.json === true ? 'json' : 'text'
   const folder = values.folder ?? tmpdir()
   const parts = values.parts?.split(',') ?? []
-  return { kind: 'run', names, rounds, seconds, folder, profile: values.profile, parts, output }
+  const { profile } = values
+  const measured = { rounds, seconds, folder, profile, parts, ledger, channels }
+  return { kind: 'run', names, ...measured, output }
 }
 
 function parseWords(words: readonly string[]) {
@@ -102,6 +122,8 @@ Options:
   --page          write docs/benchmarks.md from the results that are kept, and measure nothing
   --rounds N      measured rounds of every system (default: ${ROUNDS_DEFAULT})
   --seconds S     length of a round (default: ${SECONDS_DEFAULT})
+  --ledger L      settle with this ledger: ${benchLedgers.join(' or ')} (default: embedded)
+  --channels N    channels to settle outside the gateway (default: ${CHANNELS_DEFAULT})
   --parts A,B     only these parts of a case, such as shapes of load
   --folder DIR    where the stores are; use a real disk (default: ${tmpdir()})
   --profile DIR   write CPU profiles of the gateway there

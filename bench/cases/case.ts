@@ -2,6 +2,7 @@
  * What a benchmark case gets and what it gives.
  * @module
  */
+import type { BenchLedger } from '../options.ts'
 import type { Chart } from '../report/svg.ts'
 import type { Table } from '../report/tables.ts'
 
@@ -15,6 +16,8 @@ export type CaseOptions = {
   readonly profile: string | undefined
   /** Parts to run; all when empty. */
   readonly parts: readonly string[]
+  readonly ledger: BenchLedger
+  readonly channels: number
   readonly onProgress: (line: string) => void
 }
 

@@ -9,9 +9,11 @@ import { figure, spreadText } from '../report/tables.ts'
 import { ratioSpread, type Spread, spread } from '../statistics.ts'
 import { openBenchGateway } from '../systems/benchGateway.ts'
 import type { GatewayProcess } from '../systems/gateway.ts'
-import { atLeast, atMost, type Case, type CaseOptions } from './case.ts'
+import { atLeast, atMost, type Case, type CaseOptions, type CaseResult } from './case.ts'
 import { type Contender, connectTo, runRound, type Shape } from './compare.ts'
 import { ingestLimits } from './ingest.ts'
+import { settleEvm } from './settleEvm.ts'
+import { settlePostgres } from './settlePostgres.ts'
 
 const CHANNELS = 10_000
 /** Settlements follow each other for so long in all, unless shorter rounds are asked for. */
@@ -138,63 +140,68 @@ function paceOf(rounds: readonly Round[]): Spread {
 export const settle: Case = {
   name: 'settle',
   about: 'ten thousand devices in one settlement, and ticks meanwhile',
-  run: async (options) => {
-    const rounds = await run(options)
-    const first = rounds.map((round) => round.first)
-    const later = rounds.map((round) => round.later)
-    const usual = rounds.map((round) => round.usual)
-    const busy = rounds.map((round) => round.busy)
-    const share = ratioSpread(busy, usual)
-    return {
-      targets: [
-        atMost(`${CHANNELS} channels settled the first time, seconds`, 2, secondsOf(first).median),
-        atMost(`${CHANNELS} channels settled later, seconds`, 2, secondsOf(later).median),
-        atLeast('ticks while settling, share of normal', 0.8, share.median),
-      ],
-      limits: ingestLimits,
-      tables: [
-        {
-          title: `Settlement with the embedded ledger; ${shape.name}`,
-          columns: ['what', 'figure'],
-          rows: [
-            [`settling ${CHANNELS} channels the first time, s`, spreadText(secondsOf(first))],
-            ['CPU us a claim, all threads', spreadText(microsOf(first))],
-            [`settling ${CHANNELS} channels later, s`, spreadText(secondsOf(later))],
-            ['CPU us a claim, all threads', spreadText(microsOf(later))],
-            ['ticks/s', spreadText(spread(usual))],
-            ['ticks/s with settlements back to back', spreadText(spread(busy))],
-            ['channels settled a second meanwhile', spreadText(paceOf(rounds))],
-          ],
-        },
-      ],
-      charts: [
-        {
-          kind: 'bars',
-          name: 'settle',
-          unit: 'ticks/s',
-          groups: [
-            {
-              title: 'Ticks acknowledged a second',
-              bars: [
-                bar('nothing to settle', usual, false),
-                bar('settlements back to back', busy, true),
-              ],
-            },
-          ],
-        },
-      ],
-      notes: [
-        'Every round has a new gateway and 10,000 new devices, each with a key of its own. Every ' +
-          'claim carries its mandate, its commitment and its last word, and the ledger checks ' +
-          'all of it by its own rules. Signatures that the same process has verified when the ' +
-          'device showed them are not computed again; chains are hashed from what was claimed ' +
-          'before, in threads.',
-        'Back to back: the next settlement begins when the last one ended, as long as the ' +
-          'window lasts.',
-      ],
-      figures: { rounds, share },
-    }
+  run: (options) => {
+    if (options.ledger === 'evm') return settleEvm(options)
+    return options.ledger === 'postgres' ? settlePostgres(options) : settleEmbedded(options)
   },
+}
+
+async function settleEmbedded(options: CaseOptions): Promise<CaseResult> {
+  const rounds = await run(options)
+  const first = rounds.map((round) => round.first)
+  const later = rounds.map((round) => round.later)
+  const usual = rounds.map((round) => round.usual)
+  const busy = rounds.map((round) => round.busy)
+  const share = ratioSpread(busy, usual)
+  return {
+    targets: [
+      atMost(`${CHANNELS} channels settled the first time, seconds`, 2, secondsOf(first).median),
+      atMost(`${CHANNELS} channels settled later, seconds`, 2, secondsOf(later).median),
+      atLeast('ticks while settling, share of normal', 0.8, share.median),
+    ],
+    limits: ingestLimits,
+    tables: [
+      {
+        title: `Settlement with the embedded ledger; ${shape.name}`,
+        columns: ['what', 'figure'],
+        rows: [
+          [`settling ${CHANNELS} channels the first time, s`, spreadText(secondsOf(first))],
+          ['CPU us a claim, all threads', spreadText(microsOf(first))],
+          [`settling ${CHANNELS} channels later, s`, spreadText(secondsOf(later))],
+          ['CPU us a claim, all threads', spreadText(microsOf(later))],
+          ['ticks/s', spreadText(spread(usual))],
+          ['ticks/s with settlements back to back', spreadText(spread(busy))],
+          ['channels settled a second meanwhile', spreadText(paceOf(rounds))],
+        ],
+      },
+    ],
+    charts: [
+      {
+        kind: 'bars',
+        name: 'settle',
+        unit: 'ticks/s',
+        groups: [
+          {
+            title: 'Ticks acknowledged a second',
+            bars: [
+              bar('nothing to settle', usual, false),
+              bar('settlements back to back', busy, true),
+            ],
+          },
+        ],
+      },
+    ],
+    notes: [
+      'Every round has a new gateway and 10,000 new devices, each with a key of its own. Every ' +
+        'claim carries its mandate, its commitment and its last word, and the ledger checks ' +
+        'all of it by its own rules. Signatures that the same process has verified when the ' +
+        'device showed them are not computed again; chains are hashed from what was claimed ' +
+        'before, in threads.',
+      'Back to back: the next settlement begins when the last one ended, as long as the ' +
+        'window lasts.',
+    ],
+    figures: { rounds, share },
+  }
 }
 
 function bar(label: string, rates: readonly number[], isOwn: boolean) {

@@ -5,13 +5,14 @@
 
 import type { Rpc } from '../../ledger/evm/chain.ts'
 import { createEvmLedger, type EvmLedgerOptions } from '../../ledger/evm/evmLedger.ts'
+import { readArtifact } from '../../ledger/evm/io/localChain.ts'
 import { openAccount, openCodec } from '../../ledger/evm/io/viem.ts'
 import { createNode } from '../../ledger/evm/node.ts'
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Timers } from '../../ports/index.ts'
 import { publicKeyOf } from '../../protocol/keys.ts'
 import { gatewayKey, START_SECONDS } from '../unit/ledger/world.ts'
-import { artifact, type Escrow } from './world.ts'
+import type { Escrow } from './world.ts'
 
 /** Account 2 of anvil's published mnemonic: the gateway of the escrow. */
 const GATEWAY_KEY = '5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a'
@@ -53,7 +54,7 @@ export async function openAdapter(escrow: Escrow, options: AdapterOptions = {}) 
   }
   const ledger = createEvmLedger({
     node: createNode(rpc),
-    codec: await openCodec(artifact('contracts/TickpayEscrow.json').abi),
+    codec: await openCodec(readArtifact('contracts/TickpayEscrow.json').abi),
     account: await openAccount(new Uint8Array(Buffer.from(GATEWAY_KEY, 'hex'))),
     contract: escrow.domain.verifyingContract,
     chainId: escrow.domain.chainId,

@@ -2,11 +2,14 @@
  * The escrow contract on a real node, with a fleet, a payee and devices.
  * @module
  */
-import { readFileSync } from 'node:fs'
 import { claimChannelsCall, claimStatementCall } from '../../ledger/evm/callData.ts'
-import type { ContractCodec, RawLog, Rpc, Values } from '../../ledger/evm/chain.ts'
-import { anvilPath, type Hardfork, startAnvil } from '../../ledger/evm/io/anvil.ts'
-import { openCodec, openRpc } from '../../ledger/evm/io/viem.ts'
+import type { ContractCodec, Values } from '../../ledger/evm/chain.ts'
+import { anvilPath, type Hardfork } from '../../ledger/evm/io/anvil.ts'
+import {
+  type LocalChain,
+  type LocalReceipt,
+  startLocalChain,
+} from '../../ledger/evm/io/localChain.ts'
 import type { Claim, StatementSubmission } from '../../ledger/ledger.ts'
 import { bytesToHex, parseHex, utf8ToBytes } from '../../protocol/bytes.ts'
 import { keccak256 } from '../../protocol/keccak.ts'
@@ -28,81 +31,14 @@ export function bytes(text: string): Uint8Array {
 
 const keccakText = (text: string) => keccak256(utf8ToBytes(text))
 
-export type Artifact = { readonly abi: readonly unknown[]; readonly bytecode: string }
-
-/** What a contract compiled to. */
-export const artifact = (path: string): Artifact =>
-  JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
-
 /** False where anvil is not installed; such tests are skipped and say so. */
 export const hasAnvil = anvilPath() !== undefined
 
-export type Receipt = {
-  readonly status: string
-  readonly gasUsed: string
-  readonly blockNumber: string
-  readonly contractAddress: string
-  readonly transactionHash: string
-  readonly logs: readonly RawLog[]
-}
-
-export type Node = {
-  readonly rpc: Rpc
-  readonly rpcUrl: string
-  readonly accounts: readonly string[]
-  readonly send: (
-    from: string,
-    to: string | undefined,
-    data: string,
-    value?: bigint,
-  ) => Promise<Receipt>
-  readonly deploy: (
-    path: string,
-    words?: string,
-  ) => Promise<{ address: string; codec: ContractCodec }>
-  readonly stop: () => Promise<void>
-}
-
-/** The limit of a transaction since EIP-7825. */
-export const GAS_MAX = 16_777_216n
-/** Never what a block costs, so that balances of the chain's coin are exact. */
-const GAS_PRICE = '0x3b9aca00'
+export type Node = LocalChain
 
 /** A chain whose clock begins at the devices' own. */
-export async function startNode(hardfork: Hardfork = 'osaka'): Promise<Node> {
-  const anvil = await startAnvil(hardfork, ['--timestamp', String(START_SECONDS)])
-  const rpc = await openRpc(anvil.rpcUrl, 30_000)
-  const accounts = (await rpc('eth_accounts', [])) as string[]
-  const send: Node['send'] = async (from, to, data, value = 0n) => {
-    const call = {
-      from,
-      ...(to === undefined ? {} : { to }),
-      data,
-      value: `0x${value.toString(16)}`,
-      gas: `0x${GAS_MAX.toString(16)}`,
-      gasPrice: GAS_PRICE,
-    }
-    const hash = await rpc('eth_sendTransaction', [call])
-    return receiptOf(rpc, String(hash))
-  }
-  const deploy: Node['deploy'] = async (path, words = '') => {
-    const { abi, bytecode } = artifact(path)
-    const receipt = await send(accounts[0] ?? '', undefined, bytecode + words)
-    return { address: receipt.contractAddress, codec: await openCodec(abi) }
-  }
-  return { rpc, rpcUrl: anvil.rpcUrl, accounts, send, deploy, stop: anvil.stop }
-}
-
-const RECEIPT_QUESTIONS_MAX = 5_000
-
-/** The node mines at once, but answers before. */
-async function receiptOf(rpc: Rpc, hash: string): Promise<Receipt> {
-  for (let asked = 0; asked < RECEIPT_QUESTIONS_MAX; asked++) {
-    const receipt = (await rpc('eth_getTransactionReceipt', [hash])) as Receipt | null
-    if (receipt) return receipt
-  }
-  throw new Error(`no receipt of ${hash}`)
-}
+export const startNode = (hardfork: Hardfork = 'osaka'): Promise<Node> =>
+  startLocalChain(hardfork, START_SECONDS)
 
 /** Why a transaction that failed was refused, found by calling it again. */
 export async function refusalOf(
@@ -275,7 +211,7 @@ export type Outcome = {
 }
 
 /** What a transaction says of its claims. */
-export function claimed(codec: ContractCodec, receipt: Receipt) {
+export function claimed(codec: ContractCodec, receipt: LocalReceipt) {
   const events = receipt.logs.map((log) => codec.event(log))
   const outcomes = events.flatMap((event): Outcome[] => {
     if (event?.name !== 'Claimed') return []

@@ -5,18 +5,18 @@
  */
 import type { Cancel, Connector, Ports, Transport } from '../ports/index.ts'
 import { equalBytes } from '../protocol/bytes.ts'
-import { clientIdOf, encodeConnect } from '../protocol/connect.ts'
 import type { PublicKey } from '../protocol/keys.ts'
 import { verifyDigest } from '../protocol/keys.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../protocol/limits.ts'
 import type { Hello, Mark, Welcome } from '../protocol/messages.ts'
 import { decodeTime, decodeWelcome, encodeHello } from '../protocol/messages.ts'
-import { connectStructure, digestOf, timeStructure } from '../protocol/structures.ts'
+import { digestOf, timeStructure } from '../protocol/structures.ts'
 import type { DownName, UpName } from '../protocol/topics.ts'
 import { downFilter, formatTopic, parseTopic } from '../protocol/topics.ts'
 import type { Domain } from '../protocol/typedData.ts'
 import type { AgentClock } from './agentClock.ts'
 import { retryDelayMs } from './backoff.ts'
+import { signLogin } from './deviceLogin.ts'
 import type { Signer } from './epochs.ts'
 import { inTime } from './inTime.ts'
 
@@ -174,23 +174,9 @@ async function loginOf(running: Running) {
   const { fleet, device } = config
   running.nonce = world.ports.random.bytes(32)
   running.connects += 1
-  const value = {
-    gateway: config.gateway.id,
-    fleet,
-    device,
-    issuedAt: world.clock.now().seconds,
-    nonce: running.nonce,
-  }
-  const signature = await world.signer.sign(digestOf(config.domain, connectStructure, value))
-  const name = clientIdOf(fleet, device)
+  const login = await signLogin(config, world.signer, world.clock.now().seconds, running.nonce)
   const topic = formatTopic({ kind: 'deviceState', fleet, device })
-  return {
-    clientId: name,
-    username: name,
-    password: encodeConnect({ value, signature }),
-    keepaliveSeconds: config.keepaliveSeconds,
-    will: { topic, payload: world.will(), retain: true },
-  }
+  return { ...login, will: { topic, payload: world.will(), retain: true } }
 }
 
 /** Resolves when the connection ended by itself or by `interrupt`; never later than that. */

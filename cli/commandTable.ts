@@ -80,6 +80,10 @@ export const commandTable: CommandTable = {
     'Gives a device a new key, or a meter of it a new channel',
     () => import('./commands/deviceReplace.ts'),
   ),
+  'device rotate': entry(
+    'Moves a device to a new key, which it proves with the old one',
+    () => import('./commands/deviceRotate.ts'),
+  ),
   'device revoke': entry(
     'Ends a device for good: its key and its mandates count no more',
     () => import('./commands/deviceRevoke.ts'),

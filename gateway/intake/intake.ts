@@ -6,6 +6,7 @@
 import { decodeClose, decodeReading } from '../../protocol/messages.ts'
 import { parseTopic } from '../../protocol/topics.ts'
 import type { Core } from '../core.ts'
+import { takeRotation } from '../enrol/rotation.ts'
 import { closeChannel } from '../enrolment.ts'
 import { NO_SLOT, refuse } from './answers.ts'
 import { takeCommit } from './commits.ts'
@@ -37,6 +38,9 @@ export function takeDeviceMessage(
       return
     case 'reading':
       takeReading(core, session, payload)
+      return
+    case 'rotate':
+      takeRotation(core, session, payload)
       return
     case 'close':
       takeClose(core, session, payload)

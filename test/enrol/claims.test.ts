@@ -10,9 +10,6 @@ import { stringify } from 'yaml'
 import { enrolByClaim } from '../../agent/claim.ts'
 import { readClaimedConfig } from '../../agent/io/claim.ts'
 import { runAgent } from '../../agent/io/runAgent.ts'
-import { parseMeterSimConfig } from '../../firmware-sim/config.ts'
-import { openLines } from '../../firmware-sim/io/lines.ts'
-import { startMeterSim } from '../../firmware-sim/simulator.ts'
 import type { Transport } from '../../ports/index.ts'
 import type { KeyPair } from '../../ports/io/keyFile.ts'
 import { createKeyPair } from '../../ports/io/keyFile.ts'
@@ -32,6 +29,7 @@ import { algorithmByte, signDigest } from '../../protocol/keys.ts'
 import { digestOf } from '../../protocol/structures.ts'
 import type { Payee } from '../independent/payee.ts'
 import { fleet, openPayee } from '../independent/payee.ts'
+import { startTcpMeter } from '../support/tcpMeter.ts'
 import { until } from '../support/until.ts'
 
 const serial = 'sn-4711'
@@ -53,7 +51,7 @@ const states = async () =>
     v.array(v.object({ serial: v.string(), state: v.string() })),
     await payee.call('claim_list', {}),
   )
-const devices = async () => (await payee.call('channels', {})) as readonly unknown[]
+const devices = async () => (await payee.call('channels', { fleet, device })) as readonly unknown[]
 
 beforeEach(async () => {
   payee = await openPayee()
@@ -200,18 +198,7 @@ describe('T24: a claim', () => {
 describe('an agent with a claim', () => {
   test('makes its key, asks, waits through a restart of the gateway, and pays', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tickpay-claim-'))
-    const load = { profile: 'steady', unit: 'Wh', ratePerHour: 72_000, initialRegister: 5_000 }
-    const line = 'tcp-listen://127.0.0.1:0'
-    const settings = parseMeterSimConfig({ ...load, kind: 'firmware-link', line })
-    const meter = await startMeterSim(
-      settings,
-      nodePorts(() => {}),
-      {
-        openLines,
-        disk: undefined,
-      },
-    )
-    const source = meter.where().replace('tcp-listen:', 'tcp:')
+    const meter = await startTcpMeter()
     const path = join(folder, 'agent.yaml')
     const key = { file: join(folder, 'device.key'), passphraseFile: join(folder, 'device.pass') }
     writeFileSync(
@@ -221,7 +208,7 @@ describe('an agent with a claim', () => {
         key,
         stateDirectory: join(folder, 'state'),
         logLevel: 'error',
-        meters: [{ name: 'main', unit: 'Wh', driver: 'firmware-link', source, pollMs: 100 }],
+        meters: meter.meters,
       }),
     )
     const claimFile = join(folder, 'claim')
@@ -250,7 +237,13 @@ describe('an agent with a claim', () => {
     // What signs mandates learns the ledger from an enrolment.
     await payee.enrol('other', 'p256')
     await payee.mandate(channelId, 1, 10_000n)
-    await until('it pays', () => (agent.status().meters[0]?.unitsPaid ?? '0') !== '0')
+    let paid = ''
+    await until('it pays', () => {
+      void devices().then((all) => {
+        paid = v.parse(v.object({ paid: v.string() }), all[0]).paid
+      })
+      return paid !== '' && paid !== '0'
+    })
     await agent.close()
     await meter.close()
     rmSync(folder, { recursive: true })

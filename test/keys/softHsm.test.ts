@@ -11,11 +11,6 @@ import { stringify } from 'yaml'
 import type { Agent } from '../../agent/agent.ts'
 import { readAgentConfig, runAgent } from '../../agent/io/runAgent.ts'
 import { run } from '../../cli/run.ts'
-import { parseMeterSimConfig } from '../../firmware-sim/config.ts'
-import { openLines } from '../../firmware-sim/io/lines.ts'
-import type { MeterSim } from '../../firmware-sim/simulator.ts'
-import { startMeterSim } from '../../firmware-sim/simulator.ts'
-import { nodePorts } from '../../ports/io/node.ts'
 import { publicKeyFromSpki } from '../../ports/io/publicKeyFile.ts'
 import { commandSigner } from '../../ports/io/signerCommand.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
@@ -26,6 +21,8 @@ import { fleet, openPayee } from '../independent/payee.ts'
 import { counting } from '../support/fixtures.ts'
 import type { SoftHsm } from '../support/softHsm.ts'
 import { openSoftHsm, softHsmMissing } from '../support/softHsm.ts'
+import type { TcpMeter } from '../support/tcpMeter.ts'
+import { startTcpMeter } from '../support/tcpMeter.ts'
 import { testTerminal } from '../support/testTerminal.ts'
 import { until } from '../support/until.ts'
 
@@ -33,7 +30,7 @@ if (softHsmMissing) process.stderr.write(`NOT TESTED: keys in a token: ${softHsm
 
 let hsm: SoftHsm
 let payee: Payee
-let meter: MeterSim
+let meter: TcpMeter
 let folder: string
 let configFile: string
 let agent: Agent | undefined
@@ -45,14 +42,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tickpay-hsm-agent-'))
   hsm = openSoftHsm()
   payee = await openPayee()
-  const load = { profile: 'steady', unit: 'Wh', ratePerHour: 72_000, initialRegister: 5_000 }
-  const line = 'tcp-listen://127.0.0.1:0'
-  const settings = parseMeterSimConfig({ ...load, kind: 'firmware-link', line })
-  meter = await startMeterSim(
-    settings,
-    nodePorts(() => {}),
-    { openLines, disk: undefined },
-  )
+  meter = await startTcpMeter()
   configFile = await configure()
 })
 afterAll(async () => {
@@ -93,15 +83,7 @@ async function configure(): Promise<string> {
     key: { command: hsm.command, publicKey, chainSecret: { file: secret } },
     stateDirectory: join(folder, 'state'),
     logLevel: 'error',
-    meters: [
-      {
-        name: 'main',
-        unit: 'Wh',
-        driver: 'firmware-link',
-        source: meter.where().replace('tcp-listen:', 'tcp:'),
-        pollMs: 100,
-      },
-    ],
+    meters: meter.meters,
   }
   writeFileSync(path, stringify(config))
   return path

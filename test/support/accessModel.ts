@@ -6,7 +6,7 @@
 import type { Action, Identity } from '../../protocol/access.ts'
 
 const id = '[a-z0-9][a-z0-9-]{0,47}'
-const up = '(hello|open|commit|tick|reading|close)'
+const up = '(hello|open|commit|tick|reading|close|rotate)'
 const down = '(welcome|slot|accept|ack|reject|receipt|supply|command)'
 
 type Permission = readonly [Action, string]

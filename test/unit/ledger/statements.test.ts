@@ -161,6 +161,18 @@ describe('evidence beside a statement', () => {
     expect(result).toMatchObject({ status: 'refused', reason: 'wrong_leaf', paid: 0n })
   })
 
+  it('(!) takes a leaf of another channel for a refusal, never for 0', async () => {
+    const world = await fundedWorld()
+    const { ledger, allocation, device } = world
+    const stated = [{ position: 1, channelId: device(2).channelId, amount: 20n }]
+    await ledger.submitStatement(statementOf(ledger.domain, allocation.id, stated), 'a')
+    const claim = device(1)
+      .commit()
+      .claim(3, { leaf: leafOf(stated, 1) })
+    const [result] = await ledger.submit([claim], 'b')
+    expect(result).toMatchObject({ status: 'refused', reason: 'foreign_leaf', paid: 0n })
+  })
+
   it('(!) makes a statement void that was signed before it', async () => {
     const world = await fundedWorld()
     const waiting = signedOf(world, 40n, { sequence: 2 })

@@ -136,8 +136,10 @@ const settlementValue = v.pipe(
     expiryMarginSeconds: v.optional(integerValue(1, 30 * 86_400), 2 * 86_400),
   }),
   v.check(
-    ({ periodSeconds, expiryMarginSeconds }) => 2 * periodSeconds <= expiryMarginSeconds,
-    'an expiryMarginSeconds of at least two periods, so that no claim runs out in between',
+    ({ periodSeconds, cosignSeconds, expiryMarginSeconds }) =>
+      2 * (periodSeconds + cosignSeconds) <= expiryMarginSeconds,
+    'an expiryMarginSeconds of at least two periods and twice cosignSeconds, ' +
+      'so that no claim runs out in between',
   ),
 )
 

@@ -192,7 +192,7 @@ async function submit(world: World, from: number): Promise<void> {
 const sum = (amounts: readonly bigint[]) => amounts.reduce((all, one) => all + one, 0n)
 
 describe('statements and evidence mixed', () => {
-  it('(!) pay every channel once, up to the higher of both and never more than it owes', async () => {
+  it('(!) pay every channel once, up to the higher of both, never above what it owes', async () => {
     const { id, reopened } = await prepared
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 32 }), async (steps) => {

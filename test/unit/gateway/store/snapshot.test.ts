@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { readNewestSnapshot, writeSnapshot } from '../../../../gateway/store/snapshot.ts'
+import {
+  readNewestSnapshot,
+  SNAPSHOT_ROOM_BYTES,
+  writeSnapshot,
+} from '../../../../gateway/store/snapshot.ts'
+import { fastSha256 } from '../../../../ledger/io/fastSha256.ts'
 import { OperatorError } from '../../../../ports/operatorError.ts'
 import { utf8ToBytes } from '../../../../protocol/bytes.ts'
 import { memoryDisk } from '../../../support/memoryDisk.ts'
@@ -27,6 +32,19 @@ test('the newest comes back, the two newest stay, the older says what may go', a
   expect(await writeSnapshot(disk, snapshot(0x10n, 'sixteen'))).toBe(9n)
   expect(disk.paths()).toEqual(['snapshot/0000000000000009.snap', 'snapshot/0000000000000010.snap'])
   expect(await newest(disk)).toEqual({ position: 16n, state: 'sixteen', damaged: [] })
+})
+
+test('a state with room before it is written where it is, as any other', async () => {
+  const [roomy, plain] = [memoryDisk(), memoryDisk()]
+  const memory = new Uint8Array(SNAPSHOT_ROOM_BYTES + 4)
+  memory.set(utf8ToBytes('five'), SNAPSHOT_ROOM_BYTES)
+  const state = memory.subarray(SNAPSHOT_ROOM_BYTES)
+  const roomBytes = SNAPSHOT_ROOM_BYTES
+  await writeSnapshot(roomy, { position: 5n, state, roomBytes }, fastSha256)
+  await writeSnapshot(plain, snapshot(5n, 'five'))
+  const [path = ''] = plain.paths()
+  expect(roomy.bytes(path)).toEqual(plain.bytes(path))
+  expect((await readNewestSnapshot(roomy, fastSha256)).snapshot?.state).toEqual(state)
 })
 
 // T53

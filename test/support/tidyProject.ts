@@ -160,7 +160,7 @@ export function untestedReasons(
 export function looseVersions(manifest: { readonly [group: string]: unknown }): readonly string[] {
   return ['dependencies', 'devDependencies', 'optionalDependencies', 'overrides'].flatMap((group) =>
     Object.entries(manifest[group] ?? {})
-      .filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(String(version)))
+      .filter(([, version]) => !/^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(String(version)))
       .map(([name, version]) => `${group}: ${name} is ${String(version)}, not one version`),
   )
 }

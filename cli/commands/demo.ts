@@ -5,7 +5,6 @@
 import { defineCommand, flag, jsonOption, text } from '../command.ts'
 import { runDemo } from '../demo/demo.ts'
 import { demoLedgers } from '../demo/ledgers.ts'
-import { demoLedgers } from '../demo/ledgers.ts'
 import { readDuration } from '../demo/plan.ts'
 import { UsageError } from '../exitCodes.ts'
 
@@ -23,7 +22,6 @@ export const command = defineCommand({
     for: text('DURATION', 'ends by itself, for example after 30s or 5m'),
     'no-cosign': flag('the fleet co-signs nothing: the evidence of each channel settles'),
     ledger: text('KIND', `${demoLedgers.join(' or ')} (default: embedded)`),
-    ledger: text('KIND', `${demoLedgers.join(' or ')} (default: embedded)`),
     data: text('FOLDER', 'a new folder that is kept (default: a temporary one)'),
     ...jsonOption,
   },
@@ -35,22 +33,13 @@ export const command = defineCommand({
       throw new UsageError(`--for is a duration such as 30s or 5m, not "${values.for}"`)
     }
     const ledger = readLedger(values.ledger, folder)
-    const ledger = readLedger(values.ledger, folder)
     const settling = values['no-cosign'] ? 'evidence' : 'statements'
-    return runDemo({ forSeconds, folder, ledger, ledger, settling, output: json ? 'json' : 'people' }, terminal)
+    return runDemo(
+      { forSeconds, folder, ledger, settling, output: json ? 'json' : 'people' },
+      terminal,
+    )
   },
 })
-
-function readLedger(kind: string | undefined, folder: string | undefined): string {
-  if (kind === undefined) return 'embedded'
-  if (!demoLedgers.includes(kind)) {
-    throw new UsageError(`--ledger is ${demoLedgers.join(' or ')}, not "${kind}"`)
-  }
-  if (kind !== 'embedded' && folder !== undefined) {
-    throw new UsageError('--data keeps a demo with the embedded ledger only: a server ends with it')
-  }
-  return kind
-}
 
 function readLedger(kind: string | undefined, folder: string | undefined): string {
   if (kind === undefined) return 'embedded'

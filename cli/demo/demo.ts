@@ -13,7 +13,6 @@ import { jsonText } from '../jsonLine.ts'
 import { styleOf, type Terminal } from '../terminal.ts'
 import { collectFigures, type DemoNote, notePath } from './collect.ts'
 import { type DemoLedger, startDemoLedger } from './ledgers.ts'
-import { type DemoLedger, startDemoLedger } from './ledgers.ts'
 import { look, remember, type Sight, viewOf } from './live.ts'
 import { demoDevices, demoFleet, type Settling } from './plan.ts'
 import { differences, type Figures, figuresJson, figuresLines } from './reconcile.ts'
@@ -34,8 +33,6 @@ export type DemoOptions = {
   /** Kept after the demo; undefined: a temporary folder. */
   readonly folder: string | undefined
   readonly settling: Settling
-  /** One of `demoLedgers`. */
-  readonly ledger: string
   /** One of `demoLedgers`. */
   readonly ledger: string
   readonly output: 'json' | 'people'
@@ -88,7 +85,6 @@ async function runUntil(
   const demo = await startDemo({
     folder,
     program: { file: process.execPath, words: [...process.execArgv, process.argv[1] ?? ''] },
-    ledger: options.ledger,
     ledger: options.ledger,
     settling: options.settling,
     onProgress: (line) => {

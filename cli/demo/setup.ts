@@ -15,7 +15,6 @@ import { type Calls, connectControl } from '../io/controlClient.ts'
 import { newKeyFiles, openKey } from '../io/keyFiles.ts'
 import { type Child, startChild } from './children.ts'
 import { configureLedger, type DemoLedger } from './ledgers.ts'
-import { configureLedger, type DemoLedger } from './ledgers.ts'
 import { type Line, type LineKind, lineKind, openLine } from './lines.ts'
 import {
   agentYaml,
@@ -66,7 +65,6 @@ export type StartDemo = {
   readonly program: { readonly file: string; readonly words: readonly string[] }
   readonly settling: Settling
   readonly ledger: DemoLedger
-  readonly ledger: DemoLedger
   readonly onProgress: (line: string) => void
 }
 
@@ -84,7 +82,6 @@ export async function startDemo(options: StartDemo): Promise<RunningDemo> {
 async function startAll(options: StartDemo, started: Started): Promise<RunningDemo> {
   const { folder, onProgress } = options
   await prepareFolder(folder, options.settling)
-  await configureLedger(folder, options.ledger)
   await configureLedger(folder, options.ledger)
   onProgress('making keys')
   const keys = await makeKeys(folder)

@@ -1,7 +1,7 @@
 /**
  * Gives memory back after a crowd has left. V8 collects when it needs room, and a process that has
- * lost thousands of clients needs none for hours: what 5,000 closed sessions had held, 180 MB, was
- * still there after a minute and is gone after one collection.
+ * lost thousands of clients needs none for hours. Measured: 4,000 closed sessions left 140 MB; after
+ * a collection as V8 likes it 89, after one that also moves together what is left 31.
  * @module
  */
 import { setFlagsFromString } from 'node:v8'
@@ -22,7 +22,7 @@ export type HeapTidyLimits = {
   readonly tidyDelayMs: number
 }
 
-/** Collects once, some 0.1 s, when a crowd has left. */
+/** Collects once, some 0.1 to 0.2 s, when a crowd has left. */
 export function createHeapTidy(
   timers: Pick<Timers, 'after'>,
   { crowdMin, tidyDelayMs }: HeapTidyLimits,
@@ -62,5 +62,7 @@ export function collectAll(): void {
     known = runInNewContext('gc') as () => void
     setFlagsFromString('--no-expose-gc')
   }
+  setFlagsFromString('--compact-on-every-full-gc')
   known()
+  setFlagsFromString('--no-compact-on-every-full-gc')
 }

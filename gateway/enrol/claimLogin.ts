@@ -16,7 +16,7 @@ export function isClaimLogin(username: string): boolean {
   return parseClaimUsername(username) !== undefined
 }
 
-/** A serial number that is not listed costs as much time as a wrong secret, and is told the same. */
+/** A serial number that is not listed costs as much time as a wrong secret, and gets its answer. */
 export function createClaimLogin(core: Core, derive: Derive): CheckCredential {
   const guesses = createGuesses(CLAIMS_MAX)
   return async (username, password) => {

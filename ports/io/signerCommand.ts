@@ -10,8 +10,8 @@ import { createHash } from 'node:crypto'
 import { assert } from '../../protocol/assert.ts'
 import type { PublicKey } from '../../protocol/keys.ts'
 import { verifyDigest } from '../../protocol/keys.ts'
+import { readSignature } from '../../protocol/signatureForms.ts'
 import { OperatorError } from '../operatorError.ts'
-import { readSignature } from '../signatureText.ts'
 import { commandFailure } from './commandFailure.ts'
 
 export type CommandKey = {

@@ -66,7 +66,7 @@ describe('an agent whose key takes its time', () => {
     },
   )
 
-  test('says what is wrong when it fails, supplies no more than credit, and goes on after', async () => {
+  test('says what is wrong when it fails, supplies what credit allows, and goes on', async () => {
     const { seen, sign } = slowKey(100)
     const { world } = await started({ sign })
     await world.time.advance(3_000)
@@ -169,7 +169,7 @@ describe('a commitment that is being signed', () => {
     expect(sent).toEqual([1])
   })
 
-  test('is left away when it comes after its connection: the next epoch is another one', async () => {
+  test('is left away after its connection: the next epoch is another one', async () => {
     const { account, answers, gateway, sent, finished } = bench()
     account.goOffline()
     account.takeSlot(slotOf(gateway))

@@ -1,4 +1,4 @@
-/** A key behind a command: what it gets, what is believed of its answer, and what a person is told. */
+/** A key behind a command: what it gets, what is believed, and what a person is told. */
 import { createHash, createPrivateKey, sign } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,10 +7,10 @@ import { p256 } from '@noble/curves/nist.js'
 import { afterAll, describe, expect, test } from 'vitest'
 import { commandSigner, WAITING_SIGNATURES_MAX } from '../../../ports/io/signerCommand.ts'
 import { OperatorError } from '../../../ports/operatorError.ts'
-import { readSignature } from '../../../ports/signatureText.ts'
 import { bytesToHex } from '../../../protocol/bytes.ts'
 import type { Algorithm } from '../../../protocol/keys.ts'
 import { publicKeyOf, signDigest, verifyDigest } from '../../../protocol/keys.ts'
+import { readSignature } from '../../../protocol/signatureForms.ts'
 import { counting } from '../../support/fixtures.ts'
 import { testKey } from '../../support/virtualGateway.ts'
 

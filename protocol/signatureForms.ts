@@ -4,8 +4,8 @@
  */
 import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
-import type { Algorithm } from '../protocol/keys.ts'
-import { SIGNATURE_BYTES } from '../protocol/keys.ts'
+import type { Algorithm } from './keys.ts'
+import { SIGNATURE_BYTES } from './keys.ts'
 
 const curveOf = { p256, secp256k1 } as const
 

@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util'
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** Where the settlements of each ledger are killed. */
 const tests = { postgres: 'test/ledger/postgresKills.test.ts' }
-const usage = `usage: npm run ledger-faults -- --ledger ${Object.keys(tests).join('|')} [--kills 300]`
+const known = Object.keys(tests).join('|')
+const usage = `usage: npm run ledger-faults -- --ledger ${known} [--kills 300]`
 
 function read() {
   try {

@@ -39,9 +39,10 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const kept = books.get(outsideKey)
   const isUsed = books.get(formatKey) !== undefined
   if (isUsed && (configured.kind === 'embedded') !== (kept === undefined)) {
+    const other = kept ? 'a ledger outside' : 'its own ledger'
     throw new OperatorError(
-      `the store in ${settings.data} was used with ${kept ? 'a ledger outside' : 'its own ledger'}` +
-        `, not with one of kind ${configured.kind}: set "ledger" as it was, or name another folder`,
+      `the store in ${settings.data} was used with ${other}, not with one of kind ` +
+        `${configured.kind}: set "ledger" as it was, or name another folder`,
     )
   }
   if (configured.kind === 'postgres') return openOutside(configured, options)

@@ -94,7 +94,7 @@ const rotate = async (from: string, to: string) => {
   return { code, said: [...terminal.outLines, ...terminal.errorLines].join('\n') }
 }
 
-test('the old channel settles, the new one begins at 0 and pays; there is no way back', async () => {
+test('the old channel settles, the new one begins at 0 and pays; nothing goes back', async () => {
   await payFor(now)
   expect(await rotate(now, next)).toMatchObject({ code: 0 })
   const [old, fresh] = [...(await channels())].sort((a, b) => (a.state < b.state ? -1 : 1))

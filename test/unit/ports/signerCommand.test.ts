@@ -42,7 +42,7 @@ async function failure(command: readonly string[], timeoutMs?: number): Promise<
   return error instanceof Error ? error.message : ''
 }
 
-describe('a signer command', () => {
+describe('T20: a signer command', () => {
   test.each<Algorithm>(['p256', 'ed25519', 'secp256k1'])('signs with %s', async (algorithm) => {
     const key = testKey(algorithm, 5)
     const command = commandWith(signDigest(key, digest), algorithm)

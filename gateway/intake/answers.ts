@@ -7,6 +7,7 @@ import type { RejectedName, SupplyState } from '../../protocol/messages.ts'
 import { encodeAccept, encodeSlot } from '../../protocol/messages.ts'
 import type { CommitmentReason, TickReason } from '../../protocol/reasons.ts'
 import { consequenceOf } from '../../protocol/reasons.ts'
+import { TOO_MANY_STRIKES } from '../broker/cooling.ts'
 import type { Core } from '../core.ts'
 import { isClosed } from '../state/hotChannels.ts'
 import { sendAck } from './acks.ts'
@@ -45,7 +46,9 @@ export function refuse(
   if (!isFault) return
   strike(session, nowMs)
   if (session.condemned) {
-    core.writer.whenDurable(() => core.link.disconnect(session.id, `too many strikes: ${reason}`))
+    core.writer.whenDurable(() =>
+      core.link.disconnect(session.id, `${TOO_MANY_STRIKES}: ${reason}`),
+    )
   }
 }
 

@@ -289,6 +289,18 @@ describe('ending', () => {
     expect(broker.counters().closed).toEqual({ strikes: 1 })
   })
 
+  test('after too many strikes devices are let in one after the other, others at once', async () => {
+    const { login, broker } = await start()
+    const names = ['pi1', 'pi2', 'pi3'].map((device) => `solar/${device}`)
+    const closed = await Promise.all(names.map((username) => login({ username })))
+    for (const name of names) broker.disconnect(name, 'too many strikes: bad_word')
+    await Promise.all(closed.map((client) => client.closed))
+    const startMs = performance.now()
+    const codes = await Promise.all(names.map((clientId) => tryLogin({ clientId })))
+    expect(codes.map(({ code }) => code)).toEqual([0, 0, 0])
+    expect(performance.now() - startMs).toBeGreaterThan(35)
+  })
+
   test('a closed session that does not read is cut off', async () => {
     const { login, broker, sessions, until } = await start({ limits: { closeGraceMs: 50 } })
     const device = await login({ username: 'solar/pi1' })

@@ -16,6 +16,7 @@ import type {
   SessionInfo,
 } from '../broker.ts'
 import { countReason, newCounters } from '../broker.ts'
+import { createCooling } from '../cooling.ts'
 import type { Doorway } from '../doorway.ts'
 import { createDoorway } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
@@ -40,7 +41,7 @@ import { Gate } from './gate.ts'
 import type { HeapTidy } from './heapTidy.ts'
 import { createHeapTidy } from './heapTidy.ts'
 import type { HookContext } from './hooks.ts'
-import { announceEnd, createHooks } from './hooks.ts'
+import { announceEnd, createHooks, dismiss } from './hooks.ts'
 import { openLane } from './lane.ts'
 import { emptyStore, silentBus } from './libraryParts.ts'
 import type { TurnEnd } from './lineWriter.ts'
@@ -79,10 +80,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     listen: (listeners) => listen(state, listeners),
     publish: state.delivery.publish,
     offer: state.delivery.offer,
-    disconnect: (sessionId, reason) => {
-      const connection = state.seats.get(sessionId)
-      if (connection) closeGently(connection, reason)
-    },
+    disconnect: (sessionId, reason) => dismiss(state, sessionId, reason),
     sessions: () => [...state.seats.all()].filter(({ announced }) => announced).map(describe),
     counters: () => ({ ...state.shared.counters, ...state.delivery.sizes() }),
     close: () => close(state),
@@ -104,6 +102,7 @@ async function start(options: BrokerOptions): Promise<State> {
     connectionOf: (client) => present(byClient.get(client), 'every client has a connection'),
     isClosing: () => state.closing,
     logins: createLoginQueue(ports.timers, limits),
+    cooling: createCooling(),
   }
   const aedes = await Aedes.createBroker({
     ...createHooks(context),

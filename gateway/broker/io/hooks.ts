@@ -4,10 +4,13 @@
  * @module
  */
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
+import { clientIdOf } from '../../../protocol/connect.ts'
 import type { Will } from '../admission.ts'
 import { refuseHello, refuseIdentity, relayedTopic, seatOf } from '../admission.ts'
 import type { BrokerHandlers, Identity } from '../broker.ts'
 import { connackCode, countReason, roleOf } from '../broker.ts'
+import type { Cooling } from '../cooling.ts'
+import { TOO_MANY_STRIKES } from '../cooling.ts'
 import { FAILURE_COST, PASSWORD_FAILURE_COST } from '../doorway.ts'
 import type { LoginQueue } from '../loginQueue.ts'
 import type { Seats } from '../seats.ts'
@@ -23,6 +26,7 @@ export type HookContext = {
   readonly connectionOf: (client: Client) => Connection
   readonly isClosing: () => boolean
   readonly logins: LoginQueue
+  readonly cooling: Cooling
 }
 
 type Hooks = Required<
@@ -41,10 +45,14 @@ export function createHooks(context: HookContext): Hooks {
     },
     authenticate: (client, username, password, done) => {
       const connection = connectionOf(client)
-      context.logins.add(connection.address, () => {
-        if (connection.gate?.destroyed !== false) return
-        void judge(context, connection, username, password, done)
-      })
+      const enter = () =>
+        context.logins.add(connection.address, () => {
+          if (connection.gate?.destroyed !== false) return
+          void judge(context, connection, username, password, done)
+        })
+      const waitMs = context.cooling.takeTurnMs(username ?? '', nowOf(context))
+      if (waitMs > 0) after(connection, waitMs, enter)
+      else enter()
     },
     authorizePublish: (client, packet, done) => {
       const connection = client && connectionOf(client)
@@ -61,6 +69,21 @@ export function createHooks(context: HookContext): Hooks {
     },
     authorizeForward: () => null,
   }
+}
+
+function nowOf({ shared }: HookContext): number {
+  return shared.ports.clock.monotonicMs()
+}
+
+/** The gateway closes a session; after too many strikes its device waits for its turn. */
+export function dismiss(context: HookContext, sessionId: string, reason: string): void {
+  const connection = context.seats.get(sessionId)
+  if (!connection) return
+  const { identity } = connection
+  if (identity?.kind === 'device' && reason.startsWith(TOO_MANY_STRIKES)) {
+    context.cooling.add(clientIdOf(identity.fleet, identity.device), nowOf(context))
+  }
+  closeGently(connection, reason)
 }
 
 type LoginDone = Parameters<Hooks['authenticate']>[3]

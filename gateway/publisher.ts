@@ -86,8 +86,8 @@ function channelsOnce({ state }: Core): () => Iterator<number> {
 }
 
 /**
- * Returns how many channels the report speaks of. Where nobody reads it, it is not made: with a
- * million channels that all tick, that was half of what the event loop did.
+ * Returns how many channels the report speaks of. Where nobody reads it, it is not made: at 50 us
+ * a channel, a round over a million that all tick would take the event loop 50 s.
  */
 function publishDevice(core: Core, fleet: string, device: string): number {
   const topic = formatTopic({ kind: 'deviceReport', fleet, device })

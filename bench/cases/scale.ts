@@ -249,11 +249,11 @@ export const scale: Case = {
           'turns, so that the load is the same for all sizes. All devices are connected: a ' +
           'million channels are 15,625 connections.',
         'Channels come in by `tickpay channels import`, from a file in which every device and ' +
-          'the fleet have signed for each of them; every signature is checked, two a channel, and ' +
-          'so is everything else that is checked when a channel opens by messages. "Imported in" ' +
-          'is the time of that program. "Connected in" is the time in which all devices log in ' +
-          'and are told of all their channels. Where an epoch of the file is too short for what ' +
-          'follows, its device commits to another.',
+          'the fleet have signed for each of them; every signature is checked, two a channel, ' +
+          'and so is all that is checked when a channel opens by messages. "Imported in" is the ' +
+          'time of that program. "Connected in" is the time in which all devices log in and are ' +
+          'told of all their channels. Where an epoch of the file is too short for what follows, ' +
+          'its device commits to another.',
         'Anonymous memory (RssAnon) is that of a gateway that was restarted and has nobody ' +
           'connected, and that of the same gateway after the last round. Bytes written are ' +
           "`write_bytes` of the gateway's `/proc/PID/io`: journal, snapshots and database.",

@@ -16,9 +16,9 @@ export const command = defineCommand({
   details: [
     'Each record of the file holds a channel, its mandate and the commitment that opens it, and is',
     'judged as if device and fleet had sent them: both signatures, tariff, reservation, position.',
-    'The fleet must be enrolled and funded, and the gateway must not run. A record that is wrong is',
-    'named and ends the import; those before it stay. Importing a file again is harmless: what is',
-    'there already is left as it is. docs/operating-gateway.md describes the file.',
+    'The fleet must be enrolled and funded, and the gateway must not run. A record that is wrong',
+    'is named and ends the import; those before it stay. Importing a file again is harmless: what',
+    'is there already is left as it is. docs/operating-gateway.md describes the file.',
   ],
   arguments: { file: argument('channels with their mandates and commitments') },
   options: {

@@ -133,7 +133,7 @@ export type Broker = {
   /** Sends to all sessions that subscribed and may receive it. */
   readonly publish: (topic: string, payload: Uint8Array, mode: PublishMode) => void
   /**
-   * Retains what `make` makes, which is asked when somebody subscribes and, where somebody has, now.
+   * Retains what `make` makes, which is asked when somebody subscribes and, if somebody has, now.
    */
   readonly offer: (topic: string, make: Make) => void
   /**

@@ -135,7 +135,8 @@ function requireRoom(core: Core, { device, channel }: ImportRecord): void {
   const { fleet, meter, allocation, position } = channel
   if (findMeter(core, fleet, device, meter) !== undefined) {
     throw new OperatorError(
-      `meter ${meter} of device ${fleet}/${device} has an open channel: see "tickpay device replace"`,
+      `meter ${meter} of device ${fleet}/${device} has an open channel: ` +
+        'see "tickpay device replace"',
     )
   }
   if (core.state.cold.device(fleet, device)) freeSlot(core, fleet, device)

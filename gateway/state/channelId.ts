@@ -8,7 +8,7 @@ import type { Domain } from '../../protocol/typedData.ts'
 
 const known = new WeakMap<Channel, { readonly domain: Domain; readonly id: Uint8Array }>()
 
-/** The EIP-712 digest of `channel`, kept for as long as that very object is; not to be written to. */
+/** The EIP-712 digest of `channel`, kept as long as that very object; not to be written to. */
 export function channelIdOf(domain: Domain, channel: Channel): Uint8Array {
   const before = known.get(channel)
   if (before?.domain === domain) return before.id

@@ -52,7 +52,7 @@ export async function openState(options: {
   return { state, journal }
 }
 
-/** Moves, which are nearly all, are read where they lie: an object for each took half of the time. */
+/** Moves, which are nearly all, are read where they lie, without an object for each. */
 function replay(state: GatewayState, entry: Uint8Array, position: number): void {
   const isMoves = visitMoves(entry, (channel, step, seconds) => {
     applyStep(state, channel, step, seconds)

@@ -7,9 +7,11 @@ import type { Clock, Timers } from '../../ports/index.ts'
 import { createGroupCommit } from '../store/groupCommit.ts'
 import type { Journal } from '../store/journal.ts'
 import { SNAPSHOT_ROOM_BYTES } from '../store/snapshot.ts'
+import type { DirtyList } from './dirtyList.ts'
 import { createDirtyList } from './dirtyList.ts'
 import { createMovesEncoder, encodeEvent } from './entries.ts'
 import type { GatewayEvent } from './events.ts'
+import type { HotChannels } from './hotChannels.ts'
 import { encodeState } from './snapshot.ts'
 import type { GatewayState, Step } from './state.ts'
 import { applyEntry, applyStep } from './state.ts'
@@ -48,10 +50,23 @@ export type WriterOptions = {
   readonly onFatal: (error: unknown) => void
 }
 
+/** Hands out the newest state of all that moved, as entries, and forgets that it moved. */
+function createMovesWriter({ columns }: HotChannels, dirty: DirtyList) {
+  const encodeMoves = createMovesEncoder()
+  return (seconds: number, append: (entry: Uint8Array) => void) => {
+    const channels = dirty.channels()
+    for (let from = 0; from < dirty.count(); from += MOVES_PER_ENTRY_MAX) {
+      const to = Math.min(from + MOVES_PER_ENTRY_MAX, dirty.count())
+      append(encodeMoves(seconds, columns, channels, from, to))
+    }
+    dirty.clear()
+  }
+}
+
 export function createWriter(options: WriterOptions): Writer {
   const { state, journal, clock, timers, onFatal } = options
   const dirty = createDirtyList()
-  const encodeMoves = createMovesEncoder()
+  const writeMoves = createMovesWriter(state.hot, dirty)
   let batchSeconds: number | undefined
   let batch = 0
   let appended = Number(journal.head().position)
@@ -68,15 +83,7 @@ export function createWriter(options: WriterOptions): Writer {
     appended = Number(journal.append(entry))
     return appended
   }
-  const appendMoves = () => {
-    const { columns } = state.hot
-    const channels = dirty.channels()
-    for (let from = 0; from < dirty.count(); from += MOVES_PER_ENTRY_MAX) {
-      const to = Math.min(from + MOVES_PER_ENTRY_MAX, dirty.count())
-      append(encodeMoves(seconds(), columns, channels, from, to))
-    }
-    dirty.clear()
-  }
+  const appendMoves = () => writeMoves(seconds(), append)
   const commit = createGroupCommit({
     timers,
     onFatal: (error) => {

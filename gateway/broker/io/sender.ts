@@ -50,25 +50,17 @@ export function createSender({ shared, retained, routeOf }: SenderOptions): Send
     }
   }
 
-  /** Connections whose next retained message is being made. */
-  const asking = new WeakSet<Connection>()
-
-  const ask = (connection: Connection, name: string, make: Make) => {
-    asking.add(connection)
-    make((payload) => {
-      asking.delete(connection)
-      if (connection.phase === 'closed' || isGone(connection)) return
-      const { topic, qos } = routeOf(connection, name)
-      // Something else may have taken the room meanwhile: then it is made again.
-      if (!hasRoom(connection)) connection.replays.unshift([name].values())
-      else if (qos !== undefined) write(connection, topic, payload, qos, true)
-      pump(connection)
-    })
-  }
+  const makers = createMakers((connection, name, payload) => {
+    const { topic, qos } = routeOf(connection, name)
+    // Something else may have taken the room meanwhile: then it is made again.
+    if (!hasRoom(connection)) connection.replays.unshift([name].values())
+    else if (qos !== undefined) write(connection, topic, payload, qos, true)
+    pump(connection)
+  })
 
   const pumpReplays = (connection: Connection) => {
     const { replays, outbox } = connection
-    while (outbox.length() === 0 && hasRoom(connection) && !asking.has(connection)) {
+    while (outbox.length() === 0 && hasRoom(connection) && !makers.isBusy(connection)) {
       const next = replays[0]?.next()
       if (!next) return
       if (next.done) {
@@ -78,7 +70,7 @@ export function createSender({ shared, retained, routeOf }: SenderOptions): Send
       const held = retained.get(next.value)
       const { topic, qos } = routeOf(connection, next.value)
       if (held === undefined || qos === undefined) continue
-      if (typeof held === 'function') ask(connection, next.value, held)
+      if (typeof held === 'function') makers.ask(connection, next.value, held)
       else write(connection, topic, held, qos, true)
     }
   }
@@ -110,6 +102,21 @@ export function createSender({ shared, retained, routeOf }: SenderOptions): Send
   }
 
   return { send, replay, pump }
+}
+
+/** Has retained messages made, one at a time for each connection, and hands them to `take`. */
+function createMakers(take: (connection: Connection, name: string, payload: Uint8Array) => void) {
+  const busy = new WeakSet<Connection>()
+  return {
+    isBusy: (connection: Connection) => busy.has(connection),
+    ask: (connection: Connection, name: string, make: Make) => {
+      busy.add(connection)
+      make((payload) => {
+        busy.delete(connection)
+        if (connection.phase !== 'closed' && !isGone(connection)) take(connection, name, payload)
+      })
+    },
+  }
 }
 
 function isGone({ gate }: Connection): boolean {

@@ -120,7 +120,7 @@ function entryCount({ world }: Scene): number {
 }
 
 describe('an import', () => {
-  test('opens channels that take ticks as any other, also after a restart', async () => {
+  test('opens channels that take ticks like all others, also after a restart', async () => {
     const scene = await openScene()
     const all = [0, 1, 2].map((position) => made(scene, position))
     const { counts, told } = await imports(

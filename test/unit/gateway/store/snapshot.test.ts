@@ -34,7 +34,7 @@ test('the newest comes back, the two newest stay, the older says what may go', a
   expect(await newest(disk)).toEqual({ position: 16n, state: 'sixteen', damaged: [] })
 })
 
-test('a state with room before it is written where it is, as any other', async () => {
+test('a state with room before it is written where it is, like all others', async () => {
   const [roomy, plain] = [memoryDisk(), memoryDisk()]
   const memory = new Uint8Array(SNAPSHOT_ROOM_BYTES + 4)
   memory.set(utf8ToBytes('five'), SNAPSHOT_ROOM_BYTES)

@@ -47,6 +47,11 @@ export function keySpki(key: BenchKey): Uint8Array {
   return createPublicKey(keyObject(key)).export({ type: 'spki', format: 'der' })
 }
 
+/** A signature as certificates have it. */
+export function signDer(key: BenchKey, bytes: Uint8Array): Buffer {
+  return sign('sha256', bytes, keyObject(key))
+}
+
 function keyObject({ privateKey, publicKey }: BenchKey): KeyObject {
   return importKey(Buffer.from(privateKey.bytes), Buffer.from(publicKey.bytes))
 }

@@ -76,7 +76,7 @@ const RECORD_BYTES_MAX = 16_384
 
 /**
  * Records by hex key; undefined stands for a deletion. They are encoded when they are written: the
- * row of a device with 64 channels is put 64 times, and read more often, while an import opens them.
+ * row of a device with 64 channels is put 64 times, and read more often, while they are opened.
  */
 type Overlay = Map<string, readonly [Uint8Array, WireValue | undefined]>
 

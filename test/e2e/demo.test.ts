@@ -6,7 +6,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readGatewayConfig } from '../../cli/io/gatewayCalls.ts'
+import { openCalls, readGatewayConfig } from '../../cli/io/gatewayCalls.ts'
+import { readEntries } from '../../cli/ledgerEntries.ts'
 import { openGateway } from '../../gateway/io/openGateway.ts'
 import { openLmdb } from '../../gateway/store/io/lmdb.ts'
 import { entryKey, everyEntry } from '../../ledger/embedded/layout.ts'
@@ -84,12 +85,42 @@ describe('tickpay demo --for 14s --json', () => {
     expect(figures.ledgerSum).toBe('0')
   })
 
+  test('settles by statements that the fleet co-signs, one signature for all devices', async () => {
+    const payments = await paymentsOf('demo')
+    expect(payments.length).toBeGreaterThanOrEqual(2)
+    expect(payments.every(({ channel }) => channel === '')).toBe(true)
+    expect(readFileSync(at('demo', 'logs', 'fleet.log'), 'utf8')).toContain('was co-signed')
+  })
+
+  test('with --no-cosign settles by the evidence of each channel', async () => {
+    const options = ['--for', '14s', '--no-cosign', '--json', '--data', at('alone')]
+    expect(ran('demo', ...options).status).toBe(0)
+    const payments = await paymentsOf('alone')
+    expect(payments.length).toBeGreaterThanOrEqual(2)
+    expect(payments.every(({ channel }) => channel !== '')).toBe(true)
+  }, 70_000)
+
   test('what was kept can be reconciled again', () => {
     const again = ran('demo', 'check', '--data', at('demo'))
     expect(again).toMatchObject({ status: 0, error: '' })
     expect(again.out).toContain('the books of meters, agents, gateway and ledger agree')
   })
 })
+
+/** What the ledger of a kept demo paid to its payee. */
+async function paymentsOf(name: string) {
+  const how = { config: at(name, 'gateway.yaml'), socket: undefined }
+  const calls = await openCalls(how, () => {})
+  try {
+    const everything = { account: undefined, from: undefined, limit: undefined }
+    const entries = await readEntries(calls, everything)
+    return entries.filter(
+      ({ debit, credit }) => debit.startsWith('allocation:') && credit.startsWith('payee:'),
+    )
+  } finally {
+    await calls.close()
+  }
+}
 
 /** A copy of the kept demo whose configuration points into itself. */
 function copied(name: string): string {

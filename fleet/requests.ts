@@ -12,6 +12,8 @@ import { readJson } from './reports.ts'
 /** An unanswered request has failed. */
 const ANSWER_TIMEOUT_MS = 30_000
 
+const endedReason = 'the connection ended: does another program of this fleet sign in?'
+
 const answerSchema = v.object({
   transaction: v.string(),
   status: v.string(),
@@ -58,7 +60,7 @@ export function createRequests(timers: Timers, fleet: string, name: string): Req
         waiting.set(transaction, { resolve, reject, cancel })
         const payload = utf8ToBytes(JSON.stringify({ transaction, ...fields }))
         const topic = formatTopic({ kind: 'request', fleet, verb })
-        transport.publish(topic, payload, { retain: false }).catch(() => fail('not connected'))
+        transport.publish(topic, payload, { retain: false }).catch(() => fail(endedReason))
       }),
     take: (payload) => {
       const parsed = v.safeParse(answerSchema, readJson(payload))
@@ -70,7 +72,7 @@ export function createRequests(timers: Timers, fleet: string, name: string): Req
     },
     drop: () => {
       for (const transaction of [...waiting.keys()]) {
-        end(transaction)?.reject(new OperatorError('the connection ended'))
+        end(transaction)?.reject(new OperatorError(endedReason))
       }
     },
   }

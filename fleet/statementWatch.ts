@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import type { Cancel, Ports, Transport } from '../ports/index.ts'
+import { OperatorError } from '../ports/operatorError.ts'
 import { parseUint64 } from '../protocol/amount.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
 import { parseTopic, TOPIC_ROOT } from '../protocol/topics.ts'
@@ -76,7 +77,7 @@ export function watchStatements(options: StatementOptions, ports: Ports): Statem
   }
   const rounds = createLooks(ports, async () => {
     if (transport) return lookThrough(transport, 'sign')
-    throw new Error('not connected')
+    throw new OperatorError('not connected')
   })
   const end = () => {
     transport = undefined

@@ -25,7 +25,7 @@ export const command = defineCommand({
     'Compares the statement with what the devices say themselves, what the gateway has reported',
     'and what was signed before, and names every difference, one a line. Exit code 1 when there',
     'is one: then nothing is signed, and the gateway settles with the evidence of each channel.',
-    'It takes the place of a running "tickpay fleet serve", which signs in again by itself.',
+    'Stop a running "tickpay fleet serve" first: a fleet signs in once at a time.',
   ],
   arguments: {},
   options: {

@@ -120,13 +120,6 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         uint256 leaf;
     }
 
-    struct Outcome {
-        bytes32 channelId;
-        /// Bits 0-7: why it was refused, 0 where it was not; 8-71: paid now; 72-135: paid by
-        /// evidence in all.
-        uint256 result;
-    }
-
     /// What the claims of one call share; kept in memory while they are judged.
     struct Batch {
         bytes32 id;
@@ -214,8 +207,10 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
     event StatementTaken(
         bytes32 indexed id, bytes32 digest, uint64 sequence, uint64 total, uint64 paid, uint32 positions
     );
-    /// One outcome a claim, in their order: one event costs less than one for each.
-    event Claimed(bytes32 indexed id, Outcome[] outcomes);
+    /// One outcome a claim, in their order: one event costs less than one for each. Bits 0-7: why
+    /// it was refused, 0 where it was not; 8-71: paid now; 72-135: paid by evidence in all;
+    /// 136-255: the first 15 bytes of the channel's id.
+    event Claimed(bytes32 indexed id, uint256[] outcomes);
 
     error Refused(string reason);
 
@@ -223,7 +218,7 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
 
     // --- The fleet's side -----------------------------------------------------------------------
 
-    /// Opens an allocation and puts `amount` minor units into it.
+    /// Opens an allocation and puts `amount` minor units into it; 0 for none yet.
     function open(Opening calldata opening, uint64 amount) external payable nonReentrant {
         Terms memory terms = Terms({
             fleet: keccak256(bytes(opening.fleet)),
@@ -257,7 +252,8 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         a.signerAlgorithm = opening.signerAlgorithm;
         a.signerKeyHash = _keyHash(opening.signerAlgorithm, opening.signerKey);
         emit Opened(id, msg.sender, opening);
-        _take(a, id, amount);
+        if (amount > 0) _take(a, id, amount);
+        else require(msg.value == 0, Refused("wrong_value"));
     }
 
     /// Only the owner, so that nobody pays into an allocation that a reorganisation gave to others.
@@ -375,7 +371,7 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         bytes32[] calldata more,
         bytes32[2] calldata signerKey,
         bool usePrevious
-    ) external nonReentrant returns (Outcome[] memory outcomes) {
+    ) external nonReentrant returns (uint256[] memory outcomes) {
         _onlyPayeesSide(terms.payee);
         Batch memory batch;
         batch.id = _idOf(terms);
@@ -384,13 +380,13 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         batch.signerKey = signerKey;
         _prepare(batch, a, terms, usePrevious);
         mapping(uint256 => uint256) storage paidAt = channels[batch.id];
-        outcomes = new Outcome[](claims.length);
+        outcomes = new uint256[](claims.length);
         uint256 free;
         assembly ("memory-safe") {
             free := mload(0x40)
         }
         for (uint256 i = 0; i < claims.length; i++) {
-            _claim(batch, claims[i], more, paidAt, outcomes[i]);
+            outcomes[i] = _claim(batch, claims[i], more, paidAt);
             // No claim leaves anything in memory; the next one may use the same.
             assembly ("memory-safe") {
                 mstore(0x40, free)
@@ -469,9 +465,8 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         Batch memory batch,
         Claim calldata claim,
         bytes32[] calldata more,
-        mapping(uint256 => uint256) storage paidAt,
-        Outcome memory outcome
-    ) private {
+        mapping(uint256 => uint256) storage paidAt
+    ) private returns (uint256) {
         bytes32 channelId = _channelId(batch, claim);
         uint256 held = claim.position >> 20 == 0 ? paidAt[claim.position] : 0;
         (uint8 reason, uint256 amount, uint256 before) =
@@ -490,8 +485,7 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
                 paidAt[claim.position] = (uint256(channelId) >> 64 << 64) | amount;
             }
         }
-        outcome.channelId = channelId;
-        outcome.result = reason | difference << 8 | evidence << 72;
+        return reason | difference << 8 | evidence << 72 | uint256(channelId) >> 136 << 136;
     }
 
     /// The amount that a claim proves, and what its channel was paid before by either path.
@@ -509,7 +503,9 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         if (claim.index > claim.length) return (OUT_OF_RANGE, 0, 0);
         if (claim.kind == RENEWAL && claim.index == 0) return (NOT_EVIDENCE, 0, 0);
         if (claim.index > MAX_TAIL) return (TOO_LONG_TAIL, 0, 0);
-        amount = claim.base + claim.index * claim.pricePerTick;
+        unchecked {
+            amount = claim.base + claim.index * claim.pricePerTick;
+        }
         if (amount > claim.limit) return (OVER_MANDATE, 0, 0);
         bool isGood;
         (isGood, before) = _checkLeaf(batch, claim, more, channelId);
@@ -534,8 +530,11 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
         uint256 words = claim.limit | claim.limitPerDay | claim.base | claim.unitsPerTick
             | claim.pricePerTick | claim.startReading;
         if (words >> 64 != 0 || claim.unitsPerTick == 0) return false;
-        if ((claim.base + claim.length * claim.pricePerTick) >> 64 != 0) return false;
-        return (claim.startReading + claim.length * claim.unitsPerTick) >> 64 == 0;
+        // Below 2^82 each.
+        unchecked {
+            if ((claim.base + claim.length * claim.pricePerTick) >> 64 != 0) return false;
+            return (claim.startReading + claim.length * claim.unitsPerTick) >> 64 == 0;
+        }
     }
 
     /// What the last statement says of the channel. A leaf of another channel fits no path.

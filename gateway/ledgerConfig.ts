@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from 'valibot'
+import { evmValue } from '../ledger/evm/config.ts'
 import { postgresValue } from '../ledger/postgres/config.ts'
 
 const embeddedValue = v.strictObject({ kind: v.literal('embedded') })
@@ -10,6 +11,6 @@ const embeddedValue = v.strictObject({ kind: v.literal('embedded') })
 /** docs/ledgers.md */
 export const ledgerValue = v.variant(
   'kind',
-  [embeddedValue, postgresValue],
-  'a ledger of kind embedded or postgres',
+  [embeddedValue, postgresValue, evmValue],
+  'a ledger of kind embedded, postgres or evm',
 )

@@ -2,9 +2,10 @@
  * The ledgers that a demo can settle with. A server that one needs is started for the demo.
  * @module
  */
-import { appendFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
+import { startDemoChain } from '../io/demoChain.ts'
 import { startPostgres } from '../io/postgresServer.ts'
 
 /** What a demo's gateway is told of its ledger, and how its server ends. */
@@ -13,6 +14,8 @@ export type DemoLedger = {
   readonly name: string
   /** `ledger:` of gateway.yaml; undefined for the default. */
   readonly settings: object | undefined
+  /** Who is paid; undefined for the demo's own operator. */
+  readonly payee?: string
   readonly stop: () => Promise<void>
 }
 
@@ -24,6 +27,10 @@ const starts: Readonly<Record<string, StartLedger>> = {
     const { host, port, user, version, stop } = await startPostgres()
     const settings = { kind: 'postgres', host, port, user, database: 'postgres' }
     return { name: version, settings, stop }
+  },
+  evm: async () => {
+    const { settings, payee, stop } = await startDemoChain()
+    return { name: 'an escrow contract on anvil', settings, payee, stop }
   },
 }
 
@@ -39,5 +46,9 @@ export async function startDemoLedger(kind: string): Promise<DemoLedger> {
 /** Adds the ledger to the gateway.yaml in `folder`. */
 export async function configureLedger(folder: string, ledger: DemoLedger): Promise<void> {
   if (ledger.settings === undefined) return
-  await appendFile(join(folder, 'gateway.yaml'), stringify({ ledger: ledger.settings }))
+  const path = join(folder, 'gateway.yaml')
+  const { payee, settings } = ledger
+  const written = parse(await readFile(path, 'utf8'))
+  const changed = { ...written, ...(payee === undefined ? {} : { payee }), ledger: settings }
+  await writeFile(path, stringify(changed))
 }

@@ -11,7 +11,7 @@ import type { Prover } from '../../ledger/rules/proofTasks.ts'
 import type { Disk, Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
-import type { PrivateKey } from '../../protocol/keys.ts'
+import { type PrivateKey, publicKeyOf } from '../../protocol/keys.ts'
 import { collectAll } from '../broker/io/heapTidy.ts'
 import { createDerive } from '../broker/io/scrypt.ts'
 import type { GatewaySettings } from '../config.ts'
@@ -142,6 +142,7 @@ async function openStore(
       books: seals.database('ledger', books),
       verify: memory.verify,
       prover: prover.prove,
+      gatewayKey: publicKeyOf(key),
     })
     const cold = openDatabase(join(settings.data, 'cold'), onFatal)
     const store = seals.database('cold', cold)

@@ -6,14 +6,15 @@ import { join } from 'node:path'
 import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { formatKey, LEDGER_FORMAT, outsideKey } from '../../ledger/embedded/layout.ts'
 import { formatCodec } from '../../ledger/embedded/records.ts'
+import type { EvmSettings } from '../../ledger/evm/config.ts'
 import { fastSha256 } from '../../ledger/io/fastSha256.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PostgresSettings } from '../../ledger/postgres/config.ts'
 import type { Prover } from '../../ledger/rules/proofTasks.ts'
 import type { KeyValue, Ports } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
-import { utf8ToBytes } from '../../protocol/bytes.ts'
-import type { Verify } from '../../protocol/keys.ts'
+import { concatBytes, utf8ToBytes } from '../../protocol/bytes.ts'
+import type { PublicKey, Verify } from '../../protocol/keys.ts'
 import type { GatewaySettings } from '../config.ts'
 import type { LedgerDesk } from '../control/ledgerDesk.ts'
 
@@ -30,6 +31,8 @@ export type OpenLedgerOptions = {
   readonly books: KeyValue
   readonly verify: Verify
   readonly prover: Prover
+  /** Signs the gateway's statements. */
+  readonly gatewayKey: PublicKey
 }
 
 /** @throws OperatorError when it cannot be opened, or the store was used with another kind */
@@ -46,6 +49,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     )
   }
   if (configured.kind === 'postgres') return openOutside(configured, options)
+  if (configured.kind === 'evm') return openContract(configured, options)
   const ledger = await openEmbeddedLedger({
     ...options.ports,
     store: books,
@@ -81,4 +85,25 @@ async function openOutside(
     await books.close()
   }
   return { ledger, desk, close }
+}
+
+/** A contract is named by its address: there is no id of 32 bytes that it is derived from. */
+async function openContract(
+  configured: EvmSettings,
+  { settings, ports, books, verify, gatewayKey }: OpenLedgerOptions,
+): Promise<OpenLedger> {
+  const { openEvm } = await import('../../ledger/evm/io/openEvm.ts')
+  const { payee } = settings
+  const options = { settings: configured, ports, payee, gatewayKey, verify, sha256: fastSha256 }
+  const { ledger, desk, close } = await openEvm(options)
+  const ledgerId = concatBytes(new Uint8Array(12), configured.contract)
+  await books.write([
+    [formatKey, formatCodec.encode({ format: LEDGER_FORMAT, ledgerId })],
+    [outsideKey, utf8ToBytes(configured.kind)],
+  ])
+  const closeAll = async () => {
+    close()
+    await books.close()
+  }
+  return { ledger, desk: { ...desk, channelsPaid: () => [] }, close: closeAll }
 }

@@ -22,7 +22,13 @@ export type ContractCodec = {
   readonly refusal: (data: string) => string | undefined
 }
 
-export type RawLog = { readonly topics: readonly string[]; readonly data: string }
+export type RawLog = {
+  readonly topics: readonly string[]
+  readonly data: string
+  /** Where it was found. */
+  readonly transaction?: string
+  readonly block?: number
+}
 
 /** An EIP-1559 transaction before it is signed. */
 export type Unsent = {

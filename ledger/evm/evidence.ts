@@ -6,14 +6,15 @@
  */
 import { assert } from '../../protocol/assert.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
+import { channelStructure, digestOf } from '../../protocol/structures.ts'
 import type { AllocationState, Claim, ClaimResult } from '../ledger.ts'
 import { readClaim } from '../rules/claimBytes.ts'
 import { type ClaimTools, checkClaim } from '../rules/claimRules.ts'
 import { batchesOf, gasOf, halvesOf } from './batchRules.ts'
 import { type ClaimContext, claimChannelsCall } from './callData.ts'
-import type { ContractCodec, Values } from './chain.ts'
+import type { ContractCodec } from './chain.ts'
 import { claimReasonOf } from './reasons.ts'
-import { bytesOf, hexOf } from './states.ts'
+import { hexOf } from './states.ts'
 
 /** Hash steps in one claim: 4,096 cost a million gas. */
 export const TAIL_TICKS_MAX = 4_096
@@ -61,24 +62,29 @@ const ED25519 = 2
 
 const pick = ({ feeBasisPoints, signerKey }: AllocationState) => ({ feeBasisPoints, signerKey })
 
+const UINT64 = (1n << 64n) - 1n
+
 /** What the contract says of each claim of a call, in their order. */
-export function outcomesOf(outcomes: unknown, batch: readonly Placed[]): readonly ClaimResult[] {
+export function outcomesOf(
+  { domain }: Pick<ClaimContext, 'domain'>,
+  outcomes: unknown,
+  batch: readonly Placed[],
+): readonly ClaimResult[] {
   assert(Array.isArray(outcomes) && outcomes.length === batch.length, 'one outcome for each claim')
-  return outcomes.map((outcome: Values, index) => {
-    const channelId = bytesOf(outcome['channelId'])
-    const result = BigInt(outcome['result'] as bigint)
-    const reason = claimReasonOf(Number(result & 0xffn))
+  return batch.map(({ claim }, index) => {
+    const outcome = BigInt(outcomes[index])
+    const channelId = digestOf(domain, channelStructure, claim.channel)
+    const reason = claimReasonOf(Number(outcome & 0xffn))
     if (reason) return refused(channelId, reason)
-    const paid = (result >> 8n) & ((1n << 64n) - 1n)
-    const evidence = result >> 72n
-    const leaf = leafAmount(batch[index]?.claim, channelId)
+    const paid = (outcome >> 8n) & UINT64
+    const evidence = (outcome >> 72n) & UINT64
+    const leaf = leafAmount(claim, channelId)
     const cumulative = evidence > leaf ? evidence : leaf
     return { channelId, status: paid > 0n ? 'paid' : 'repeated', paid, cumulative }
   })
 }
 
-const leafAmount = (claim: Claim | undefined, channelId: Uint8Array): bigint => {
-  const leaf = claim?.leaf
+const leafAmount = ({ leaf }: Claim, channelId: Uint8Array): bigint => {
   if (!leaf || leaf.channelId === 'empty') return 0n
   return equalBytes(leaf.channelId, channelId) ? leaf.amount : 0n
 }
@@ -137,7 +143,7 @@ export async function sortClaims(
       }
       continue
     }
-    const results = outcomesOf(codec.decode('claimChannels', answer), batch)
+    const results = outcomesOf(context, codec.decode('claimChannels', answer), batch)
     const paying = batch.filter(({ place }, index) => {
       const result = results[index]
       if (result && result.status !== 'paid') settled.set(place, result)

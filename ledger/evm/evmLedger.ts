@@ -266,7 +266,7 @@ async function pay(parts: Parts, call: Payable, results: Results): Promise<reado
   const receipt = await finalReceipt(parts, call.data, call.gas)
   if (!receipt?.succeeded) return call.batch
   const event = eventIn(parts, receipt, 'Claimed')
-  const outcomes = outcomesOf(event?.['outcomes'], call.batch)
+  const outcomes = outcomesOf(parts, event?.['outcomes'], call.batch)
   call.batch.forEach(({ place }, index) => {
     const result = outcomes[index]
     if (result) results.set(place, result)

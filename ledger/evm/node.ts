@@ -99,5 +99,7 @@ function logOf(value: unknown): RawLog {
   return {
     topics: Array.isArray(topics) ? topics.map(String) : [],
     data: textAt(value, 'data'),
+    transaction: textAt(value, 'transactionHash'),
+    block: numberAt(value, 'blockNumber'),
   }
 }

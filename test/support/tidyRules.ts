@@ -33,7 +33,7 @@ const allowedBy: Readonly<Record<string, Allowed>> = {
   },
   gateway: {
     folders: ['gateway', 'ledger', 'ports', 'protocol'],
-    packages: ['@noble/hashes', 'valibot', 'aedes', 'lmdb', 'pino'],
+    packages: ['@noble/hashes', 'valibot', 'aedes', 'lmdb', 'pino', 'prom-client'],
   },
   ledger: {
     folders: ['ledger', 'ports', 'protocol'],

@@ -1,6 +1,7 @@
 /**
  * Compiles contracts/*.sol with the pinned compiler and writes what is checked in beside them:
  * `npm run -s build:contracts`. A test compares both, so a change of the source alone is seen.
+ * @module
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -182,7 +182,8 @@ function resultOf(whole: Cooperative, rows: readonly Row[], seconds: number): Ca
     notes: [
       'Gas of whole transactions at the hard fork Osaka as the receipt has it: base fee of the ' +
         'transaction, calldata, signatures, storage, event and the transfer of an ERC-20 token.',
-      `Evidence is measured on as many channels as the column says, at most ${EVIDENCE_CHANNELS_MAX}; statements and their paths on all.`,
+      'Evidence is measured on as many channels as the column says, at most ' +
+        `${EVIDENCE_CHANNELS_MAX}; statements and their paths on all.`,
       'A later claim has a new mandate and a new checkpoint. Every claim has both signatures.',
     ],
     figures: { whole, rows, batch: BATCH, seconds },

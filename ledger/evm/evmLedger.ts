@@ -1,7 +1,7 @@
 /**
  * The ledger that is an escrow contract. The contract checks every claim itself; here is what it
- * takes to bring claims to a chain that may be slow, dear, rearranged or lied about. Nothing is kept
- * on disk: what is paid is asked of the chain, and showing the same again is safe.
+ * takes to bring claims to a chain that may be slow, dear, rearranged or lied about. Nothing is
+ * kept on disk: what is paid is asked of the chain, and showing the same again is safe.
  * @module
  */
 import type { Clock, Log, Timers } from '../../ports/index.ts'

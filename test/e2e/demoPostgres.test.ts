@@ -1,5 +1,5 @@
 /**
- * The demo with a PostgreSQL server that it starts for itself, both ways of settling.
+ * The demo with a server that it starts for itself, PostgreSQL or a chain, both ways of settling.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -8,13 +8,17 @@ import { projectRoot } from '../support/tidyFiles.ts'
 
 const program = join(projectRoot, 'dist', 'cli', 'main.js')
 
-function demo(...words: string[]) {
-  const all = [program, 'demo', '--ledger', 'postgres', ...words]
+function demo(ledger: string, ...words: string[]) {
+  const all = [program, 'demo', '--ledger', ledger, ...words]
   return spawnSync(process.execPath, all, { encoding: 'utf8', timeout: 110_000 })
 }
 
-test.each([[[]], [['--no-cosign']]])('all books agree: %j', { timeout: 120_000 }, (words) => {
-  const { status, stdout, stderr } = demo('--for', '14s', '--json', ...words)
+const runs = ['postgres', 'evm'].flatMap((ledger) =>
+  [[], ['--no-cosign']].map((words) => ({ ledger, words })),
+)
+
+test.each(runs)('all books agree: $ledger $words', { timeout: 120_000 }, ({ ledger, words }) => {
+  const { status, stdout, stderr } = demo(ledger, '--for', '14s', '--json', ...words)
   expect(stderr).toBe('')
   expect(status).toBe(0)
   const figures = JSON.parse(stdout)
@@ -25,7 +29,7 @@ test.each([[[]], [['--no-cosign']]])('all books agree: %j', { timeout: 120_000 }
 })
 
 test('a ledger that is not known, or that cannot be kept, is refused', () => {
-  expect(demo('--data', 'somewhere')).toMatchObject({ status: 2 })
+  expect(demo('postgres', '--data', 'somewhere')).toMatchObject({ status: 2 })
   const all = [program, 'demo', '--ledger', 'paper']
   const { status, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' })
   expect(status).toBe(2)

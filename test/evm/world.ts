@@ -76,7 +76,29 @@ const TOKEN_PLACES = 6
 /** 10^(places of the token - scale of the asset) */
 export const FACTOR = 10n
 
-/** A deployed escrow with one open allocation. Accounts: 0 the fleet's owner, 1 payee, 2 gateway. */
+/** Transactions, tries and questions of a contract. */
+function callsOf(node: Node, address: string, codec: ContractCodec) {
+  const run = (from: string, name: string, words: readonly unknown[], value = 0n) =>
+    node.send(from, address, codec.encode(name, words), value)
+  const why = (from: string, name: string, words: readonly unknown[], value = 0n) =>
+    refusalOf(node, codec, {
+      from,
+      to: address,
+      data: codec.encode(name, words),
+      value: `0x${value.toString(16)}`,
+    })
+  const read = async (name: string, words: readonly unknown[]): Promise<unknown> =>
+    codec.decode(
+      name,
+      (await node.rpc('eth_call', [
+        { to: address, data: codec.encode(name, words) },
+        'latest',
+      ])) as string,
+    )
+  return { run, why, read }
+}
+
+/** An escrow with one open allocation. Accounts: 0 the fleet's owner, 1 payee, 2 gateway. */
 export async function openEscrow(node: Node, options: EscrowOptions = {}) {
   const { signerAlgorithm = 'secp256k1', amount = 1_000_000_000n, feeBasisPoints = 100 } = options
   const { token: kind = 'erc20', noticeSeconds = NOTICE_SECONDS } = options
@@ -103,35 +125,13 @@ export async function openEscrow(node: Node, options: EscrowOptions = {}) {
     assetScale,
   }
   const opening = {
-    fleet: allocation.fleet,
-    gateway: allocation.gateway,
-    payee,
-    assetCode: allocation.assetCode,
-    assetScale,
+    ...{ fleet: allocation.fleet, gateway: allocation.gateway, payee, noticeSeconds },
+    ...{ assetCode: allocation.assetCode, assetScale, feeRecipient: gateway, feeBasisPoints },
     token: kind === 'erc20' ? token.address : `0x${'0'.repeat(40)}`,
-    feeRecipient: gateway,
-    feeBasisPoints,
     signerAlgorithm: algorithmByte(signerAlgorithm),
     signerKey: hex(publicKeyOf(signer).bytes),
-    noticeSeconds,
   }
-  const run = (from: string, name: string, words: readonly unknown[], value = 0n) =>
-    node.send(from, address, codec.encode(name, words), value)
-  const why = (from: string, name: string, words: readonly unknown[], value = 0n) =>
-    refusalOf(node, codec, {
-      from,
-      to: address,
-      data: codec.encode(name, words),
-      value: `0x${value.toString(16)}`,
-    })
-  const read = async (name: string, words: readonly unknown[]): Promise<unknown> =>
-    codec.decode(
-      name,
-      (await node.rpc('eth_call', [
-        { to: address, data: codec.encode(name, words) },
-        'latest',
-      ])) as string,
-    )
+  const { run, why, read } = callsOf(node, address, codec)
   const tokens = async (holder: string): Promise<bigint> => {
     const data = token.codec.encode('balanceOf', [holder])
     return BigInt((await node.rpc('eth_call', [{ to: token.address, data }, 'latest'])) as string)

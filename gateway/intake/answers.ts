@@ -11,7 +11,7 @@ import { TOO_MANY_STRIKES } from '../broker/cooling.ts'
 import type { Core } from '../core.ts'
 import { isClosed } from '../state/hotChannels.ts'
 import { sendAck } from './acks.ts'
-import { lengthCeiling, lengthNow } from './fairShare.ts'
+import { type EpochStart, lengthCeiling, lengthNow, toldNow } from './fairShare.ts'
 import { heldOf, pendingOf, rejectionOf } from './rejection.ts'
 import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
@@ -59,18 +59,21 @@ export function accept(core: Core, session: Session, slot: number, epoch: number
   )
 }
 
+/** What a commitment that begins there may have. */
+type Room = { readonly length: number; readonly start: EpochStart }
+
 /**
- * Everything a device needs to go on with one channel. `maxLength` is what it may commit to now,
- * unless the caller knows better.
+ * Everything a device needs to go on with one channel. It is told what it may commit to now, unless
+ * the caller knows better.
  */
-export function sendSlot(core: Core, session: Session, slot: number, maxLength?: number): void {
+export function sendSlot(core: Core, session: Session, slot: number, room?: Room): void {
   const channel = session.channels[slot]
   if (channel === undefined) return
   const record = core.state.cold.channel(channel)
   const supply: SupplyState = supplyOf(core, session, slot, channel)
-  const length = maxLength ?? lengthNow(core, channel, record.unit)
+  const length = room?.length ?? lengthNow(core, channel, record.unit)
   session.supply.set(slot, supply)
-  session.toldLength.set(slot, length)
+  session.toldLength.set(slot, toldNow(core, channel, record.unit, length, room?.start))
   const payload = encodeSlot({
     slot,
     channel: record.channel,
@@ -88,8 +91,9 @@ export function retellLengths(core: Core, session: Session): void {
   const ceiling = lengthCeiling(core)
   for (const [slot, told] of session.toldLength) {
     const channel = session.channels[slot]
-    if (told >= ceiling || channel === undefined || isClosed(core.state.hot, channel)) continue
+    if (told.length >= ceiling || channel === undefined || isClosed(core.state.hot, channel))
+      continue
     const length = lengthNow(core, channel, core.state.cold.channel(channel).unit)
-    if (length > 2 * told) sendSlot(core, session, slot, length)
+    if (length > 2 * told.length) sendSlot(core, session, slot)
   }
 }

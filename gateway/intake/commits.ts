@@ -13,7 +13,7 @@ import type { Channel, Tariff } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
 import { isClosed, promisedAmount, worstAmount } from '../state/hotChannels.ts'
 import { accept, NO_SLOT, refuse, sendSlot } from './answers.ts'
-import { freeAmount, lengthCeiling, lengthFrom, lengthNow } from './fairShare.ts'
+import { freeAmount, lengthCeiling, lengthFrom, lengthNow, lengthTold } from './fairShare.ts'
 import { heldOf, pendingOf } from './rejection.ts'
 import type { Session } from './session.ts'
 import { channelOf } from './session.ts'
@@ -38,7 +38,8 @@ export function takeCommit(
     return
   }
   const tariff = core.tariffs.byHash(commitment.value.tariffHash)
-  const length = lengthFrom(core, channel, commitment.value)
+  const told = lengthTold(core, channel, session.toldLength.get(slot), commitment.value)
+  const length = Math.max(told, lengthFrom(core, channel, commitment.value))
   const context = contextOf(core, channel, tariff, length)
   const verdict = checkCommitment(context, commitment, core.verify)
   if (verdict === 'accepted') {
@@ -55,7 +56,9 @@ export function takeCommit(
   }
   refuse(core, session, slot, name, verdict)
   // Its share may have shrunk since the device was told, and depends on where it begins.
-  if (verdict === 'no_funds' || verdict === 'too_long') sendSlot(core, session, slot, length)
+  if (verdict !== 'no_funds' && verdict !== 'too_long') return
+  const start = commitment.value
+  sendSlot(core, session, slot, { length: lengthFrom(core, channel, start), start })
 }
 
 function contextOf(

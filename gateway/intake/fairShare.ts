@@ -10,7 +10,7 @@ import { heldAmount, promisedAmount } from '../state/hotChannels.ts'
 import type { AllocationUse } from '../state/state.ts'
 import { allocationOf } from '../state/state.ts'
 
-type EpochStart = Pick<Commitment, 'base' | 'pricePerTick'>
+export type EpochStart = Pick<Commitment, 'base' | 'pricePerTick'>
 
 /** However many share it: shorter epochs would cost more in signatures than they are worth. */
 const SHARE_TICKS_MIN = 64
@@ -64,8 +64,56 @@ export function lengthWithin(
 
 /** What a device is told before it commits: as if it did now, from what is held. */
 export function lengthNow(core: Core, channel: number, unit: string): number {
+  const start = startNow(core, channel, unit)
+  return start ? lengthFrom(core, channel, start) : 0
+}
+
+/** Where a commitment would begin that is made now. */
+function startNow(core: Core, channel: number, unit: string): EpochStart | undefined {
   const tariff = core.tariffs.inForce(unit, core.writer.seconds())
-  if (!tariff) return 0
   const base = heldAmount(core.state.hot, channel)
-  return lengthFrom(core, channel, { base, pricePerTick: tariff.pricePerTick })
+  return tariff && { base, pricePerTick: tariff.pricePerTick }
+}
+
+/** What a device was told that it may commit to, and among how many that was shared. */
+export type Told = {
+  readonly length: number
+  /** Cumulative amount up to which that reaches. */
+  readonly end: bigint
+  readonly sharers: number
+}
+
+/** `length` as it is told now, for an epoch that begins at `start` or at what is held. */
+export function toldNow(
+  core: Core,
+  channel: number,
+  unit: string,
+  length: number,
+  start: EpochStart | undefined = startNow(core, channel, unit),
+): Told {
+  const sharers = allocationOf(core.state, channel).openChannels
+  const end = start ? start.base + BigInt(length) * start.pricePerTick : 0n
+  return { length, end, sharers }
+}
+
+/**
+ * Ticks that a device may have because it was told so: while nobody else has come to share, its
+ * part is not smaller because others have taken theirs. Else many that open at once would refuse
+ * each other for ever. What is not there any more nobody can have.
+ */
+export function lengthTold(
+  core: Core,
+  channel: number,
+  told: Told | undefined,
+  { base, pricePerTick }: EpochStart,
+): number {
+  const use = allocationOf(core.state, channel)
+  if (told?.sharers !== use.openChannels || pricePerTick === 0n) return 0
+  const reserved = promisedAmount(core.state.hot, channel)
+  const possible = freeIn(core, use) + reserved
+  const end = told.end < possible ? told.end : possible
+  if (base > end) return 0
+  const ticks = (end - base) / pricePerTick
+  const ceiling = lengthCeiling(core)
+  return ticks < BigInt(ceiling) ? Number(ticks) : ceiling
 }

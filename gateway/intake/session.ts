@@ -11,6 +11,7 @@ import type { SupplyState } from '../../protocol/messages.ts'
 import { formatTopic } from '../../protocol/topics.ts'
 import type { ColdDevice } from '../state/cold.ts'
 import type { SessionAcks } from './acks.ts'
+import type { Told } from './fairShare.ts'
 import type { Rejection } from './rejection.ts'
 
 /** By a login of its own, or by nothing but the topic that its messages come on. */
@@ -30,8 +31,8 @@ export type Session = {
   readonly cloneSuspected: Set<number>
   /** What the device was last told, so that only changes are sent. */
   readonly supply: Map<number, SupplyState>
-  /** Longest epoch that each slot was last told it may commit to. */
-  readonly toldLength: Map<number, number>
+  /** How much each slot was last told it may commit to. */
+  readonly toldLength: Map<number, Told>
   /** Register that the device last reported for each slot. */
   readonly registers: Map<number, bigint>
   /** Monotonic times of recent strikes. */

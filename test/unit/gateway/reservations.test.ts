@@ -129,6 +129,18 @@ describe('what is free', () => {
     await one.commit({ ...checkpointOf(first, 1_000), length: 1_000 + 1_000 })
   })
 
+  test('what a device was told holds while nobody else has come to share', async () => {
+    const scene = await openScene(undefined, { funds: ticks(100_000) })
+    const crowd: SceneDevice[] = []
+    for (let count = 0; count < 12; count++) crowd.push(await scene.device(`ev-${count}`))
+    for (const device of crowd) await device.reconnect()
+    const lengths = crowd.map((device) => present(told(device), 'a length'))
+    for (const [place, device] of crowd.entries()) await device.commit({ length: lengths[place] })
+    expect(crowd.map((device) => device.lastReject())).toEqual(crowd.map(() => undefined))
+    const all = (await reserved(scene)).reduce((sum, one) => sum + one, 0n)
+    expect(all).toBeLessThanOrEqual(ticks(100_000))
+  })
+
   test('a gap is paid although it leaves less for the epoch after it', async () => {
     const scene = await openScene(undefined, { funds: ticks(100) })
     const device = await scene.device('ev-1')

@@ -7,13 +7,14 @@ import { openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { formatKey, LEDGER_FORMAT, outsideKey } from '../../ledger/embedded/layout.ts'
 import { formatCodec } from '../../ledger/embedded/records.ts'
 import type { EvmSettings } from '../../ledger/evm/config.ts'
+import { idOfDomain } from '../../ledger/evm/domainId.ts'
 import { fastSha256 } from '../../ledger/io/fastSha256.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PostgresSettings } from '../../ledger/postgres/config.ts'
 import type { Prover } from '../../ledger/rules/proofTasks.ts'
 import type { KeyValue, Ports } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
-import { concatBytes, utf8ToBytes } from '../../protocol/bytes.ts'
+import { equalBytes, utf8ToBytes } from '../../protocol/bytes.ts'
 import type { PublicKey, Verify } from '../../protocol/keys.ts'
 import type { GatewaySettings } from '../config.ts'
 import type { LedgerDesk } from '../control/ledgerDesk.ts'
@@ -87,7 +88,6 @@ async function openOutside(
   return { ledger, desk, close }
 }
 
-/** A contract is named by its address: there is no id of 32 bytes that it is derived from. */
 async function openContract(
   configured: EvmSettings,
   { settings, ports, books, verify, gatewayKey }: OpenLedgerOptions,
@@ -96,7 +96,14 @@ async function openContract(
   const { payee } = settings
   const options = { settings: configured, ports, payee, gatewayKey, verify, sha256: fastSha256 }
   const { ledger, desk, close } = await openEvm(options)
-  const ledgerId = concatBytes(new Uint8Array(12), configured.contract)
+  const ledgerId = idOfDomain(ledger.domain)
+  const kept = books.get(formatKey)
+  if (kept && !equalBytes(formatCodec.decode(kept).ledgerId, ledgerId)) {
+    throw new OperatorError(
+      `the store in ${settings.data} was used with another contract or chain: set "ledger" as it ` +
+        'was, or name another folder',
+    )
+  }
   await books.write([
     [formatKey, formatCodec.encode({ format: LEDGER_FORMAT, ledgerId })],
     [outsideKey, utf8ToBytes(configured.kind)],

@@ -8,11 +8,12 @@ import { join } from 'node:path'
 import { formatKey, outsideKey } from '../../ledger/embedded/layout.ts'
 import { formatCodec } from '../../ledger/embedded/records.ts'
 import { audit, channelsPaid } from '../../ledger/embedded/reports.ts'
+import { domainOfId } from '../../ledger/evm/domainId.ts'
 import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type { Disk, KeyValue, Ports } from '../../ports/index.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
-import { bytesToHex } from '../../protocol/bytes.ts'
+import { bytesToHex, equalBytes, utf8ToBytes } from '../../protocol/bytes.ts'
 import { contractOfLedger, type Domain } from '../../protocol/typedData.ts'
 import type { GatewaySettings } from '../config.ts'
 import type { Head } from '../store/heads.ts'
@@ -163,7 +164,10 @@ function domainOf(ledger: KeyValue): Domain {
   if (!bytes) {
     throw new OperatorError('the store has no ledger: restore the store from a backup')
   }
-  return { chainId: 0n, verifyingContract: contractOfLedger(formatCodec.decode(bytes).ledgerId) }
+  const { ledgerId } = formatCodec.decode(bytes)
+  const kind = ledger.get(outsideKey)
+  if (kind && equalBytes(kind, utf8ToBytes('evm'))) return domainOfId(ledgerId)
+  return { chainId: 0n, verifyingContract: contractOfLedger(ledgerId) }
 }
 
 /** The gateway never believes that more was paid than the ledger has paid. */

@@ -20,6 +20,11 @@ BEGIN
     EXECUTE format('ALTER FUNCTION %s SET search_path = tickpay, pg_temp', one);
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', one);
   END LOOP;
+  -- A plan that was made while tables were small must not stay a walk through all of them.
+  FOR one IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+      WHERE p.pronamespace = 'tickpay'::regnamespace AND l.lanname = 'plpgsql' LOOP
+    EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off', one);
+  END LOOP;
 END $$;
 REVOKE ALL ON SCHEMA tickpay FROM PUBLIC;
 GRANT USAGE ON SCHEMA tickpay TO tickpay_gateway, tickpay_operator, tickpay_read;

@@ -12,7 +12,6 @@ import {
   textValue,
   uint64Value,
 } from '../ports/configTypes.ts'
-import { isLoopback } from '../ports/loopback.ts'
 import { parseHex, utf8ToBytes } from '../protocol/bytes.ts'
 import {
   ASSET_SCALE_MAX,
@@ -29,7 +28,11 @@ import {
 } from '../protocol/limits.ts'
 import type { Tariff } from '../protocol/structures.ts'
 import { brokerValue } from './bridge/config.ts'
+import { httpValue } from './http/config.ts'
 import { ledgerValue } from './ledgerConfig.ts'
+import { mayBePlain, PLAINTEXT_CONSENT, plaintextConsentValue } from './plaintext.ts'
+
+export { PLAINTEXT_CONSENT } from './plaintext.ts'
 
 const dateAllowed = 'a date such as 2026-01-31 or 2026-01-31T06:00:00Z'
 const dateValue = v.pipe(
@@ -74,9 +77,6 @@ const placeEntries = {
   ),
 }
 
-/** Nobody writes this without having read it. */
-export const PLAINTEXT_CONSENT = 'i-understand-that-anyone-can-read-and-change-this'
-
 const plainAllowed =
   'an address of this machine alone such as 127.0.0.1; for a network use kind: tls ' +
   `(docs/certificates.md), or set plaintextOnNetwork: ${PLAINTEXT_CONSENT}`
@@ -85,16 +85,9 @@ const plainValue = v.pipe(
   v.strictObject({
     kind: v.literal('tcp'),
     ...placeEntries,
-    plaintextOnNetwork: v.optional(v.literal(PLAINTEXT_CONSENT, PLAINTEXT_CONSENT)),
+    plaintextOnNetwork: plaintextConsentValue,
   }),
-  v.forward(
-    v.partialCheck(
-      [['host'], ['plaintextOnNetwork']],
-      ({ host, plaintextOnNetwork }) => isLoopback(host) || plaintextOnNetwork !== undefined,
-      plainAllowed,
-    ),
-    ['host'],
-  ),
+  v.forward(v.partialCheck([['host'], ['plaintextOnNetwork']], mayBePlain, plainAllowed), ['host']),
 )
 
 /** docs/certificates.md */
@@ -173,8 +166,12 @@ const gatewayEntries = v.strictObject({
   settlement: v.optional(settlementValue, {}),
   limits: v.optional(limitsValue, {}),
   retention: v.optional(retentionValue, {}),
+  /** Health and metrics over HTTP; nowhere when it is absent. docs/metrics.md */
+  http: v.optional(httpValue),
   /** How often a device's retained report may change. */
   reportSeconds: v.optional(integerValue(1, 3_600), 10),
+  /** How often channels that moved get a receipt; 0: never. */
+  receiptSeconds: v.optional(integerValue(0, 3_600), RECEIPT_SECONDS_DEFAULT),
   log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
 })
 
@@ -215,13 +212,16 @@ export type GatewayConfig = {
     readonly channelsPerDevice: number
   }
   readonly reportSeconds: number
+  /** How often channels that moved get a receipt; never where this is 0 or absent. */
+  readonly receiptSeconds?: number
   /** Days for which journal segments stay after they are settled; none when it is absent. */
   readonly journalDays?: number
 }
 
 export function toGatewayConfig(settings: GatewaySettings): GatewayConfig {
   const { gateway, payee, asset, feeBasisPoints, settlement, reportSeconds, limits } = settings
-  const { journalDays } = settings.retention
+  const { receiptSeconds, retention } = settings
+  const { journalDays } = retention
   const shared = { gateway, payee, assetCode: asset.code, assetScale: asset.scale }
   const { hashesPerSecond, hashesBurst, ...others } = limits
   return {
@@ -231,6 +231,7 @@ export function toGatewayConfig(settings: GatewaySettings): GatewayConfig {
     feeBasisPoints,
     settlement,
     reportSeconds,
+    receiptSeconds,
     journalDays,
     tariffs: settings.tariffs.map((tariff) => ({ ...shared, ...tariff })),
     limits: { ...others, hashRate: { perSecond: hashesPerSecond, burst: hashesBurst } },

@@ -8,7 +8,9 @@ import type { Ports } from '../ports/index.ts'
 import type { AckEncoder } from '../protocol/ackBytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
+import type { RejectedName } from '../protocol/messages.ts'
 import type { Make } from './broker/retained.ts'
+import type { CommitWatch } from './commitWatch.ts'
 import type { GatewayConfig } from './config.ts'
 import type { JumpBudget } from './intake/jumpBudget.ts'
 import type { Session } from './intake/session.ts'
@@ -71,6 +73,7 @@ export type Core = {
   readonly state: GatewayState
   readonly journal: Journal
   readonly writer: Writer
+  readonly commits: CommitWatch
   readonly marks: Marks
   readonly tariffs: Tariffs
   readonly link: ClientLink
@@ -84,6 +87,8 @@ export type Core = {
   readonly touch: (fleet: string, device: string) => void
   /** Devices that were touched since the last round. */
   readonly touched: Map<string, DeviceName>
+  /** What is to be done when a channel was closed. */
+  readonly hooks: { closed: () => void }
   /** True when free disk space is under its limit. */
   readonly spaceLow: () => boolean
 }
@@ -91,6 +96,8 @@ export type Core = {
 export type Counters = {
   /** Refusals of ticks and commitments by reason. */
   readonly refused: Map<string, number>
+  /** The same by what was refused, and then by reason. */
+  readonly refusedKinds: Map<RejectedName, Map<string, number>>
   messages: number
   connects: number
   timesSigned: number

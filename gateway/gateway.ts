@@ -14,12 +14,13 @@ import { clientIdOf } from '../protocol/connect.ts'
 import type { PrivateKey, Verify } from '../protocol/keys.ts'
 import type { BrokerHandlers } from './broker/broker.ts'
 import type { Derive } from './broker/credentials.ts'
+import { createCommitWatch } from './commitWatch.ts'
 import type { GatewayConfig } from './config.ts'
 import { createCredentialDesk } from './control/credentialDesk.ts'
 import type { LedgerDesk } from './control/ledgerDesk.ts'
 import type { VerbCall } from './control/verb.ts'
 import { createVerbs } from './control/verbs.ts'
-import type { ClientLink, Core, DeviceName } from './core.ts'
+import type { ClientLink, Core, Counters, DeviceName } from './core.ts'
 import { claimVerbsOf } from './enrol/claimDesk.ts'
 import { createClaimLogin, isClaimLogin } from './enrol/claimLogin.ts'
 import { takeEnrol } from './enrol/requests.ts'
@@ -210,7 +211,9 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     sha256,
     seal: options.seal,
   })
-  const writer = createWriter({ state, journal, clock: ports.clock, timers: ports.timers, onFatal })
+  const { clock, timers } = ports
+  const commits = createCommitWatch(clock)
+  const writer = createWriter({ state, journal, clock, timers, onFatal, watch: commits })
   const touched = new Map<string, DeviceName>()
   const funds = followFunds(ledger)
   const stated = (allocation: Uint8Array) => funds.state(allocation)?.statementPositions ?? 0
@@ -226,6 +229,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     state,
     journal,
     writer,
+    commits,
     link,
     sessions: new Map(),
     touched,
@@ -236,9 +240,13 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
     firstUnpaidPosition: positionsAt(options.desk, stated),
     jumps: createJumpBudget(),
-    counters: { refused: new Map(), messages: 0, connects: 0, timesSigned: 0 },
+    counters: newCounters(),
     spaceLow: journal.spaceLow,
   }
+}
+
+function newCounters(): Counters {
+  return { refused: new Map(), refusedKinds: new Map(), messages: 0, connects: 0, timesSigned: 0 }
 }
 
 /** Looked up once for each allocation: while the gateway runs, nobody else gives positions. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock, Timers } from '../../ports/index.ts'
+import type { CommitWatch } from '../commitWatch.ts'
 import { createGroupCommit } from '../store/groupCommit.ts'
 import type { Journal } from '../store/journal.ts'
 import { SNAPSHOT_ROOM_BYTES } from '../store/snapshot.ts'
@@ -48,6 +49,7 @@ export type WriterOptions = {
   readonly timers: Timers
   /** What could not be made durable must stop the process: nothing is pretended. */
   readonly onFatal: (error: unknown) => void
+  readonly watch?: Pick<CommitWatch, 'began' | 'ended'>
 }
 
 /** Hands out the newest state of all that moved, as entries, and forgets that it moved. */
@@ -64,7 +66,7 @@ function createMovesWriter({ columns }: HotChannels, dirty: DirtyList) {
 }
 
 export function createWriter(options: WriterOptions): Writer {
-  const { state, journal, clock, timers, onFatal } = options
+  const { state, journal, clock, timers, onFatal, watch } = options
   const dirty = createDirtyList()
   const writeMoves = createMovesWriter(state.hot, dirty)
   let batchSeconds: number | undefined
@@ -93,9 +95,12 @@ export function createWriter(options: WriterOptions): Writer {
     journal: {
       append: (entry) => BigInt(append(entry)),
       flush: async () => {
+        const before = durable
+        watch?.began()
         const position = await journal.flush()
         durable = Number(position)
         await state.cold.write()
+        watch?.ended(durable > before ? 'something' : 'nothing')
         return position
       },
     },

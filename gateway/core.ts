@@ -16,6 +16,7 @@ import type { JumpBudget } from './intake/jumpBudget.ts'
 import type { Session } from './intake/session.ts'
 import type { MeetsHeldWord } from './intake/ticks.ts'
 import type { Marks } from './marks.ts'
+import type { Policies } from './policies/policies.ts'
 import type { FundsView } from './settle/funds.ts'
 import type { LeafProofs } from './settle/leaves.ts'
 import type { GatewayState } from './state/state.ts'
@@ -76,6 +77,8 @@ export type Core = {
   readonly commits: CommitWatch
   readonly marks: Marks
   readonly tariffs: Tariffs
+  /** What fleets ordered for parts of themselves: acts on supply alone. */
+  readonly policies: Policies
   readonly link: ClientLink
   /** Connected devices by `fleet/device`: one session each. */
   readonly sessions: Map<string, Session>

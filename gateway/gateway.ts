@@ -35,6 +35,7 @@ import { tellSupply } from './intake/sessionSupply.ts'
 import { createMeetsHeldWord } from './intake/ticks.ts'
 import { createLogin } from './login.ts'
 import { createMarks } from './marks.ts'
+import { createPolicies } from './policies/policies.ts'
 import { createPublisher } from './publisher.ts'
 import { createRounds } from './rounds.ts'
 import { followFunds } from './settle/funds.ts'
@@ -107,6 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await loadFunds(core)
   core.writer.record({ kind: 'life', life: options.life })
   await core.writer.drained()
+  core.policies.sweep()
   const publisher = createPublisher(core)
   const settlement = createSettlement(core, publisher.settled)
   const credentials = createCredentialDesk(core, options.derive)
@@ -243,6 +245,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     counters: newCounters(),
     spaceLow: journal.spaceLow,
   }
+    policies: createPolicies({ state, writer }),
 }
 
 function newCounters(): Counters {
@@ -293,7 +296,10 @@ function createSweeps(core: Core) {
     return session.channels.length
   })
   return [
-    timers.every(SUPPLY_SWEEP_MS, supply.begin),
+    timers.every(SUPPLY_SWEEP_MS, () => {
+      core.policies.sweep()
+      supply.begin()
+    }),
     timers.every(LENGTH_SWEEP_MS, lengths.begin),
     supply.stop,
     lengths.stop,

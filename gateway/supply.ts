@@ -3,14 +3,21 @@
  * Supply never decides whether a valid word is accepted; a word is money whatever the answer here.
  * @module
  */
-import type { Supply } from '../protocol/reasons.ts'
+import type { Supply, SupplyReason } from '../protocol/reasons.ts'
+
+/** Why a channel is held back by what its fleet ordered. */
+export type OrderedReason = Extract<SupplyReason, 'paused' | 'over_limit' | 'price_ceiling'>
 
 export type SupplyFacts = {
   readonly nowSeconds: number
   readonly closed: boolean
   readonly paused: boolean
+  /** What the fleet has ordered beside its mandates: see gateway/policies/. */
+  readonly ordered?: OrderedReason | undefined
   /** 0 when there is no mandate. */
   readonly mandateExpirySeconds: number
+  /** Supply begins with the mandate, also for a gateway whose clock has gone back. */
+  readonly mandateNotBeforeSeconds?: number
   /** 0 when nothing is committed. */
   readonly commitmentExpirySeconds: number
   /** The last checkpoint is older than the fence. */
@@ -34,7 +41,10 @@ export type SupplyFacts = {
 export function decideSupply(facts: SupplyFacts): Supply {
   if (facts.closed) return { level: 'off', reason: 'closed' }
   if (facts.mandateExpirySeconds === 0) return { level: 'off', reason: 'no_mandate' }
-  if (facts.paused) return { level: 'off', reason: 'paused' }
+  if (facts.paused || facts.ordered === 'paused') return { level: 'off', reason: 'paused' }
+  if (facts.nowSeconds < (facts.mandateNotBeforeSeconds ?? 0)) {
+    return { level: 'off', reason: 'mandate_not_yet' }
+  }
   if (facts.nowSeconds >= facts.mandateExpirySeconds) {
     return { level: 'off', reason: 'mandate_expired' }
   }
@@ -50,6 +60,7 @@ export function decideSupply(facts: SupplyFacts): Supply {
   ) {
     return { level: 'off', reason: 'over_limit' }
   }
+  if (facts.ordered) return { level: 'off', reason: facts.ordered }
   if (facts.unpaidUnits > facts.creditUnits) return { level: 'off', reason: 'not_paying' }
   if (facts.spaceLow) return { level: 'limited', reason: 'no_space' }
   return { level: 'on', reason: 'ok' }

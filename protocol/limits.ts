@@ -60,6 +60,8 @@ export const MESSAGES_BURST = 200
 export const CLOCK_TOLERANCE_SECONDS = 120
 /** With a fleet service that renews; see protocol/mandate rules in docs/protocol.md. */
 export const MANDATE_SECONDS_DEFAULT = 24 * 3_600
+/** A Command that lies around for longer is worth nothing: it may be signed on another machine. */
+export const COMMAND_SECONDS_MAX = 24 * 3_600
 /** Without a fleet service. */
 export const MANDATE_UNATTENDED_SECONDS = 30 * 24 * 3_600
 /** Words still count as payment this long after the mandate ended. */

@@ -57,9 +57,12 @@ export const commitmentReasons = {
   not_continuous: 'resume',
 } as const satisfies Record<string, Consequence>
 
-/** Why a signed Command, Close or Rotate is not carried out, in order of precedence. */
+/** Why a request of a fleet is not carried out, in order of precedence. The order is API. */
 export const commandReasons = [
   'malformed',
+  'unknown_verb',
+  'missing_right',
+  'slow_down',
   'wrong_gateway',
   'wrong_fleet',
   'bad_signature',
@@ -100,6 +103,8 @@ export const supplyReasons = [
   'no_space',
   'clone_suspected',
   'closed',
+  'price_ceiling',
+  'mandate_not_yet',
 ] as const
 export type SupplyReason = (typeof supplyReasons)[number]
 

@@ -6,8 +6,15 @@
  */
 import type { SupplyState } from '../../protocol/messages.ts'
 import type { Core } from '../core.ts'
+import type { Policies } from '../policies/policies.ts'
 import { FLAG_CLOSED, FLAG_PAUSED, type HotChannels, wholeAt } from '../state/hotChannels.ts'
+import { hasPlainlyBegun } from '../state/mandateStarts.ts'
 import type { Session } from './session.ts'
+
+/** What supply is decided from. */
+export type SupplyCore = Pick<Core, 'state' | 'spaceLow'> & {
+  readonly policies?: Pick<Policies, 'heldBack'>
+}
 
 /** A session that speaks for its device. */
 export type Witness = Pick<Session, 'cloneSuspected' | 'registers'>
@@ -20,7 +27,7 @@ const EXACT_MAX = 2 ** 52
 
 /** True only when supply is `on`; false says nothing. */
 export function isPlainlyOn(
-  core: Pick<Core, 'state' | 'spaceLow'>,
+  core: SupplyCore,
   witness: Witness | undefined,
   slot: number,
   channel: number,
@@ -31,6 +38,8 @@ export function isPlainlyOn(
   if (((columns.flags[channel] ?? 0) & (FLAG_CLOSED | FLAG_PAUSED)) !== 0) return false
   if ((columns.epoch[channel] ?? 0) === 0) return false
   if (nowSeconds >= (columns.mandateExpirySeconds[channel] ?? 0)) return false
+  if (!hasPlainlyBegun(core.state.mandateStarts, channel, nowSeconds)) return false
+  if (core.policies?.heldBack(channel) !== undefined) return false
   const commitmentExpirySeconds = columns.commitmentExpirySeconds[channel] ?? 0
   if (commitmentExpirySeconds > 0 && nowSeconds >= commitmentExpirySeconds) return false
   if ((columns.checkpointPosition[channel] ?? 0) < fencePosition) return false

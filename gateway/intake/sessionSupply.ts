@@ -7,9 +7,10 @@ import type { SupplyState } from '../../protocol/messages.ts'
 import { encodeSupply } from '../../protocol/messages.ts'
 import type { Core } from '../core.ts'
 import { FLAG_PAUSED, heldAmount, heldReading, isClosed } from '../state/hotChannels.ts'
+import { hasPlainlyBegun } from '../state/mandateStarts.ts'
 import type { SupplyFacts } from '../supply.ts'
 import { decideSupply } from '../supply.ts'
-import type { Witness } from './plainSupply.ts'
+import type { SupplyCore, Witness } from './plainSupply.ts'
 import { isPlainlyOn, plainlyOn } from './plainSupply.ts'
 import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
@@ -34,7 +35,7 @@ export function supplyOf(
 
 /** All that supply depends on. */
 export function supplyFacts(
-  core: Pick<Core, 'state' | 'spaceLow'>,
+  core: SupplyCore,
   witness: Witness | undefined,
   slot: number,
   channel: number,
@@ -48,7 +49,9 @@ export function supplyFacts(
     nowSeconds,
     closed: isClosed(hot, channel),
     paused: ((columns.flags[channel] ?? 0) & FLAG_PAUSED) !== 0,
+    ordered: core.policies?.heldBack(channel),
     mandateExpirySeconds: columns.mandateExpirySeconds[channel] ?? 0,
+    mandateNotBeforeSeconds: notBeforeOf(core, channel, nowSeconds),
     commitmentExpirySeconds: columns.commitmentExpirySeconds[channel] ?? 0,
     fenced: committed && (columns.checkpointPosition[channel] ?? 0) < fencePosition,
     cloneSuspected: witness?.cloneSuspected.has(slot) ?? false,
@@ -61,6 +64,11 @@ export function supplyFacts(
     creditUnits: BigInt(columns.creditTicks[channel] ?? 0) * (columns.unitsPerTick[channel] ?? 0n),
     spaceLow: core.spaceLow(),
   }
+}
+
+function notBeforeOf({ state }: SupplyCore, channel: number, nowSeconds: number): number {
+  if (hasPlainlyBegun(state.mandateStarts, channel, nowSeconds)) return 0
+  return state.cold.mandate(channel)?.value.notBefore ?? 0
 }
 
 /** A device that says what it used and does not pay for it shall not go on. */

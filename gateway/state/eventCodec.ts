@@ -18,6 +18,7 @@ import {
 } from '../../protocol/structures.ts'
 import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
 import { statementOutcomes } from './statements.ts'
+import { orderToWire, readOrder } from './orders.ts'
 
 export function eventToWire(event: GatewayEvent): WireValue {
   switch (event.kind) {
@@ -63,6 +64,12 @@ export function eventToWire(event: GatewayEvent): WireValue {
     case 'statement_ended':
       return ['statement_ended', event.allocation, event.outcome]
     case 'credential':
+    case 'receipted': {
+      const root = signedToWire(receiptRootStructure, event.root)
+      return ['receipted', root, event.items, event.tariffs]
+    }
+    case 'order':
+      return ['order', orderToWire(event.order)]
       return ['credential', event.fleet, event.name, event.record]
   }
 }
@@ -149,6 +156,13 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
     outcome: readOutcome(row.text()),
   }),
   credential: (row) => ({
+  receipted: (row) => ({
+    kind: 'receipted',
+    root: present(signedFromWire(receiptRootStructure, row.next()), 'a journaled root'),
+    items: row.bytes(),
+    tariffs: row.bytes(),
+  }),
+  order: (row) => ({ kind: 'order', order: readOrder(new Row(row.next())) }),
     kind: 'credential',
     fleet: row.text(),
     name: row.text(),

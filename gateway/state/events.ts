@@ -3,6 +3,8 @@
  * @module
  */
 import type { Channel, Commitment, Mandate, Signed, Statement } from '../../protocol/structures.ts'
+import type { Order } from './orders.ts'
+import type { IssuedReceipts } from './receipts.ts'
 import type { StatementOutcome } from './statements.ts'
 
 /** What is handed to the ledger for one channel: its state when the settlement was formed. */
@@ -97,6 +99,9 @@ export type GatewayEvent =
       readonly allocation: Uint8Array
       readonly outcome: StatementOutcome
     }
+  /** A root of receipts, before anybody sees it. */
+  | ({ readonly kind: 'receipted' } & IssuedReceipts)
+  | { readonly kind: 'order'; readonly order: Order }
   | {
       readonly kind: 'credential'
       readonly fleet: string

@@ -13,7 +13,9 @@ import type { ColdStore } from './cold.ts'
 import { ENTRY_BYTES_MAX } from './entries.ts'
 import { decodeEvent, eventToWire, Row } from './eventCodec.ts'
 import { HOT_BYTES, hotChannels, isClosed, reservedAmount } from './hotChannels.ts'
-import { readStatements, statementsToWire } from './snapshotStatements.ts'
+import { noStarts, readStarts, startsToWire } from './mandateStarts.ts'
+import { noOrders, ordersToWire, readOrders } from './orders.ts'
+import { issuedToWire, readIssued, readStatements, statementsToWire } from './snapshotStatements.ts'
 import type { GatewayState } from './state.ts'
 import { allocationOf } from './state.ts'
 import { noStatements } from './statements.ts'
@@ -35,6 +37,9 @@ export function emptyState(domain: Domain, cold: ColdStore): GatewayState {
     outbox: new Map(),
     quarantine: new Map(),
     statements: noStatements(),
+    receipts: { newest: undefined },
+    orders: noOrders(),
+    mandateStarts: noStarts(),
     acceptedTicks: 0,
     settlements: 0,
     lastSettlementSeconds: 0,
@@ -83,6 +88,9 @@ function smallToWire(state: GatewayState): WireValue {
     renewals,
     checkpoints,
     ...statementsToWire(state.statements),
+    issuedToWire(state.receipts),
+    ...ordersToWire(state.orders),
+    ...startsToWire(state.mandateStarts),
   ]
 }
 
@@ -112,6 +120,9 @@ export function decodeState(domain: Domain, cold: ColdStore, bytes: Uint8Array):
       checkpoints: row.integer(),
     },
     statements: readStatements(row),
+    receipts: readIssued(row),
+    orders: readOrders(row),
+    mandateStarts: readStarts(row),
   }
   countReservations(state)
   return state

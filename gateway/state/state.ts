@@ -26,6 +26,9 @@ import {
   reservedAmount,
   toSeconds32,
 } from './hotChannels.ts'
+import { type MandateStarts, noteStart } from './mandateStarts.ts'
+import { applyOrder, type Orders } from './orders.ts'
+import type { IssuedState } from './receipts.ts'
 import { holdRenewal, promotePending } from './renewals.ts'
 import type { Statements } from './statements.ts'
 import { applyCosigned, applyStated, applyStatementEnded } from './statements.ts'
@@ -70,6 +73,9 @@ export type GatewayState = {
   /** Settlement items that the ledger refused: channel number to reason. */
   readonly quarantine: Map<number, string>
   readonly statements: Statements
+  readonly orders: Orders
+  readonly mandateStarts: MandateStarts
+  readonly receipts: IssuedState
   /** Ticks ever accepted, by the distance each moved its channel. */
   acceptedTicks: number
   settlements: number
@@ -178,6 +184,7 @@ function applyEvent(
     case 'mandate':
       state.cold.putMandate(event.channel, event.mandate, event.cover)
       applyMandate(state, event.channel, event.mandate.value)
+      noteStart(state.mandateStarts, event.channel, event.mandate.value.notBefore, seconds)
       return
     case 'commitment':
       applyCommitment(state, event, seconds, position)
@@ -210,6 +217,12 @@ function applyEvent(
       return
     case 'statement_ended':
       applyEnded(state, event, seconds)
+      return
+    case 'receipted':
+      state.receipts.newest = { root: event.root, items: event.items, tariffs: event.tariffs }
+      return
+    case 'order':
+      applyOrder(state.orders, event.order)
       return
     case 'credential':
       applyCredential(state, event)

@@ -11,7 +11,8 @@ COUNT_MAX = typed_data.COUNT_MAX
 U32 = (1 << 32) - 1
 LEVELS = ('off', 'limited', 'on')
 SUPPLY_REASONS = ('ok', 'not_paying', 'paused', 'over_limit', 'fenced', 'mandate_expired',
-                  'commitment_expired', 'no_mandate', 'no_space', 'clone_suspected', 'closed')
+                  'commitment_expired', 'no_mandate', 'no_space', 'clone_suspected', 'closed',
+                  'price_ceiling', 'mandate_not_yet')
 REFUSED = ('tick', 'commit', 'open', 'hello', 'reading', 'close')
 # The answers of 8.2 and 9.1, each with its class.
 CLASS = {

@@ -65,13 +65,13 @@ export const commandReasons = [
   'slow_down',
   'wrong_gateway',
   'wrong_fleet',
-  'bad_signature',
-  'bad_time',
-  'nonce_used',
   'wrong_arguments',
-  'unknown_verb',
-  'unknown_scope',
-  'over_limit',
+  'not_yet',
+  'expired',
+  'nonce_used',
+  'bad_signature',
+  'out_of_scope',
+  'not_possible',
 ] as const
 export type CommandReason = (typeof commandReasons)[number]
 

@@ -3,16 +3,12 @@
  * those whose connection is cut there. Whatever happened, there is exactly one payment afterwards.
  * `npm run ledger-faults -- --kills 600` kills more often.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { AllocationState } from '../../ledger/ledger.ts'
 import type { PostgresLedger } from '../../ledger/postgres/postgresLedger.ts'
 import { allocationTerms } from '../unit/ledger/world.ts'
 import { openTestDatabase } from './databases.ts'
+import { killers, PER_KILL_MS, roundsOf, tellKills } from './killing.ts'
 import { openPostgres } from './ledgers.ts'
 import { testServer } from './postgresServer.ts'
 import { postgresWorlds } from './postgresWorld.ts'
@@ -27,37 +23,11 @@ import {
 } from './settleJob.ts'
 import { claimSteps, statementSteps, withSteps } from './steps.ts'
 
-const kills = Number(process.env['LEDGER_KILLS'] ?? 0)
 const server = testServer()
 const open = postgresWorlds(server)
 const kinds = { claims: claimSteps, statement: statementSteps } as const
-/** A kill with a restart takes half a second; on a machine that others use, much longer. */
-const PER_KILL_MS = 10_000
-/** Kills of each step where kills are asked for. */
-const ROUNDS_MIN = 20
 const STEPS = claimSteps.length + statementSteps.length
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
-let folder: string
-let program: string
-
-beforeAll(async () => {
-  const cache = join(root, 'node_modules', '.cache')
-  mkdirSync(cache, { recursive: true })
-  folder = mkdtempSync(join(cache, 'settle-'))
-  program = join(folder, 'child.mjs')
-  await build({
-    entryPoints: [join(root, 'test/ledger/settleChild.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    logLevel: 'error',
-  })
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const killer = killers<ChildOrder>('test/ledger/settleChild.ts')
 
 /** A fleet for each kind of settlement, because each changes what the other would say. */
 async function openSite() {
@@ -70,34 +40,6 @@ async function openSite() {
   return { ledger, database, allocations }
 }
 type Site = Awaited<ReturnType<typeof openSite>>
-
-function endOf(child: ChildProcess): Promise<string> {
-  let errors = ''
-  child.stderr?.on('data', (text) => {
-    errors += String(text)
-  })
-  return new Promise((done) => {
-    child.once('exit', (code, signal) => done(signal ?? `exit code ${code}: ${errors}`))
-  })
-}
-
-/** Processes that are ready one ahead, so that nobody waits for them to start. */
-function children() {
-  const start = () => fork(program, { cwd: root, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-  let next = start()
-  return {
-    /** Ends at the step by a kill, or says what happened instead. */
-    killAt: ({ database }: Site, job: SettleJob, step: string): Promise<string> => {
-      const child = next
-      next = start()
-      const ended = endOf(child)
-      const order: ChildOrder = { place: server.place(database), fleet: job.kind, job, step }
-      child.send(order)
-      return ended
-    },
-    end: () => next.kill('SIGKILL'),
-  }
-}
 
 /** Payments that were booked for the job. */
 async function payments({ database }: Site, job: SettleJob) {
@@ -127,14 +69,9 @@ async function expectPaid(site: Site, allocation: AllocationState, jobs: number)
   expect(await site.ledger.audit()).toEqual([])
 }
 
-/** How often the payment had been booked before the gateway came back, by step. */
-function tell(what: string, booked: Readonly<Record<string, number>>): void {
-  process.stderr.write(`${what}; booked before: ${JSON.stringify(booked)}\n`)
-}
-
 describe.each(['claims', 'statement'] as const)('a settlement of %s', (kind) => {
   const steps = kinds[kind]
-  const rounds = kills === 0 ? 1 : Math.max(ROUNDS_MIN, Math.ceil(kills / STEPS))
+  const rounds = roundsOf(STEPS)
 
   it('takes the steps that are listed, and no others', async () => {
     const { database, allocations } = await openSite()
@@ -155,10 +92,11 @@ describe.each(['claims', 'statement'] as const)('a settlement of %s', (kind) => 
     const site = await openSite()
     const all = Array.from({ length: rounds }, () => steps).flat()
     const before: Record<string, number> = {}
-    const { killAt, end } = children()
+    const { killWith, end } = killer()
+    const place = server.place(site.database)
     for (const [number, step] of all.entries()) {
       const job = { kind, number }
-      expect(await killAt(site, job, step), step).toBe('SIGKILL')
+      expect(await killWith({ place, fleet: kind, job, step }), step).toBe('SIGKILL')
       const found = await payments(site, job)
       before[step] = (before[step] ?? 0) + (found?.['count'] === 0 ? 0 : 1)
       await settleAgain(site, site.ledger, job)
@@ -167,7 +105,7 @@ describe.each(['claims', 'statement'] as const)('a settlement of %s', (kind) => 
     await expectPaid(site, site.allocations[kind], all.length)
     expect(before['before commit']).toBe(0)
     expect(before['after commit']).toBe(rounds)
-    if (kills > 0) tell(`${kind}: ${all.length} kills, every step ${rounds} times`, before)
+    tellKills(kind, rounds, before)
   })
 
   it('is paid exactly once when the connection is cut at any step', {

@@ -2,10 +2,10 @@
  * A gateway's settlement in a process of its own, which kills itself at one step.
  * @module
  */
-import { setImmediate as turn } from 'node:timers/promises'
 import type { PostgresPlace } from '../../ledger/postgres/io/pgDatabase.ts'
 import { openTestDatabase } from './databases.ts'
 import { openPostgres } from './ledgers.ts'
+import { die, obeyOnce } from './orders.ts'
 import { type SettleJob, settle } from './settleJob.ts'
 import { withSteps } from './steps.ts'
 
@@ -16,13 +16,10 @@ export type ChildOrder = {
   readonly step: string
 }
 
-async function obey({ place, fleet, job, step }: ChildOrder): Promise<void> {
+async function obey({ place, fleet, job, step }: ChildOrder): Promise<never> {
   let isArmed = false
   const database = withSteps(openTestDatabase(place), async (now) => {
-    if (!isArmed || now !== step) return
-    // So that what was said is on its way.
-    if (now.startsWith('during')) await turn()
-    process.kill(process.pid, 'SIGKILL')
+    if (isArmed && now === step) await die(step)
   })
   const ledger = await openPostgres(database)
   const all = await ledger.allocations()
@@ -33,9 +30,4 @@ async function obey({ place, fleet, job, step }: ChildOrder): Promise<void> {
   throw new Error(`step "${step}" never came`)
 }
 
-process.on('message', (order: ChildOrder) => {
-  obey(order).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-    process.exit(1)
-  })
-})
+obeyOnce(obey)

@@ -33,6 +33,9 @@ export const command = defineCommand({
         ? `is a client of the broker at ${brokerPlace(settings.broker)}`
         : `listens on ${places.join(', ')}`
       terminal.out(`gateway ${settings.gateway} ${where}`)
+      if (settings.http) {
+        terminal.out(`health and metrics at http://${settings.http.host}:${opened.httpPort}`)
+      }
       return opened
     })
   },

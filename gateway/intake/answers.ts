@@ -37,7 +37,7 @@ export function refuse(
   refused: RejectedName,
   reason: TickReason | CommitmentReason,
 ): void {
-  core.counters.refused.set(reason, (core.counters.refused.get(reason) ?? 0) + 1)
+  count(core, refused, reason)
   const isFault = consequenceOf(reason) === 'strike'
   const nowMs = core.ports.clock.monotonicMs()
   if (isFault && nowMs < session.mutedUntilMs) return
@@ -50,6 +50,13 @@ export function refuse(
       core.link.disconnect(session.id, `${TOO_MANY_STRIKES}: ${reason}`),
     )
   }
+}
+
+function count({ counters }: Core, kind: RejectedName, reason: string): void {
+  const { refused, refusedKinds } = counters
+  const reasons = refusedKinds.get(kind) ?? new Map<string, number>()
+  refusedKinds.set(kind, reasons)
+  for (const counts of [refused, reasons]) counts.set(reason, (counts.get(reason) ?? 0) + 1)
 }
 
 /** Tells the device that a commitment is durable. */

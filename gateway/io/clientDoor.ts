@@ -11,6 +11,7 @@ import type { GatewaySettings } from '../config.ts'
 import type { ClientLink } from '../core.ts'
 import { isRevoked } from '../enrolment.ts'
 import type { Gateway } from '../gateway.ts'
+import type { DoorFigures } from '../http/readiness.ts'
 
 export type ClientDoor = {
   /** Usable at once: what is published before the door opens is not lost. */
@@ -22,6 +23,7 @@ export type ClientDoor = {
    * @throws OperatorError when a listener cannot be opened
    */
   readonly open: () => Promise<readonly number[]>
+  readonly figures: () => DoorFigures
   /** Sends what was published, and lets nobody in any more. */
   readonly close: () => Promise<void>
 }
@@ -33,6 +35,7 @@ export async function createDoor(settings: GatewaySettings, ports: Ports): Promi
 
 function ownDoor(settings: GatewaySettings, ports: Ports): ClientDoor {
   let broker: Broker | undefined
+  let isOpen = false
   // What the gateway says before its broker is there: mostly what is retained about itself.
   const early: ((broker: Broker) => void)[] = []
   const tell = (act: (broker: Broker) => void) => {
@@ -59,9 +62,34 @@ function ownDoor(settings: GatewaySettings, ports: Ports): ClientDoor {
       broker = await createBroker({ ports, handlers, limits })
       for (const act of early.splice(0)) act(broker)
     },
-    open: async () => (await broker?.listen(settings.listeners)) ?? [],
-    close: async () => broker?.close(),
+    open: async () => {
+      const listening = (await broker?.listen(settings.listeners)) ?? []
+      isOpen = true
+      return listening
+    },
+    figures: () => ownFigures(broker, isOpen),
+    close: async () => {
+      isOpen = false
+      await broker?.close()
+    },
   }
+}
+
+function ownFigures(broker: Broker | undefined, open: boolean): DoorFigures {
+  const reason = open ? 'listening' : 'not listening yet'
+  const counters = broker?.counters()
+  if (!counters) return { open, reason, connections: 0 }
+  const { connections, connectsAccepted: accepted, refused, closed } = counters
+  return { open, reason, connections, logins: { accepted, refused, closed } }
+}
+
+/** What the connection to an external broker says of itself. */
+function attachedFigures({ report }: ClientLink): DoorFigures {
+  const { state, reason, connections } = report?.() ?? {}
+  const open = state === 'online'
+  const why = typeof reason === 'string' ? `: ${reason}` : ''
+  const text = open ? 'connected to the broker' : `not connected to the broker${why}`
+  return { open, reason: text, connections: typeof connections === 'number' ? connections : 0 }
 }
 
 async function attachedDoor(
@@ -90,6 +118,7 @@ async function attachedDoor(
       start()
       return []
     },
+    figures: () => attachedFigures(bridge.link),
     close: bridge.close,
   }
 }

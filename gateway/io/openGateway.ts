@@ -21,6 +21,7 @@ import type { VerbCall } from '../control/verb.ts'
 import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
+import type { OpenHttp } from '../http/io/openHttp.ts'
 import type { LmdbStore } from '../store/io/lmdb.ts'
 import { startLife } from '../store/meta.ts'
 import type { BackupSource } from './backup.ts'
@@ -34,6 +35,8 @@ export type OpenGateway = {
   readonly gateway: Gateway
   /** Ports of the listeners, in order. */
   readonly listening: readonly number[]
+  /** Port of health and metrics, where they are served. */
+  readonly httpPort: number | undefined
   /** Refuses new clients, acknowledges what is durable, settles, closes. */
   readonly close: () => Promise<void>
 }
@@ -59,6 +62,8 @@ type Opened = {
   /** The verbs of the gateway and of its store. */
   readonly call: VerbCall
   readonly prove: Prover
+  readonly disk: Disk
+  readonly isUnconfirmed: () => boolean
   /** Ends what must not keep a gateway from stopping. */
   readonly stop: () => void
   readonly release: () => Promise<void>
@@ -75,29 +80,45 @@ export async function openGateway(
 ): Promise<OpenGateway> {
   const key = await readKey(settings, ports)
   const door = await createDoor(settings, ports)
-  const opened = await openStore(settings, ports, key, door.link, onFatal)
+  const http = await openOwnHttp(settings, ports)
+  const opened = await openStore(settings, ports, key, door.link, onFatal).catch(async (error) => {
+    await http?.close()
+    throw error
+  })
   const { gateway } = opened
   let control: OpenLineServer | undefined
   try {
+    const { disk, isUnconfirmed } = opened
+    http?.attach({ core: gateway.core, disk, door: door.figures, isUnconfirmed })
     await door.prepare(gateway)
     const path = join(settings.data, CONTROL_SOCKET)
     control = await openControlSocket(path, opened.call, ports.log)
     const listening = await door.open()
     const close = async () => {
       opened.stop()
+      http?.retire()
       await control?.close()
       gateway.retire()
       await gateway.quiesce()
       await door.close()
       await opened.release()
+      await http?.close()
     }
-    return { gateway, listening, close }
+    return { gateway, listening, httpPort: http?.port, close }
   } catch (error) {
     await control?.close()
     await door.close()
     await opened.release()
+    await http?.close()
     throw error
   }
+}
+
+/** Its library is loaded where it is configured, and nowhere else. */
+async function openOwnHttp(settings: GatewaySettings, ports: Ports): Promise<OpenHttp | undefined> {
+  if (!settings.http) return undefined
+  const { openHttp } = await import('../http/io/openHttp.ts')
+  return openHttp(settings.http, settings.gateway, ports)
 }
 
 /** The verbs of a gateway that is not running, and what its logic is made of. */
@@ -172,7 +193,7 @@ async function openStore(
     const source = backupSource(settings, ports, gateway, { disk: folder, cold, books, stopping })
     const { journal } = gateway.core
     const more = { source, disk: folder, journal, seal: seals.journal, storeKey, ports }
-    const { call, settled } = await withStoreVerbs(gateway.call, more)
+    const { call, settled, isUnconfirmed } = await withStoreVerbs(gateway.call, more)
     const release = async () => {
       stop()
       await settled()
@@ -182,7 +203,7 @@ async function openStore(
       await prover.close()
       await lock.release()
     }
-    return { gateway, call, prove: prover.prove, stop, release }
+    return { gateway, call, prove: prover.prove, disk: folder, isUnconfirmed, stop, release }
   } catch (error) {
     await lock.release()
     throw inStore(settings.data, error)

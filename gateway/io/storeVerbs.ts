@@ -44,6 +44,8 @@ export type StoreVerbs = {
   readonly call: VerbCall
   /** Resolves when no backup is being made any more. */
   readonly settled: () => Promise<void>
+  /** True after a restore until the operator has confirmed the payments made since the backup. */
+  readonly isUnconfirmed: () => boolean
 }
 
 /** `call` with the verbs of the store added. */
@@ -71,7 +73,8 @@ export async function withStoreVerbs(
         return call(verb, args)
     }
   }
-  return { call: extended, settled: backups.settled }
+  const isUnconfirmed = () => restored !== undefined && restored.confirmedAtSeconds === null
+  return { call: extended, settled: backups.settled, isUnconfirmed }
 }
 
 function requireConfirmed(restored: Restored | undefined): void {

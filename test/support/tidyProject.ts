@@ -51,6 +51,7 @@ export const packagePlaces: Readonly<Record<string, readonly string[]>> = {
   aedes: ['gateway/broker/io/'],
   mqtt: ['ports/io/mqttConnector.ts'],
   lmdb: ['gateway/store/io/'],
+  'prom-client': ['gateway/http/io/metricsText.ts'],
   pg: ['ledger/postgres/io/pgDatabase.ts'],
   serialport: ['agent/io/', 'firmware-sim/io/'],
   'modbus-serial': ['agent/io/'],

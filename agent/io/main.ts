@@ -2,6 +2,8 @@
  * The agent as a program of its own: the entry of the bundle that devices carry.
  * @module
  */
+import { nodeTimers } from '../../ports/io/node.ts'
+import { serviceManager } from '../../ports/io/serviceManager.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { readClaimedConfig } from './claim.ts'
 import { findStatus, readAgentConfig, runAgent } from './runAgent.ts'
@@ -43,8 +45,12 @@ async function main(words: readonly string[]): Promise<number> {
       : await readClaimedConfig(first, process.env, claim)
   const stopped = stopSignal()
   const agent = await runAgent(config, process.env, version)
+  const manager = serviceManager(process.env, nodeTimers, (line) => {
+    process.stderr.write(`${line}\n`)
+  })
+  await manager.ready()
   await stopped
-  await agent.close()
+  await Promise.all([manager.stopping(), agent.close()])
   return exitCodes.ok
 }
 

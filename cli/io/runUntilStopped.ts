@@ -2,6 +2,8 @@
  * Runs a long-lived part of the program until somebody stops it.
  * @module
  */
+import { nodeTimers } from '../../ports/io/node.ts'
+import { serviceManager } from '../../ports/io/serviceManager.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
 
@@ -14,7 +16,8 @@ type Running = { readonly close: () => Promise<void> }
 
 /**
  * Starts a part and resolves when SIGINT or SIGTERM has stopped it. A second signal ends the
- * process at once. `fail` stops it because it cannot go on; the error is thrown then.
+ * process at once. `fail` stops it because it cannot go on; the error is thrown then. A service
+ * manager that waits for news gets them.
  */
 export async function runUntilStopped(
   start: (fail: (error: unknown) => void) => Promise<Running>,
@@ -25,14 +28,17 @@ export async function runUntilStopped(
     fail = reject
   })
   const running = await Promise.race([start((error) => fail(error)), failed])
+  const manager = serviceManager(process.env, nodeTimers, (line) => {
+    process.stderr.write(`${line}\n`)
+  })
   try {
-    await Promise.race([stopped, failed])
+    await Promise.race([manager.ready().then(() => stopped), failed])
   } catch (error) {
     // What it could not go on for is what the operator has to know, not what that led to.
     await closeInTime(running, failedTimeoutMs).catch(() => undefined)
     throw error
   }
-  await closeInTime(running, stopTimeoutMs)
+  await Promise.all([manager.stopping(), closeInTime(running, stopTimeoutMs)])
   return exitCodes.ok
 }
 

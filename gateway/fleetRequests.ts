@@ -1,6 +1,6 @@
 /**
  * Requests on a fleet's topics: JSON with a `transaction` that the response repeats. What may be
- * asked depends on who asks; money needs a signature.
+ * asked depends on who asks; money, limits and keys need a Command that the fleet's signer signed.
  * @module
  */
 import { OperatorError } from '../ports/operatorError.ts'
@@ -8,57 +8,106 @@ import type { Identity } from '../protocol/access.ts'
 import { mayAccess } from '../protocol/access.ts'
 import { utf8ToBytes } from '../protocol/bytes.ts'
 import { FLEET_PACKET_BYTES_MAX } from '../protocol/limits.ts'
+import type { CommandReason } from '../protocol/reasons.ts'
 import { formatTopic, parseTopic } from '../protocol/topics.ts'
 import type { VerbCall } from './control/verb.ts'
 import type { Core } from './core.ts'
+import { announce } from './verbs/announce.ts'
+import { judgeRequest, type Refused } from './verbs/judge.ts'
+import { controlName } from './verbs/table.ts'
 
-/** Verbs on a topic and the verb of the control table that each is. */
-const verbs: Readonly<Record<string, string>> = {
-  mandate: 'mandate_put',
-  statement: 'statement',
-  'statement-leaves': 'statement_leaves',
-  cosign: 'cosign',
-  list: 'channels',
-  get: 'channels',
-  pause: 'pause',
-  resume: 'resume',
-}
+export type FleetRequester = Exclude<Identity, { kind: 'device' | 'stale_clock' | 'claimant' }>
 
 type Request = { readonly transaction: string; readonly fields: Record<string, unknown> }
+
+/** One request as it is dealt with. */
+type Asked = {
+  readonly core: Core
+  readonly fleet: string
+  readonly verb: string
+  /** Who brought it. */
+  readonly by: string
+  readonly transaction: string | null
+}
 
 /** Deals with one request and publishes its response. */
 export function takeFleetRequest(
   core: Core,
   call: VerbCall,
-  identity: Exclude<Identity, { kind: 'device' | 'stale_clock' | 'claimant' }>,
+  identity: FleetRequester,
   text: string,
   payload: Uint8Array,
 ): void {
   const topic = parseTopic(text)
   if (topic?.kind !== 'request' || topic.fleet !== identity.fleet) return
-  const respond = (answer: Record<string, unknown>) =>
-    core.link.publish(
-      formatTopic({ kind: 'response', fleet: topic.fleet, verb: topic.verb }),
-      encodeAnswer(answer),
-      { retain: false },
-    )
+  const { fleet, verb } = topic
+  const by = identity.kind === 'fleet' ? fleet : `${identity.name}@${fleet}`
   const request = readRequest(payload)
+  const asked = { core, fleet, verb, by, transaction: request?.transaction ?? null }
   if (!request) {
-    respond({ transaction: null, status: 'error', error: 'send a JSON object with a transaction' })
+    refuse(asked, { reason: 'malformed', error: 'send a JSON object with a transaction' })
     return
   }
-  const { transaction } = request
   if (!mayAccess(identity, 'publish', text)) {
-    const error = `"${topic.verb}" is not allowed here: the operator's configuration decides`
-    respond({ transaction, status: 'error', error })
+    const error = `"${verb}" is not allowed here: the operator's configuration decides`
+    refuse(asked, { reason: 'missing_right', error })
     return
   }
-  run(call, topic.verb, topic.fleet, request).then(
-    (data) => respond({ transaction, status: 'ok', data }),
+  const { transaction: _, ...fields } = request.fields
+  const judged = judgeRequest(core, identity, verb, fields)
+  if (judged.kind === 'refused') refuse(asked, judged)
+  else run(asked, call, judged.args, judged.kind)
+}
+
+/** A fleet speaks for its own devices only, whatever its arguments say. */
+function run(
+  asked: Asked,
+  call: VerbCall,
+  args: Readonly<Record<string, unknown>>,
+  kind: 'asked' | 'ordered',
+): void {
+  const { core, fleet, verb, by, transaction } = asked
+  call(controlName(verb), { ...args, fleet }).then(
+    (data) => {
+      if (kind === 'ordered') {
+        core.ports.log('info', 'a fleet gave an order', { fleet, verb, by })
+        announce(core, fleet, { event: 'ordered', verb, by })
+      }
+      respond(asked, { transaction, status: 'ok', data })
+    },
     (error: unknown) => {
-      respond({ transaction, status: 'error', error: describe(core, topic.verb, error) })
+      if (error instanceof OperatorError) {
+        refuse(asked, { reason: 'not_possible', error: error.message })
+        return
+      }
+      // A bug is for the operator's log; the fleet's other requests go on.
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      core.ports.log('error', 'a fleet request failed', { verb, reason })
+      const told = 'internal error: ask the operator of the gateway'
+      respond(asked, { transaction, status: 'error', error: told })
     },
   )
+}
+
+/** Whoever tries what is not his is seen: by the operator in the log, by the fleet on its topic. */
+function refuse(asked: Asked, { reason, error }: Pick<Refused, 'reason' | 'error'>): void {
+  const { core, fleet, verb, by, transaction } = asked
+  const level = isHarmless(reason) ? 'info' : 'warn'
+  core.ports.log(level, 'a request of a fleet was refused', { fleet, verb, by, reason })
+  announce(core, fleet, { event: 'refused', verb, by, reason })
+  respond(asked, { transaction, status: 'error', reason, error })
+}
+
+/** What people mistype every day. */
+function isHarmless(reason: CommandReason): boolean {
+  return reason === 'not_possible' || reason === 'unknown_verb' || reason === 'malformed'
+}
+
+/** A Command that was used is used for good before anybody hears of it. */
+function respond({ core, fleet, verb }: Asked, answer: Record<string, unknown>): void {
+  const topic = formatTopic({ kind: 'response', fleet, verb })
+  const bytes = encodeAnswer(answer)
+  core.writer.whenDurable(() => core.link.publish(topic, bytes, { retain: false }))
 }
 
 /** A longer answer would not pass the length gate of a fleet role. */
@@ -66,24 +115,9 @@ function encodeAnswer(answer: Record<string, unknown>): Uint8Array {
   const bytes = utf8ToBytes(JSON.stringify(answer))
   if (bytes.length <= FLEET_PACKET_BYTES_MAX) return bytes
   const { transaction } = answer
-  const error = 'the answer is too long: ask for one device'
-  return utf8ToBytes(JSON.stringify({ transaction, status: 'error', error }))
-}
-
-/** A fleet speaks for its own devices only, whatever its arguments say. */
-async function run(call: VerbCall, verb: string, fleet: string, request: Request) {
-  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
-  if (known === undefined) throw new OperatorError(`unknown verb "${verb}"`)
-  const { transaction: _, ...fields } = request.fields
-  return call(known, { ...fields, fleet })
-}
-
-/** A bug is for the operator's log; the fleet's other requests go on. */
-function describe({ ports }: Core, verb: string, error: unknown): string {
-  if (error instanceof OperatorError) return error.message
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  ports.log('error', 'a fleet request failed', { verb, reason })
-  return 'internal error: ask the operator of the gateway'
+  const error = 'the answer is too long: ask for one device, or for pages with "from": 0'
+  const reason: CommandReason = 'not_possible'
+  return utf8ToBytes(JSON.stringify({ transaction, status: 'error', reason, error }))
 }
 
 function readRequest(payload: Uint8Array): Request | undefined {

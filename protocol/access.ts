@@ -5,8 +5,12 @@
 import type { Topic } from './topics.ts'
 import { isBoundedTopic, parseTopic, TOPIC_ROOT } from './topics.ts'
 
-/** What a person's tool may do beside reading. */
-export type Right = 'read' | 'supply'
+/**
+ * What a person's tool may do: read, pause and resume, or bring what the fleet has signed, which is
+ * believed for its signature and not for who brings it.
+ */
+export const rights = ['read', 'supply', 'command'] as const
+export type Right = (typeof rights)[number]
 
 export type Identity =
   | { readonly kind: 'device'; readonly fleet: string; readonly device: string }
@@ -30,7 +34,7 @@ export type Action = 'publish' | 'subscribe' | 'receive'
 /** Verbs that a static credential with the right `supply` may request unsigned. */
 const supplyVerbs = ['pause', 'resume'] as const
 /** Verbs that change nothing. */
-const readVerbs = ['list', 'get'] as const
+const readVerbs = ['list', 'get', 'policy', 'export'] as const
 
 /** May `identity` do `action` with `topic` (for `subscribe`: a filter)? */
 export function mayAccess(identity: Identity, action: Action, topic: string): boolean {
@@ -117,7 +121,7 @@ function isFilterWithin(fleet: string, filter: string): boolean {
 }
 
 function mayRequest(own: Extract<Identity, { kind: 'fleet' | 'reader' }>, verb: string): boolean {
-  if (own.kind === 'fleet') return true
+  if (own.kind === 'fleet' || own.rights.includes('command')) return true
   if (supplyVerbs.some((one) => one === verb)) return own.rights.includes('supply')
   return readVerbs.some((one) => one === verb) && mayRead(own)
 }

@@ -12,8 +12,9 @@ export const command = defineCommand({
   summary: 'Gives a person or a tool an MQTT user name and password',
   details: [
     'For mosquitto_sub, Node-RED, Home Assistant and the like. It may read what concerns its',
-    'fleet; with --supply it may also pause and resume devices. Nothing about money can be done',
-    'with it. The password is shown once and kept as a hash.',
+    'fleet; with --supply it may also pause and resume devices, with --command bring what the',
+    'fleet has signed. By itself it can do nothing about money. The password is shown once and',
+    'kept as a hash.',
     '',
     worksOffline,
   ],
@@ -22,12 +23,13 @@ export const command = defineCommand({
     fleet: needed('FLEET', 'what it may see'),
     name: needed('NAME', 'what it is called, for example "dashboard"'),
     supply: flag('may pause and resume devices'),
+    command: flag('may bring what the fleet has signed: see "tickpay fleet sign"'),
     ...gatewayOptions,
     ...jsonOption,
   },
   examples: ['tickpay credential add --fleet acme --name dashboard'],
-  run: async ({ fleet, name, supply, json, ...place }, terminal) => {
-    const rights = supply ? ['read', 'supply'] : ['read']
+  run: async ({ fleet, name, supply, command, json, ...place }, terminal) => {
+    const rights = ['read', ...(supply ? ['supply'] : []), ...(command ? ['command'] : [])]
     const data = await withGateway(place, terminal, ({ call }) =>
       call('credential_add', { fleet, name, rights }),
     )

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { idValue } from '../../ports/configTypes.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
+import { rights } from '../../protocol/access.ts'
 import type { Credential, Derive } from '../broker/credentials.ts'
 import { createCredential, credentialUsername, verifyCredential } from '../broker/credentials.ts'
 import type { Core } from '../core.ts'
@@ -64,9 +65,10 @@ function list(core: Core, lastUsedSeconds: ReadonlyMap<string, number>) {
 }
 
 function addVerb(core: Core, derive: Derive, nowSeconds: () => number): Verb {
-  const right = v.picklist(['read', 'supply'], 'read or supply')
-  const rights = v.optional(v.array(right), ['read'])
-  return verb(v.strictObject({ fleet: idValue, name: idValue, rights }), async (wanted) => {
+  const right = v.picklist(rights, 'read, supply or command')
+  const wantedRights = v.optional(v.array(right), ['read'])
+  const schema = v.strictObject({ fleet: idValue, name: idValue, rights: wantedRights })
+  return verb(schema, async (wanted) => {
     const { fleet, name } = wanted
     requireFleet(core, fleet)
     if (staticCredentials(core).length >= CREDENTIALS_MAX) {

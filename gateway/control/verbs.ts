@@ -18,11 +18,9 @@ import {
   enrolDevice,
   enrolFleet,
   findMeter,
-  pauseDevice,
   putMandate,
   replaceDevice,
   requireDevice,
-  resumeDevice,
   revokeDevice,
 } from '../enrolment.ts'
 import { reportChannel, reportStatus } from '../reports.ts'
@@ -31,6 +29,7 @@ import type { SettlementSummary } from '../settle/settler.ts'
 import { statementVerbs } from '../settle/statementDesk.ts'
 import type { CredentialDesk } from './credentialDesk.ts'
 import { enrolmentAnswer } from './enrolmentAnswer.ts'
+import { fleetControlVerbs } from '../verbs/control.ts'
 import type { LedgerDesk } from './ledgerDesk.ts'
 import { ledgerVerbs } from './ledgerDesk.ts'
 import type { Verb, VerbCall } from './verb.ts'
@@ -52,7 +51,7 @@ export function createVerbs(
     ...channelVerbs(core, settle),
     ...ledgerVerbs(core, desk),
     ...claimVerbs(core),
-    ...credentials.verbs,
+    ...fleetControlVerbs(core, settle),
     ...statementVerbs(core, settle),
   }
   return async (name, args) => {
@@ -152,7 +151,6 @@ function readMandate(core: Core, hex: string, fleet: string | undefined) {
 
 function channelVerbs(core: Core, settle: () => Promise<SettlementSummary>): Record<string, Verb> {
   const meterName = v.strictObject({ ...deviceName, meter: idValue })
-  const device = v.strictObject(deviceName)
   return {
     channel_close: verb(meterName, async ({ fleet, device: name, meter }) => {
       requireDevice(core, fleet, name)
@@ -164,15 +162,5 @@ function channelVerbs(core: Core, settle: () => Promise<SettlementSummary>): Rec
       await settle()
       return reportChannel(core, channel)
     }),
-    settle: verb(nothing, async () => {
-      const { channels, paid, refused } = await settle()
-      return { channels, paid: paid.toString(), refused }
-    }),
-    pause: verb(device, ({ fleet, device: name }) => ({
-      channels: pauseDevice(core, fleet, name),
-    })),
-    resume: verb(device, ({ fleet, device: name }) => ({
-      channels: resumeDevice(core, fleet, name),
-    })),
   }
 }

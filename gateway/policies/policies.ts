@@ -56,6 +56,8 @@ export type Policies = {
   readonly assign: (fleet: string, device: string, membership: Membership) => void
   /** Open channels that an order for `scope` concerns. */
   readonly reach: (fleet: string, scope: string) => readonly Member[]
+  /** All channels of a fleet, also closed ones, in the order in which they were opened. */
+  readonly members: (fleet: string) => readonly Member[]
   /** Scopes of a fleet that are known, itself first. */
   readonly scopes: (fleet: string) => readonly string[]
   readonly report: (fleet: string, scope: string) => ScopeReport
@@ -100,6 +102,7 @@ export function createPolicies(deps: Deps): Policies {
     },
     assign: (fleet, device, next) => assign(known, fleet, device, next),
     reach: (fleet, scope) => reach(known, fleet, scope).filter((one) => !isOver(known, one)),
+    members: known.membersOf,
     scopes: (fleet) => scopesOf(known, fleet),
     report: (fleet, scope) => report(known, fleet, scope),
     sweep: () => sweepDue(known),

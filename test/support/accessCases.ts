@@ -13,13 +13,14 @@ export const identities: Readonly<Record<string, Identity>> = {
   reader: { kind: 'reader', fleet: 'harbour', name: 'panel', rights: ['read'] },
   supplier: { kind: 'reader', fleet: 'harbour', name: 'switch', rights: ['supply'] },
   both: { kind: 'reader', fleet: 'harbour', name: 'desk', rights: ['read', 'supply'] },
+  bearer: { kind: 'reader', fleet: 'harbour', name: 'pipe', rights: ['command'] },
   noRights: { kind: 'reader', fleet: 'harbour', name: 'revoked', rights: [] },
 }
 export const actions: readonly Action[] = ['publish', 'subscribe', 'receive']
 
 const fleets = ['harbour', 'harbour-2', 'h']
 const devices = ['charger-7', 'charger-70', 'charger']
-const verbs = ['list', 'get', 'pause', 'resume', 'limit', 'command', 'x']
+const verbs = ['list', 'get', 'policy', 'export', 'pause', 'resume', 'limit', 'command', 'x']
 
 const deviceTopics = fleets.flatMap((fleet) =>
   devices.flatMap((device) => {

@@ -6,7 +6,7 @@
 import type { Action, Identity } from '../../protocol/access.ts'
 
 const id = '[a-z0-9][a-z0-9-]{0,47}'
-const up = '(hello|open|commit|tick|reading|close|rotate)'
+const up = '(hello|open|commit|tick|reading|close|rotate|receipt)'
 const down = '(welcome|slot|accept|ack|reject|receipt|supply|command)'
 
 type Permission = readonly [Action, string]
@@ -41,11 +41,12 @@ function permissionsOf(identity: Identity): readonly Permission[] {
     case 'fleet':
       return [...reading(fleet), ['publish', `${fleet}/_/request/${id}`]]
     case 'reader':
-      return identity.rights.flatMap((right) =>
-        right === 'read'
-          ? [...reading(fleet), ['publish', `${fleet}/_/request/(list|get)`] as const]
-          : [['publish', `${fleet}/_/request/(pause|resume)`] as const],
-      )
+      return identity.rights.flatMap((right) => {
+        if (right === 'command') return [['publish', `${fleet}/_/request/${id}`] as const]
+        return right === 'read'
+          ? [...reading(fleet), ['publish', `${fleet}/_/request/(list|get|policy|export)`] as const]
+          : [['publish', `${fleet}/_/request/(pause|resume)`] as const]
+      })
   }
 }
 

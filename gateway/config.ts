@@ -31,6 +31,7 @@ import { brokerValue } from './bridge/config.ts'
 import { httpValue } from './http/config.ts'
 import { ledgerValue } from './ledgerConfig.ts'
 import { mayBePlain, PLAINTEXT_CONSENT, plaintextConsentValue } from './plaintext.ts'
+import { RECEIPT_SECONDS_DEFAULT } from './receipts/limits.ts'
 
 export { PLAINTEXT_CONSENT } from './plaintext.ts'
 

@@ -170,6 +170,7 @@ export function closeChannel(core: Core, channel: number): void {
   const { fleet, device } = core.state.cold.channel(channel)
   core.touch(fleet, device)
   for (const session of sessionsOf(core, fleet, device)) tellSupply(core, session)
+  core.hooks.closed()
 }
 
 function openChannel(

@@ -37,6 +37,7 @@ import { createLogin } from './login.ts'
 import { createMarks } from './marks.ts'
 import { createPolicies } from './policies/policies.ts'
 import { createPublisher } from './publisher.ts'
+import { createReceipts, type Receipts } from './receipts/receipts.ts'
 import { createRounds } from './rounds.ts'
 import { followFunds } from './settle/funds.ts'
 import { createLeafProofs } from './settle/leaves.ts'
@@ -110,7 +111,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await core.writer.drained()
   core.policies.sweep()
   const publisher = createPublisher(core)
-  const settlement = createSettlement(core, publisher.settled)
+  const receipts = createReceipts(core, options.config.receiptSeconds ?? 0)
+  core.hooks.closed = receipts.begin
+  const settlement = createSettlement(core, () => {
+    publisher.settled()
+    receipts.begin()
+  })
   const credentials = createCredentialDesk(core, options.derive)
   const claims = claimVerbsOf(core, options.derive)
   const desk = { ...credentials, verbs: { ...credentials.verbs, ...claims } }
@@ -163,7 +169,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     withSnapshot: snapshots.hold,
     quiesce: core.writer.drained,
     retire: publisher.retire,
-    close: () => closeGateway(core, cancels, settlement, snapshots),
+    close: () => closeGateway(core, cancels, { settlement, snapshots, receipts }),
   }
 }
 
@@ -239,13 +245,14 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     funds,
     leafProofs: createLeafProofs(state),
     marks: createMarks(key, life),
+    policies: createPolicies({ state, writer }),
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
     firstUnpaidPosition: positionsAt(options.desk, stated),
     jumps: createJumpBudget(),
     counters: newCounters(),
+    hooks: { closed: () => {} },
     spaceLow: journal.spaceLow,
   }
-    policies: createPolicies({ state, writer }),
 }
 
 function newCounters(): Counters {
@@ -351,13 +358,19 @@ function retainedJournal(
   return retainingJournal(journal, times, () => Math.min(youngest(), state.lastSettlementSeconds))
 }
 
+type Parts = {
+  readonly settlement: Settlement
+  readonly snapshots: Snapshots
+  readonly receipts: Receipts
+}
+
 async function closeGateway(
   core: Core,
   cancels: readonly Cancel[],
-  settlement: Settlement,
-  snapshots: Snapshots,
+  { settlement, snapshots, receipts }: Parts,
 ): Promise<void> {
   for (const cancel of cancels) cancel()
+  await receipts.stop()
   await core.writer.drained()
   settlement.stop()
   await settlement.last().catch(() => undefined)

@@ -8,7 +8,16 @@ import { TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX, WIRE_VERSION } from './limits.ts'
 export const TOPIC_ROOT = `tickpay/${WIRE_VERSION}`
 
 /** What a device publishes. */
-export const upNames = ['hello', 'open', 'commit', 'tick', 'reading', 'close', 'rotate'] as const
+export const upNames = [
+  'hello',
+  'open',
+  'commit',
+  'tick',
+  'reading',
+  'close',
+  'rotate',
+  'receipt',
+] as const
 export type UpName = (typeof upNames)[number]
 
 /** What the gateway sends to one device. */

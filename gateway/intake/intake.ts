@@ -8,6 +8,7 @@ import { parseTopic } from '../../protocol/topics.ts'
 import type { Core } from '../core.ts'
 import { takeRotation } from '../enrol/rotation.ts'
 import { closeChannel } from '../enrolment.ts'
+import { takeReceiptRequest } from '../receipts/receipts.ts'
 import { NO_SLOT, refuse } from './answers.ts'
 import { takeCommit } from './commits.ts'
 import { takeHello } from './hello.ts'
@@ -41,6 +42,9 @@ export function takeDeviceMessage(
       return
     case 'rotate':
       takeRotation(core, session, payload)
+      return
+    case 'receipt':
+      takeReceiptRequest(core, session, payload)
       return
     case 'close':
       takeClose(core, session, payload)

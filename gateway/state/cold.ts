@@ -66,6 +66,9 @@ export type ColdStore = {
   readonly putCommitment: (channel: number, commitment: Signed<Commitment>) => void
   /** Forgets the commitments below `epoch`. */
   readonly dropCommitments: (channel: number, epoch: number) => void
+  /** The newest `down/receipt` of a channel, as it was sent. */
+  readonly receipt: (channel: number) => Uint8Array | undefined
+  readonly putReceipt: (channel: number, payload: Uint8Array) => void
   /** Closes the batch that the next flush of the journal makes durable. */
   readonly seal: () => void
   /** Hands the sealed batch to the store; call when the journal holds what led to it. */
@@ -97,6 +100,8 @@ export function coldStore(store: KeyValue): ColdStore {
     ...devices(get, put),
     ...channels(get, put),
     ...signed(get, put),
+    receipt: (channel) => get(numberKey('r', channel))?.bytes(),
+    putReceipt: (channel, payload) => put(numberKey('r', channel), [payload]),
     dropCommitments: (channel, epoch) => {
       const from = numberKey('k', channel, 0)
       for (const [key] of store.range(from, numberKey('k', channel, epoch))) {

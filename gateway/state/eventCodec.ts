@@ -11,14 +11,15 @@ import {
   commitmentStructure,
   fromWire,
   mandateStructure,
+  receiptRootStructure,
   signedFromWire,
   signedToWire,
   statementStructure,
   toWire,
 } from '../../protocol/structures.ts'
 import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
-import { statementOutcomes } from './statements.ts'
 import { orderToWire, readOrder } from './orders.ts'
+import { statementOutcomes } from './statements.ts'
 
 export function eventToWire(event: GatewayEvent): WireValue {
   switch (event.kind) {
@@ -63,13 +64,13 @@ export function eventToWire(event: GatewayEvent): WireValue {
       return ['cosigned', event.allocation, event.signature]
     case 'statement_ended':
       return ['statement_ended', event.allocation, event.outcome]
-    case 'credential':
     case 'receipted': {
       const root = signedToWire(receiptRootStructure, event.root)
       return ['receipted', root, event.items, event.tariffs]
     }
     case 'order':
       return ['order', orderToWire(event.order)]
+    case 'credential':
       return ['credential', event.fleet, event.name, event.record]
   }
 }
@@ -155,7 +156,6 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
     allocation: row.bytes(),
     outcome: readOutcome(row.text()),
   }),
-  credential: (row) => ({
   receipted: (row) => ({
     kind: 'receipted',
     root: present(signedFromWire(receiptRootStructure, row.next()), 'a journaled root'),
@@ -163,6 +163,7 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
     tariffs: row.bytes(),
   }),
   order: (row) => ({ kind: 'order', order: readOrder(new Row(row.next())) }),
+  credential: (row) => ({
     kind: 'credential',
     fleet: row.text(),
     name: row.text(),

@@ -1,5 +1,6 @@
 /**
- * Statements in a snapshot: four fields at the end of its row, which older snapshots lack.
+ * Statements and receipts in a snapshot: five fields at the end of its row, which older snapshots
+ * lack in part.
  * @module
  */
 import { assert, present } from '../../protocol/assert.ts'
@@ -10,6 +11,7 @@ import type { Statement } from '../../protocol/structures.ts'
 import { fromWire, statementStructure, toWire } from '../../protocol/structures.ts'
 import { ENTRY_BYTES_MAX } from './entries.ts'
 import { decodeEvent, eventToWire, type Row } from './eventCodec.ts'
+import type { IssuedState } from './receipts.ts'
 import type { Statements, StatementUnderWay } from './statements.ts'
 import { applyCosigned, applyStated, noStatements, packLeaves, unpackLeaves } from './statements.ts'
 
@@ -55,4 +57,18 @@ function readUnderWay(row: Row, statements: Statements): void {
   applyStated(statements, event.statement, event.leaves)
   const signature = row.optionalBytes()
   if (signature) applyCosigned(statements, event.statement.value.allocation, signature)
+}
+
+/** As the bytes of its event, or null before the first root. */
+export function issuedToWire({ newest }: IssuedState): WireValue {
+  return newest ? encodeCbor(eventToWire({ kind: 'receipted', ...newest })) : null
+}
+
+export function readIssued(row: Row): IssuedState {
+  const bytes = row.isOver() ? undefined : row.optionalBytes()
+  if (!bytes) return { newest: undefined }
+  const event = decodeEvent(bytes, ENTRY_BYTES_MAX)
+  assert(event.kind === 'receipted', 'what was issued are receipts')
+  const { root, items, tariffs } = event
+  return { newest: { root, items, tariffs } }
 }

@@ -122,6 +122,10 @@ def one_of(names):
     return Plain(lambda item: isinstance(item, str) and item in names)
 
 
+def path():
+    return Many(b(32), 20)
+
+
 def signed(name):
     return Array(('value', Structure(name)), ('signature', b(64)))
 
@@ -170,6 +174,9 @@ FORMS = {
     'supply': Array(version, slot, supply),
     'reading': Array(version, slot, ('register', u((1 << 64) - 1))),
     'close': Array(version, slot),
+    'receipt': Array(version, ('receipt', Structure('Receipt')), ('place', u((1 << 20) - 1)),
+                     ('path', path()), ('root', signed('ReceiptRoot'))),
+    'receiptRequest': Array(version, slot),
 }
 # These two are one signed structure and are shown as nothing else.
 INNER = {'time': 'time', 'connect': 'connect'}

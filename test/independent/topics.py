@@ -2,7 +2,7 @@
 
 import re
 
-UP = ('hello', 'open', 'commit', 'tick', 'reading', 'close', 'rotate')
+UP = ('hello', 'open', 'commit', 'tick', 'reading', 'close', 'rotate', 'receipt')
 DOWN = ('welcome', 'slot', 'accept', 'ack', 'reject', 'receipt', 'supply', 'command')
 FLEET = ('status', 'event', 'statement')
 GATEWAY = ('state', 'info', 'health', 'tariff', 'receipts')

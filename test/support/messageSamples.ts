@@ -5,9 +5,12 @@
 import type { WireValue } from '../../protocol/cbor.ts'
 import type { Reject, Slot, Welcome } from '../../protocol/messages.ts'
 import * as messages from '../../protocol/messages.ts'
+import type { ReceiptProof } from '../../protocol/receipts.ts'
+import * as receipts from '../../protocol/receipts.ts'
 import {
   digestOf,
   mandateStructure,
+  receiptRootStructure,
   tariffStructure,
   timeStructure,
 } from '../../protocol/structures.ts'
@@ -82,6 +85,30 @@ const reject: Reject = {
   held,
   pending: signedRenewal,
 }
+const receiptRoot = {
+  gateway,
+  life: mark.life,
+  previous: counting(0x11),
+  position: 4_711,
+  root: counting(0x22),
+  channels: 5,
+  issuedAt: nowSeconds,
+}
+const receipt: ReceiptProof = {
+  receipt: {
+    channelId: running.commitment.channelId,
+    epoch: 3,
+    index: 1_700,
+    amount: 510_000n,
+    units: 17_000n,
+    register: 20_000n,
+    tariffHash: running.commitment.tariffHash,
+    position: 4_708,
+  },
+  place: 4,
+  path: [counting(0x33), counting(0x44), counting(0x55)],
+  root: signed(gatewayKey, receiptRoot, digestOf(domain, receiptRootStructure, receiptRoot)),
+}
 const time = { gateway, nonce: counting(9), time: nowSeconds }
 
 export const messageKinds: readonly MessageKind[] = [
@@ -140,6 +167,18 @@ export const messageKinds: readonly MessageKind[] = [
     { slot: 3, supply: limited },
     { slot: 4, supply: off },
   ]),
+  kind('receipt', ['down/receipt'], receipts.encodeReceipt, receipts.decodeReceipt, [
+    receipt,
+    { ...receipt, place: 0, path: [] },
+    { ...receipt, path: Array.from({ length: 20 }, (_, height) => counting(height)) },
+  ]),
+  kind(
+    'receiptRequest',
+    ['up/receipt'],
+    receipts.encodeReceiptRequest,
+    receipts.decodeReceiptRequest,
+    [{ slot: 0 }, { slot: 63 }],
+  ),
   kind('reading', ['up/reading'], messages.encodeReading, messages.decodeReading, [
     { slot: 2, register: 0n },
     { slot: 2, register: (1n << 64n) - 1n },

@@ -90,6 +90,8 @@ export type Received = {
   readonly acks: messages.Ack[]
   readonly rejects: messages.Reject[]
   readonly supplies: messages.SupplyNotice[]
+  /** Raw payloads of `down/receipt`. */
+  readonly receipts: Uint8Array[]
   /** Raw payloads of `down/welcome`, for signed time. */
   readonly rawWelcomes: Uint8Array[]
   closed: boolean
@@ -136,6 +138,7 @@ function listen(transport: Transport): Received {
     acks: [],
     rejects: [],
     supplies: [],
+    receipts: [],
     rawWelcomes: [],
     closed: false,
   }
@@ -170,6 +173,9 @@ function collect(received: Received, topic: string, payload: Uint8Array): void {
       break
     case 'supply':
       take(received.supplies, messages.decodeSupply(payload))
+      break
+    case 'receipt':
+      received.receipts.push(payload)
   }
 }
 

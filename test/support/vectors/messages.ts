@@ -41,7 +41,7 @@ const markChanges = (path: Path): readonly Change[] => [
 ]
 const supplyChanges = (path: Path): readonly Change[] => [
   ['supply level 3', [...path, 0], to(3)],
-  ['supply reason 11', [...path, 1], to(11)],
+  ['supply reason 13', [...path, 1], to(13)],
   ['supply as text', path, to('on')],
 ]
 const commitmentChanges = (path: Path): readonly Change[] => [
@@ -117,6 +117,21 @@ const changesOf: Readonly<Record<string, readonly Change[]>> = {
   supply: [...slotChanges, ...supplyChanges([2])],
   reading: [...slotChanges, ['register as text', [2], to('12')]],
   close: slotChanges,
+  receiptRequest: slotChanges,
+  receipt: [
+    ['receipt absent', [1], to(null)],
+    ['receipt with a field less', [1], shorter],
+    ['channelId of 31 bytes', [1, 0], bytes(31)],
+    ['position of 2^53', [1, 7], to(2n ** 53n)],
+    ['place of 2^20', [2], to(2 ** 20)],
+    ['21 siblings', [3], times(21)],
+    ['sibling of 31 bytes', [3, 0], bytes(31)],
+    ['sibling absent', [3, 0], to(null)],
+    ['root without signature', [4], shorter],
+    ['signature of 63 bytes', [4, 1], bytes(63)],
+    ['previous of 33 bytes', [4, 0, 2], bytes(33)],
+    ['channels of 2^32', [4, 0, 5], to(2 ** 32)],
+  ],
 }
 
 function apply(kind: MessageKind, [why, path, change]: Change) {

@@ -6,12 +6,12 @@
 import * as v from 'valibot'
 import type { Log } from '../ports/index.ts'
 import { OperatorError } from '../ports/operatorError.ts'
-import { parseUint64 } from '../protocol/amount.ts'
 import { bytesToHex, parseHex } from '../protocol/bytes.ts'
 import { decodeCbor } from '../protocol/cbor.ts'
 import { type PrivateKey, type PublicKey, signDigest, verifyDigest } from '../protocol/keys.ts'
 import { FLEET_PACKET_BYTES_MAX, POSITIONS_MAX } from '../protocol/limits.ts'
 import type { StatementLeaf } from '../protocol/merkle.ts'
+import { type LeafText, leafFromText } from '../protocol/merkleText.ts'
 import type { Signed, Statement } from '../protocol/structures.ts'
 import { digestOf, signedFromWire, statementStructure } from '../protocol/structures.ts'
 import type { Domain } from '../protocol/typedData.ts'
@@ -124,12 +124,8 @@ async function fetchLeaves(cosigner: Cosigner, sequence: number): Promise<Statem
   return leaves
 }
 
-function readLeaf([position, id, text]: readonly [number, string, string]): StatementLeaf {
-  const channelId = parseHex(id)
-  const amount = parseUint64(text)
-  const isPosition = Number.isInteger(position) && position >= 0 && position < POSITIONS_MAX
-  if (isPosition && channelId?.length === 32 && amount !== undefined) {
-    return { position, channelId, amount }
-  }
-  throw new OperatorError(`a leaf of the statement cannot be read: position ${position}`)
+function readLeaf(text: LeafText): StatementLeaf {
+  const leaf = leafFromText(text)
+  if (leaf) return leaf
+  throw new OperatorError(`a leaf of the statement cannot be read: position ${text[0]}`)
 }

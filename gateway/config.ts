@@ -128,6 +128,10 @@ const settlementValue = v.pipe(
     cosignSeconds: v.optional(integerValue(0, 86_400), 0),
     /** Channels whose claim window ends sooner are settled whatever they owe. */
     expiryMarginSeconds: v.optional(integerValue(1, 30 * 86_400), 2 * 86_400),
+    /** Whatever is owed for so long is settled, however little; 0: it waits for its minimum. */
+    ageSeconds: v.optional(integerValue(0, 366 * 86_400), 0),
+    /** All channels together; where they owe so much the period is not waited for. 0: never. */
+    exposureMax: v.optional(uint64Value, 0),
   }),
   v.check(
     ({ periodSeconds, cosignSeconds, expiryMarginSeconds }) =>
@@ -204,6 +208,8 @@ export type GatewayConfig = {
     readonly expiryMarginSeconds: number
     /** How long a fleet has to co-sign a statement; none is made where this is 0 or absent. */
     readonly cosignSeconds?: number
+    readonly ageSeconds?: number
+    readonly exposureMax?: bigint
   }
   readonly limits: {
     readonly hashRate: { readonly perSecond: number; readonly burst: number }

@@ -17,6 +17,7 @@ import type { Session } from './intake/session.ts'
 import type { MeetsHeldWord } from './intake/ticks.ts'
 import type { Marks } from './marks.ts'
 import type { Policies } from './policies/policies.ts'
+import type { Doubts } from './settle/doubts.ts'
 import type { FundsView } from './settle/funds.ts'
 import type { LeafProofs } from './settle/leaves.ts'
 import type { GatewayState } from './state/state.ts'
@@ -69,6 +70,8 @@ export type Core = {
   readonly encodeAck: AckEncoder
   readonly ledger: Ledger
   readonly funds: FundsView
+  /** Where books and ledger may differ. */
+  readonly doubts: Doubts
   /** What the statements in force say, with proofs. */
   readonly leafProofs: LeafProofs
   readonly state: GatewayState

@@ -39,11 +39,12 @@ import { createPolicies } from './policies/policies.ts'
 import { createPublisher } from './publisher.ts'
 import { createReceipts, type Receipts } from './receipts/receipts.ts'
 import { createRounds } from './rounds.ts'
+import { newDoubts } from './settle/doubts.ts'
 import { followFunds } from './settle/funds.ts'
 import { createLeafProofs } from './settle/leaves.ts'
 import type { Settlement } from './settle/settlement.ts'
 import { createSettlement, republishStatements } from './settle/settlement.ts'
-import type { SettlementSummary } from './settle/settler.ts'
+import type { SettlementSummary } from './settle/submission.ts'
 import { openState, writeState } from './state/open.ts'
 import { createWriter } from './state/writer.ts'
 import type { Seal } from './store/record.ts'
@@ -137,7 +138,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     core.ports.timers.every(SNAPSHOT_PERIOD_MS, snapshots.runQuietly),
     publisher.close,
   ]
-  if (core.state.outbox.size + core.state.statements.underWay.size > 0) settlement.runQuietly()
+  if (settlement.isUnfinished()) settlement.runQuietly()
   return {
     core,
     authenticate: login.authenticate,
@@ -243,6 +244,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     touched,
     touch: (fleet, device) => touched.set(clientIdOf(fleet, device), { fleet, device }),
     funds,
+    doubts: newDoubts(state),
     leafProofs: createLeafProofs(state),
     marks: createMarks(key, life),
     policies: createPolicies({ state, writer }),

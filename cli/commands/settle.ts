@@ -3,7 +3,7 @@
  * @module
  */
 import { defineCommand, jsonOption, text } from '../command.ts'
-import { type ExitCode, exitCodes } from '../exitCodes.ts'
+import { type ExitCode, exitCodes, UsageError } from '../exitCodes.ts'
 import { type GatewayValues, gatewayOptions, withGateway, worksOffline } from '../gatewayOptions.ts'
 import { readClaims, submitClaims } from '../io/claimFiles.ts'
 import { jsonText } from '../jsonLine.ts'
@@ -17,22 +17,30 @@ export const command = defineCommand({
     'ledger checks every claim itself and pays what was not paid yet. Exit code 1 when it refuses',
     'one.',
     '',
+    'What the ledger refused is put aside; "tickpay status" lists it with its reason. --retry shows',
+    'it to the ledger again, when what was wrong is mended.',
+    '',
     worksOffline,
   ],
   arguments: {},
   options: {
     claims: text('FILE', 'settle the evidence in this file instead'),
+    retry: text('CHANNEL', 'also what was put aside: fleet/device/meter, an id, or "all"'),
     ...gatewayOptions,
     ...jsonOption,
   },
   examples: [
     'tickpay settle --config gateway.yaml',
+    'tickpay settle --retry acme/ev-1/main --config gateway.yaml',
     'tickpay settle --claims claims.cbor --config gateway.yaml',
   ],
-  run: ({ claims, ...how }, terminal) =>
-    claims === undefined
-      ? runVerb('settle', {}, how, terminal)
-      : settleClaims(claims, how, terminal),
+  run: ({ claims, retry, ...how }, terminal) => {
+    if (claims === undefined) {
+      return runVerb('settle', retry === undefined ? {} : { retry }, how, terminal)
+    }
+    if (retry === undefined) return settleClaims(claims, how, terminal)
+    throw new UsageError('--claims and --retry exclude each other')
+  },
 })
 
 async function settleClaims(

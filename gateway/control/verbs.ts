@@ -25,11 +25,13 @@ import {
 } from '../enrolment.ts'
 import { reportChannel, reportStatus } from '../reports.ts'
 import { claimVerbs } from '../settle/claimDesk.ts'
-import type { SettlementSummary } from '../settle/settler.ts'
+import { knownVerbs } from '../settle/knownDesk.ts'
+import { reportQuarantine, settleVerbs } from '../settle/settleDesk.ts'
+import type { Settle } from '../settle/settlement.ts'
 import { statementVerbs } from '../settle/statementDesk.ts'
+import { fleetControlVerbs } from '../verbs/control.ts'
 import type { CredentialDesk } from './credentialDesk.ts'
 import { enrolmentAnswer } from './enrolmentAnswer.ts'
-import { fleetControlVerbs } from '../verbs/control.ts'
 import type { LedgerDesk } from './ledgerDesk.ts'
 import { ledgerVerbs } from './ledgerDesk.ts'
 import type { Verb, VerbCall } from './verb.ts'
@@ -43,7 +45,7 @@ export function createVerbs(
   core: Core,
   desk: LedgerDesk,
   credentials: CredentialDesk,
-  settle: () => Promise<SettlementSummary>,
+  settle: Settle,
 ): VerbCall {
   const table: Readonly<Record<string, Verb>> = {
     ...readVerbs(core, desk),
@@ -53,6 +55,9 @@ export function createVerbs(
     ...claimVerbs(core),
     ...fleetControlVerbs(core, settle),
     ...statementVerbs(core, settle),
+    ...settleVerbs(core, settle),
+    ...knownVerbs(core, settle),
+    ...credentials.verbs,
   }
   return async (name, args) => {
     const found = Object.hasOwn(table, name) ? table[name] : undefined
@@ -79,6 +84,7 @@ function readVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
   return {
     status: verb(nothing, async () => ({
       ...reportStatus(core, await desk.sum()),
+      quarantine: reportQuarantine(core),
       key: formatPublicKey(publicKeyOf(core.key)),
     })),
     channels: verb(filter, ({ fleet, device }) => {
@@ -149,7 +155,7 @@ function readMandate(core: Core, hex: string, fleet: string | undefined) {
   return { channelId, status: putMandate(core, mandate, fleet) }
 }
 
-function channelVerbs(core: Core, settle: () => Promise<SettlementSummary>): Record<string, Verb> {
+function channelVerbs(core: Core, settle: Settle): Record<string, Verb> {
   const meterName = v.strictObject({ ...deviceName, meter: idValue })
   return {
     channel_close: verb(meterName, async ({ fleet, device: name, meter }) => {

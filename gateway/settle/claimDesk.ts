@@ -12,7 +12,7 @@ import { verb } from '../control/verb.ts'
 import type { Core } from '../core.ts'
 import { heldAmount } from '../state/hotChannels.ts'
 import { decodeClaim, encodeClaim } from '../store/claimFile.ts'
-import { claimOf, itemOf } from './settler.ts'
+import { claimOf, itemOf } from './evidence.ts'
 
 /** Claims of one call: below what a line of the control socket may hold. */
 export const CLAIMS_PER_CALL_MAX = 256

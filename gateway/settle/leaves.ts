@@ -7,6 +7,7 @@ import type { ClaimLeaf } from '../../ledger/ledger.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import type { Leaves, MerkleTree, StatementLeaf } from '../../protocol/merkle.ts'
 import { merkleTree, STATEMENT_DEPTH, statementLeaf } from '../../protocol/merkle.ts'
+import { statedOf } from '../state/settled.ts'
 import type { GatewayState } from '../state/state.ts'
 import { allocationOf } from '../state/state.ts'
 
@@ -35,23 +36,30 @@ export function leafOfChannel(
   return { position: terms.position, channelId, amount }
 }
 
-/** The tree over these amounts by channel number; those of 0 have no leaf. */
+/**
+ * The tree over these amounts by channel number; those of 0 have no leaf. `strangers` are leaves of
+ * channels that this store has lost.
+ */
 export async function buildTree(
   state: GatewayState,
   amounts: ReadonlyMap<number, bigint>,
+  strangers: readonly StatementLeaf[],
   nextTurn: NextTurn,
 ): Promise<StatementTree> {
   const groups = new Map<number, Map<number, Uint8Array>>()
   let positions = 0
   let hashed = 0
-  for (const [channel, amount] of amounts) {
-    if (amount === 0n) continue
-    const leaf = leafOfChannel(state, channel, amount)
+  const add = (leaf: StatementLeaf) => {
     const group = leaf.position >>> SUBTREE_DEPTH
     const leaves = groups.get(group) ?? new Map<number, Uint8Array>()
     leaves.set(leaf.position & (2 ** SUBTREE_DEPTH - 1), statementLeaf(leaf))
     groups.set(group, leaves)
     positions = Math.max(positions, leaf.position + 1)
+  }
+  for (const stranger of strangers) add(stranger)
+  for (const [channel, amount] of amounts) {
+    if (amount === 0n) continue
+    add(leafOfChannel(state, channel, amount))
     if (++hashed % LEAVES_PER_TURN === 0) await nextTurn()
   }
   return joinGroups(groups, positions, nextTurn)
@@ -85,14 +93,12 @@ async function joinGroups(
   }
 }
 
-/** What every channel of an allocation owes by the statement in force. */
-export function amountsInForce(state: GatewayState, place: number): Map<number, bigint> {
-  const amounts = new Map<number, bigint>()
-  const { allocation } = state.hot.columns
-  for (const [channel, amount] of state.statements.stated) {
-    if (allocation[channel] === place) amounts.set(channel, amount)
-  }
-  return amounts
+/** Leaves in force of channels that this store has lost. */
+export function strangersOf(
+  { statements }: GatewayState,
+  allocation: Uint8Array,
+): readonly StatementLeaf[] {
+  return statements.strangers.get(bytesToHex(allocation)) ?? []
 }
 
 /** Trees of the statements in force, kept until the next one. */
@@ -104,16 +110,16 @@ export type LeafProofs = {
 }
 
 export function createLeafProofs(state: GatewayState): LeafProofs {
-  const trees = new Map<string, { readonly sequence: number; readonly tree: StatementTree }>()
+  const trees = new Map<string, { readonly root: Uint8Array; readonly tree: StatementTree }>()
   return {
     prepare: async (channel, nextTurn) => {
       const { id } = allocationOf(state, channel)
       const name = bytesToHex(id)
-      const sequence = state.statements.inForce.get(name)?.sequence
-      if (sequence === undefined || trees.get(name)?.sequence === sequence) return
-      const place = state.hot.columns.allocation[channel] ?? 0
-      const tree = await buildTree(state, amountsInForce(state, place), nextTurn)
-      trees.set(name, { sequence, tree })
+      const root = state.statements.inForce.get(name)?.root
+      if (root === undefined) trees.delete(name)
+      if (root === undefined || trees.get(name)?.root === root) return
+      const tree = await buildTree(state, statedOf(state, id), strangersOf(state, id), nextTurn)
+      trees.set(name, { root, tree })
     },
     leafOf: (channel) => {
       const name = bytesToHex(allocationOf(state, channel).id)

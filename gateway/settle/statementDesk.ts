@@ -13,8 +13,9 @@ import { digestOf, signedToWire, statementStructure } from '../../protocol/struc
 import type { Verb } from '../control/verb.ts'
 import { verb } from '../control/verb.ts'
 import type { Core } from '../core.ts'
+import { placeOf } from '../state/settled.ts'
 import type { StatementUnderWay } from '../state/statements.ts'
-import { leafOfChannel } from './leaves.ts'
+import { leafOfChannel, strangersOf } from './leaves.ts'
 
 /** About 100 bytes each: a page stays below the packet limit of fleet roles. */
 const LEAVES_PER_PAGE_MAX = 400
@@ -51,6 +52,12 @@ function underWayOf({ state }: Core, fleet: string): StatementUnderWay | undefin
 
 function describe(core: Core, fleet: string) {
   const one = underWayOf(core, fleet)
+  const allocation = core.state.fleets.get(fleet)?.allocation
+  const lost = allocation && core.doubts.forgotten.get(bytesToHex(allocation))
+  if (lost) {
+    const root = bytesToHex(lost.statementRoot)
+    return { state: 'forgotten', sequence: lost.statementSequence, statement: null, root }
+  }
   if (!one) return { state: 'none', sequence: 0, statement: null }
   return {
     state: one.fleetSignature ? 'cosigned' : 'waiting',
@@ -69,20 +76,23 @@ function required(core: Core, fleet: string, sequence: number): StatementUnderWa
 function leavesPage(core: Core, fleet: string, sequence: number, from: number) {
   const { state } = core
   const { statement, leaves } = required(core, fleet, sequence)
-  const place = state.allocations.findIndex(
-    ({ id }) => bytesToHex(id) === bytesToHex(statement.value.allocation),
-  )
-  const end = Math.min(state.hot.count(), from + CHANNELS_PER_CALL_MAX)
+  const { allocation } = statement.value
+  const place = placeOf(state, allocation)
+  const strangers = strangersOf(state, allocation)
+  const count = state.hot.count()
+  const end = Math.min(count + strangers.length, from + CHANNELS_PER_CALL_MAX)
   const page: (readonly [number, string, string])[] = []
   let channel = from
   for (; channel < end && page.length < LEAVES_PER_PAGE_MAX; channel++) {
-    if (state.hot.columns.allocation[channel] !== place) continue
+    // Behind the channels come those that this store has lost.
+    const lost = strangers[channel - count]
+    if (!lost && state.hot.columns.allocation[channel] !== place) continue
     const amount = leaves.get(channel) ?? state.statements.stated.get(channel) ?? 0n
-    if (amount === 0n) continue
-    const { position, channelId } = leafOfChannel(state, channel, amount)
-    page.push([position, bytesToHex(channelId), amount.toString()])
+    const leaf = lost ?? leafOfChannel(state, channel, amount)
+    if (leaf.amount === 0n) continue
+    page.push([leaf.position, bytesToHex(leaf.channelId), leaf.amount.toString()])
   }
-  return { leaves: page, next: channel < state.hot.count() ? channel : null }
+  return { leaves: page, next: channel < count + strangers.length ? channel : null }
 }
 
 /** Judges a co-signature by itself, whoever brings it, and journals what it accepts. */

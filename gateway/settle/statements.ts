@@ -15,9 +15,10 @@ import { digestOf, signedToWire, statementStructure } from '../../protocol/struc
 import { formatTopic } from '../../protocol/topics.ts'
 import type { Core } from '../core.ts'
 import { heldAmount } from '../state/hotChannels.ts'
+import { placeOf, statedOf } from '../state/settled.ts'
 import type { StatementOutcome, StatementUnderWay } from '../state/statements.ts'
 import { packLeaves } from '../state/statements.ts'
-import { amountsInForce, buildTree } from './leaves.ts'
+import { buildTree, strangersOf } from './leaves.ts'
 
 /** Leaves that one statement can change: 12 bytes each in one entry of the journal. */
 const LEAVES_PER_STATEMENT_MAX = 65_536
@@ -121,10 +122,10 @@ export async function stateFleet(core: Core, fleet: string): Promise<boolean> {
   const inForce = core.state.statements.inForce.get(bytesToHex(allocation))
   // A store from an older backup does not know what the ledger goes by.
   if (known.statementSequence !== (inForce?.sequence ?? 0)) return false
-  const place = core.state.allocations.findIndex((use) => equalBytes(use.id, allocation))
-  const { amounts, leaves } = await amountsNow(core, place)
+  const { amounts, leaves } = await amountsNow(core, allocation)
   if (leaves.size === 0) return false
-  const tree = await buildTree(core.state, amounts, nextTurnOf(core))
+  const strangers = strangersOf(core.state, allocation)
+  const tree = await buildTree(core.state, amounts, strangers, nextTurnOf(core))
   const value = statementOf(core, known, amounts, tree)
   if (value.total > known.setAside) return false
   const signature = signDigest(core.key, digestOf(core.state.domain, statementStructure, value))
@@ -147,9 +148,10 @@ function isOurs({ key }: Core, { gatewayKey }: AllocationState): boolean {
  * What every channel of the allocation owes now. Never lower than in the statement in force, nor
  * than what was paid, whatever the gateway has forgotten (!).
  */
-async function amountsNow(core: Core, place: number) {
+async function amountsNow(core: Core, allocation: Uint8Array) {
   const { hot } = core.state
-  const amounts = amountsInForce(core.state, place)
+  const place = placeOf(core.state, allocation)
+  const amounts = statedOf(core.state, allocation)
   const leaves = new Map<number, bigint>()
   const count = hot.count()
   for (let channel = 0; channel < count; channel++) {
@@ -173,7 +175,7 @@ function statementOf(
   { root, positions }: { readonly root: Uint8Array; readonly positions: number },
 ): Statement {
   const signed = core.state.statements.signedSequence.get(bytesToHex(known.id)) ?? 0
-  let total = 0n
+  let total = strangersOf(core.state, known.id).reduce((sum, { amount }) => sum + amount, 0n)
   for (const amount of amounts.values()) total += amount
   const issuedAt = core.writer.seconds()
   return {
@@ -208,5 +210,12 @@ export function publishStatement(
     total: value.total.toString(),
     channels: waiting?.leaves.size ?? 0,
   }
+  core.link.publish(topic, utf8ToBytes(JSON.stringify(summary)), { retain: true })
+}
+
+/** Asks the fleet's service for the leaves of the statement that the ledger goes by. */
+export function publishForgotten(core: Core, fleet: string, known: AllocationState): void {
+  const topic = formatTopic({ kind: 'fleet', fleet, name: 'statement' })
+  const summary = { state: 'forgotten', sequence: known.statementSequence, statement: null }
   core.link.publish(topic, utf8ToBytes(JSON.stringify(summary)), { retain: true })
 }

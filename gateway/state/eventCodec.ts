@@ -64,6 +64,13 @@ export function eventToWire(event: GatewayEvent): WireValue {
       return ['cosigned', event.allocation, event.signature]
     case 'statement_ended':
       return ['statement_ended', event.allocation, event.outcome]
+    case 'unstated':
+      return ['unstated', event.allocation, event.takenBack]
+    case 'restated': {
+      const { allocation, leaves, strangers, statement } = event
+      const wire = statement ? toWire(statementStructure, statement) : null
+      return ['restated', allocation, leaves, strangers, wire]
+    }
     case 'receipted': {
       const root = signedToWire(receiptRootStructure, event.root)
       return ['receipted', root, event.items, event.tariffs]
@@ -155,6 +162,20 @@ const readers: { readonly [Kind in GatewayEvent['kind']]: (row: Row) => GatewayE
     kind: 'statement_ended',
     allocation: row.bytes(),
     outcome: readOutcome(row.text()),
+  }),
+  unstated: (row) => ({
+    kind: 'unstated',
+    allocation: row.bytes(),
+    takenBack: row.next() === true,
+  }),
+  restated: (row) => ({
+    kind: 'restated',
+    allocation: row.bytes(),
+    leaves: row.bytes(),
+    strangers: row.bytes(),
+    statement: row.optional((wire) =>
+      present(fromWire(statementStructure, wire), 'a journaled statement'),
+    ),
   }),
   receipted: (row) => ({
     kind: 'receipted',

@@ -99,6 +99,17 @@ export type GatewayEvent =
       readonly allocation: Uint8Array
       readonly outcome: StatementOutcome
     }
+  /** The ledger goes by another statement than the books; `takenBack`: it has paid less, too. */
+  | { readonly kind: 'unstated'; readonly allocation: Uint8Array; readonly takenBack: boolean }
+  /** What the ledger goes by, in parts; the last one names the statement. */
+  | {
+      readonly kind: 'restated'
+      readonly allocation: Uint8Array
+      readonly leaves: Uint8Array
+      /** Leaves of channels that this store has lost, as `packStrangers` makes them. */
+      readonly strangers: Uint8Array
+      readonly statement: Statement | undefined
+    }
   /** A root of receipts, before anybody sees it. */
   | ({ readonly kind: 'receipted' } & IssuedReceipts)
   | { readonly kind: 'order'; readonly order: Order }

@@ -15,6 +15,7 @@ import { decodeEvent, eventToWire, Row } from './eventCodec.ts'
 import { HOT_BYTES, hotChannels, isClosed, reservedAmount } from './hotChannels.ts'
 import { noStarts, readStarts, startsToWire } from './mandateStarts.ts'
 import { noOrders, ordersToWire, readOrders } from './orders.ts'
+import { formerToWire, readFormer } from './snapshotFormer.ts'
 import { issuedToWire, readIssued, readStatements, statementsToWire } from './snapshotStatements.ts'
 import type { GatewayState } from './state.ts'
 import { allocationOf } from './state.ts'
@@ -91,6 +92,7 @@ function smallToWire(state: GatewayState): WireValue {
     issuedToWire(state.receipts),
     ...ordersToWire(state.orders),
     ...startsToWire(state.mandateStarts),
+    ...formerToWire(state.statements),
   ]
 }
 
@@ -124,6 +126,7 @@ export function decodeState(domain: Domain, cold: ColdStore, bytes: Uint8Array):
     orders: readOrders(row),
     mandateStarts: readStarts(row),
   }
+  readFormer(row, state.statements)
   countReservations(state)
   return state
 }

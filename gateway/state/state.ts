@@ -10,10 +10,11 @@ import { BIND_BYTES, bindOf, WORD_BYTES } from '../../protocol/chain.ts'
 import type { Commitment, Mandate } from '../../protocol/structures.ts'
 import { CHECKPOINT } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { adjustReserved, allocationOf } from './allocations.ts'
 import { channelIdOf } from './channelId.ts'
 import type { ColdStore } from './cold.ts'
 import type { Entry, Move } from './entries.ts'
-import type { GatewayEvent, SettledItem, SettlementItem } from './events.ts'
+import type { GatewayEvent, SettlementItem } from './events.ts'
 import type { HotChannels } from './hotChannels.ts'
 import {
   FLAG_CLOSED,
@@ -30,8 +31,11 @@ import { type MandateStarts, noteStart } from './mandateStarts.ts'
 import { applyOrder, type Orders } from './orders.ts'
 import type { IssuedState } from './receipts.ts'
 import { holdRenewal, promotePending } from './renewals.ts'
+import { applyEnded, applyRestated, applySettled, applyUnstated } from './settled.ts'
 import type { Statements } from './statements.ts'
-import { applyCosigned, applyStated, applyStatementEnded } from './statements.ts'
+import { applyCosigned, applyStated } from './statements.ts'
+
+export { allocationOf } from './allocations.ts'
 
 export type Fleet = {
   /** Algorithm byte and key. */
@@ -148,17 +152,6 @@ function rollDay(hot: HotChannels, channel: number, seconds: number): void {
   hot.columns.dayStart[channel] = heldAmount(hot, channel)
 }
 
-function adjustReserved(state: GatewayState, channel: number, before: bigint): void {
-  const use = allocationOf(state, channel)
-  use.reserved += reservedAmount(state.hot, channel) - before
-  assert(use.reserved >= 0n, 'a reservation is never negative')
-}
-
-/** The allocation that a channel draws on. */
-export function allocationOf(state: GatewayState, channel: number): AllocationUse {
-  return present(state.allocations[state.hot.columns.allocation[channel] ?? 0], 'an allocation')
-}
-
 function applyEvent(
   state: GatewayState,
   event: GatewayEvent,
@@ -223,6 +216,12 @@ function applyEvent(
       return
     case 'order':
       applyOrder(state.orders, event.order)
+      return
+    case 'unstated':
+      applyUnstated(state, event)
+      return
+    case 'restated':
+      applyRestated(state, event)
       return
     case 'credential':
       applyCredential(state, event)
@@ -350,44 +349,4 @@ function applyFlag(state: GatewayState, channel: number, flag: number): void {
 function setFlag({ columns }: HotChannels, channel: number, flag: number, on: boolean): void {
   const flags = columns.flags[channel] ?? 0
   columns.flags[channel] = on ? flags | flag : flags & ~flag
-}
-
-function applySettled(
-  state: GatewayState,
-  key: Uint8Array,
-  items: readonly SettledItem[],
-  seconds: number,
-): void {
-  state.outbox.delete(bytesToHex(key))
-  state.settlements += 1
-  state.lastSettlementSeconds = seconds
-  for (const item of items) {
-    raisePaid(state, item.channel, item.paid)
-    if (item.refused !== undefined) state.quarantine.set(item.channel, item.refused)
-    else state.cold.dropCommitments(item.channel, state.hot.columns.epoch[item.channel] ?? 0)
-  }
-}
-
-function raisePaid(state: GatewayState, channel: number, amount: bigint): void {
-  const before = reservedAmount(state.hot, channel)
-  const paid = present(state.hot.columns.paid[channel], 'the channel exists')
-  if (amount > paid) state.hot.columns.paid[channel] = amount
-  adjustReserved(state, channel, before)
-}
-
-/** A statement in force settles each of its channels up to its leaf. */
-function applyEnded(
-  state: GatewayState,
-  { allocation, outcome }: Extract<GatewayEvent, { kind: 'statement_ended' }>,
-  seconds: number,
-): void {
-  const inForce = applyStatementEnded(state.statements, allocation, outcome)
-  if (!inForce) return
-  state.settlements += 1
-  state.lastSettlementSeconds = seconds
-  for (const [channel, amount] of inForce.leaves) {
-    raisePaid(state, channel, amount)
-    state.quarantine.delete(channel)
-    state.cold.dropCommitments(channel, state.hot.columns.epoch[channel] ?? 0)
-  }
 }

@@ -5,6 +5,7 @@
  */
 import { assert, present } from '../../protocol/assert.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
+import type { StatementLeaf } from '../../protocol/merkle.ts'
 import type { Signed, Statement } from '../../protocol/structures.ts'
 
 /** Signed by the gateway; nothing else is settled for the allocation until it has ended. */
@@ -27,10 +28,32 @@ export type Statements = {
   /** Highest sequence ever signed, by allocation in hex. */
   readonly signedSequence: Map<string, number>
   readonly underWay: Map<string, StatementUnderWay>
+  /** Leaves in force of channels that this store has lost, by allocation in hex. */
+  readonly strangers: Map<string, readonly StatementLeaf[]>
+  /** The last statements that were in force, oldest first, by allocation in hex. */
+  readonly former: Map<string, readonly FormerStatement[]>
 }
 
+export type FormerStatement = {
+  readonly statement: Statement
+  /** All leaves of channels that this store knows, packed. */
+  readonly leaves: Uint8Array
+}
+
+/** As many as follow each other within the 64 blocks that a chain may rearrange, and more. */
+export const FORMER_STATEMENTS_MAX = 4
+/** 12 bytes each, four times; a larger allocation asks the fleet again. */
+export const FORMER_LEAVES_MAX = 65_536
+
 export function noStatements(): Statements {
-  return { stated: new Map(), inForce: new Map(), signedSequence: new Map(), underWay: new Map() }
+  return {
+    stated: new Map(),
+    inForce: new Map(),
+    signedSequence: new Map(),
+    underWay: new Map(),
+    strangers: new Map(),
+    former: new Map(),
+  }
 }
 
 const LEAF_BYTES = 12
@@ -54,6 +77,35 @@ export function unpackLeaves(bytes: Uint8Array): Map<number, bigint> {
   const leaves = new Map<number, bigint>()
   for (let offset = 0; offset < bytes.length; offset += LEAF_BYTES) {
     leaves.set(view.getUint32(offset), view.getBigUint64(offset + 4))
+  }
+  return leaves
+}
+
+const STRANGER_BYTES = 44
+
+/** be32 position | channelId | be64 amount, one after the other. */
+export function packStrangers(leaves: readonly StatementLeaf[]): Uint8Array {
+  const bytes = new Uint8Array(leaves.length * STRANGER_BYTES)
+  const view = new DataView(bytes.buffer)
+  for (const [place, { position, channelId, amount }] of leaves.entries()) {
+    const offset = place * STRANGER_BYTES
+    view.setUint32(offset, position)
+    bytes.set(channelId, offset + 4)
+    view.setBigUint64(offset + 36, amount)
+  }
+  return bytes
+}
+
+export function unpackStrangers(bytes: Uint8Array): StatementLeaf[] {
+  assert(bytes.length % STRANGER_BYTES === 0, 'journaled leaves are whole')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const leaves: StatementLeaf[] = []
+  for (let offset = 0; offset < bytes.length; offset += STRANGER_BYTES) {
+    leaves.push({
+      position: view.getUint32(offset),
+      channelId: bytes.slice(offset + 4, offset + 36),
+      amount: view.getBigUint64(offset + 36),
+    })
   }
   return leaves
 }

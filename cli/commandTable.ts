@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from './command.ts'
+import type { AskedName } from './fleetVerb.ts'
 
 export type CommandEntry = {
   /** The same as the command's own summary (a test holds the two together). */
@@ -16,6 +17,11 @@ export type CommandTable = Readonly<Record<string, CommandEntry>>
 
 function entry(summary: string, load: () => Promise<{ readonly command: Command }>): CommandEntry {
   return { summary, load: async () => (await load()).command }
+}
+
+/** One of `tickpay fleet VERB`. */
+function verbEntry(name: AskedName, summary: string): CommandEntry {
+  return entry(summary, async () => (await import('./commands/fleetVerbs.ts')).commandOf(name))
 }
 
 export const commandTable: CommandTable = {
@@ -47,6 +53,50 @@ export const commandTable: CommandTable = {
     'Co-signs the statement that waits at the gateway, or says what differs',
     () => import('./commands/fleetCosign.ts'),
   ),
+  'fleet sign': entry(
+    'Signs an order of the fleet and prints the request, for mosquitto_pub -s',
+    () => import('./commands/fleetSign.ts'),
+  ),
+  'fleet list': verbEntry('list', 'Lists channels; with `from`, in pages'),
+  'fleet get': verbEntry('get', 'Shows the channels of one device'),
+  'fleet policy': verbEntry(
+    'policy',
+    'Shows what is ordered for the fleet and its parts, and what each has spent',
+  ),
+  'fleet export': verbEntry(
+    'export',
+    'Gives all channels as lines of CSV, in pages; the first one begins with their names',
+  ),
+  'fleet pause': verbEntry(
+    'pause',
+    'Turns supply off until it is resumed; what is paid is still accepted',
+  ),
+  'fleet resume': verbEntry('resume', 'Ends a pause of the same target'),
+  'fleet limit': verbEntry(
+    'limit',
+    'Limits what may be spent in a minute, hour, day or month (UTC), in minor units',
+  ),
+  'fleet price-ceiling': verbEntry(
+    'price-ceiling',
+    'Ends supply where `units` of a unit cost more than `price`; a price of null takes it back',
+  ),
+  'fleet assign': verbEntry(
+    'assign',
+    'Puts devices into a group, a site or both; null takes them out',
+  ),
+  'fleet top-up': verbEntry(
+    'top-up',
+    'Tells the operator of a deposit that is under way; the money counts when the ledger has it',
+  ),
+  'fleet rotate': verbEntry(
+    'rotate',
+    'Gives a device a new key; its channels end and new ones begin at 0',
+  ),
+  'fleet revoke': verbEntry(
+    'revoke',
+    'Ends a device for good: its key and its mandates count no more',
+  ),
+  'fleet close': verbEntry('close', 'Closes the channel of a meter and settles it'),
   'keys new': entry(
     'Makes a key file for a device, a gateway or a fleet',
     () => import('./commands/keysNew.ts'),

@@ -28,7 +28,12 @@ import { exportPage, listChannels, policyPage } from './pages.ts'
 import type { VerbArguments, VerbName } from './table.ts'
 
 /** Verbs that the tables of statements and mandates carry out. */
-export type ElsewhereName = 'statement' | 'statement-leaves' | 'mandate' | 'cosign'
+export type ElsewhereName =
+  | 'statement'
+  | 'statement-leaves'
+  | 'statement-known'
+  | 'mandate'
+  | 'cosign'
 
 type Runners = {
   readonly [N in Exclude<VerbName, ElsewhereName>]: (

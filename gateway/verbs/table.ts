@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { idValue, integerValue, publicKeyValue, uint64Value } from '../../ports/configTypes.ts'
+import { POSITIONS_MAX } from '../../protocol/limits.ts'
 import { spans } from '../policies/policy.ts'
 
 /**
@@ -60,14 +61,14 @@ export const fleetVerbs = {
   list: define(
     'read',
     { device: v.optional(idValue), from },
-    'Lists channels; with `from` (0 at first) a page of them and where the `next` begins',
+    'Lists channels; with `from`, in pages',
     'channels, or `{channels, next}`',
   ),
   get: define('read', { device: idValue, from }, 'Shows the channels of one device', 'as `list`'),
   policy: define(
     'read',
     { from },
-    'Shows limits, ceilings and pauses of the fleet, its sites, groups and devices, and what each has spent',
+    'Shows what is ordered for the fleet and its parts, and what each has spent',
     '`{scopes, next}`: accepted, reserved, settled, exposure and spent of each',
   ),
   export: define(
@@ -150,6 +151,17 @@ export const fleetVerbs = {
     'Hands over the co-signature of a statement',
     'what came of it',
   ),
+  'statement-known': define(
+    'own_signature',
+    {
+      sequence: statementNumber,
+      from: integerValue(0, POSITIONS_MAX),
+      leaves: v.array(v.tuple([v.number(), v.string(), v.string()])),
+      isLast: v.boolean(),
+    },
+    'Gives the gateway leaves back that it has lost; the ledger knows their root',
+    'what came of it',
+  ),
 } as const satisfies Readonly<Record<string, FleetVerb>>
 
 export type VerbName = keyof typeof fleetVerbs
@@ -159,6 +171,31 @@ const schemas = {} as {
 
 /** What a verb gets, once its arguments are read. */
 export type VerbArguments<N extends VerbName> = v.InferOutput<(typeof schemas)[N]>
+
+/** What stands for an argument in help, and what it is. */
+export const argumentTexts: Readonly<Record<string, readonly [string, string]>> = {
+  device: ['DEVICE', 'this device'],
+  group: ['GROUP', 'this group of devices'],
+  site: ['SITE', 'this site'],
+  all: ['', 'the whole fleet'],
+  dry_run: ['', 'only says how many devices and channels it would touch'],
+  from: ['NUMBER', 'where the page begins; 0 at first, then what `next` says'],
+  per_minute: ['AMOUNT', 'how fast money may go, or none'],
+  per_hour: ['AMOUNT', 'minor units, or none'],
+  per_day: ['AMOUNT', 'minor units, or none'],
+  per_month: ['AMOUNT', 'minor units, or none'],
+  unit: ['UNIT', 'Wh, mL, s or kB'],
+  price: ['AMOUNT', 'minor units for so many units, or none'],
+  units: ['NUMBER', 'of how many units the price is (default: 1)'],
+  devices: ['DEVICE', 'a device'],
+  amount: ['AMOUNT', 'minor units'],
+  reference: ['TEXT', 'by which the deposit is recognised'],
+  key: ['KEY', 'the new public key, as "tickpay keys show" prints it'],
+  meter: ['METER', 'a meter of the device'],
+  sequence: ['NUMBER', 'number of the statement'],
+  mandates: ['HEX', 'a signed mandate'],
+  signature: ['HEX', 'the co-signature'],
+}
 
 /** The verb of a topic; undefined for every other word. */
 export function findVerb(name: string): FleetVerb | undefined {

@@ -15,6 +15,7 @@ import { type LeafText, leafFromText } from '../protocol/merkleText.ts'
 import type { Signed, Statement } from '../protocol/structures.ts'
 import { digestOf, signedFromWire, statementStructure } from '../protocol/structures.ts'
 import type { Domain } from '../protocol/typedData.ts'
+import { giveBack } from './giveBack.ts'
 import type { SignedStatements } from './signedStatements.ts'
 import type { Difference, Known } from './statementCheck.ts'
 import { differencesOf } from './statementCheck.ts'
@@ -35,8 +36,8 @@ export type Cosigner = {
 }
 
 export type CosignResult = {
-  /** `cosigned` carries what the gateway made of it. */
-  readonly outcome: 'nothing_waits' | 'cosigned' | 'sound' | 'differs'
+  /** `cosigned` and `gave_back` carry what the gateway made of it. */
+  readonly outcome: 'nothing_waits' | 'cosigned' | 'sound' | 'differs' | 'gave_back'
   readonly sequence: number
   readonly total: bigint
   readonly channels: number
@@ -66,9 +67,13 @@ const nothing: CosignResult = {
 
 /** Deals with the statement that waits at the gateway now. */
 export async function cosignWaiting(cosigner: Cosigner, mode: CosignMode): Promise<CosignResult> {
-  const answer = v.safeParse(waitingSchema, await cosigner.ask('statement', {}))
+  const said = await cosigner.ask('statement', {})
+  const answer = v.safeParse(waitingSchema, said)
   if (!answer.success) throw new OperatorError('the gateway sent no statement: is it up to date?')
   const { statement: hex, state } = answer.output
+  if (state === 'forgotten') {
+    return { ...nothing, outcome: 'gave_back', status: await giveBack(cosigner, said) }
+  }
   if (hex === null || state !== 'waiting') return nothing
   const statement = readSigned(cosigner, hex)
   const { value } = statement
@@ -91,8 +96,8 @@ export async function cosignWaiting(cosigner: Cosigner, mode: CosignMode): Promi
   if (mode === 'look') return { ...seen, outcome: 'sound' }
   if (!isSignedBefore) await cosigner.signed.put(value, digest, leaves)
   const signature = bytesToHex(signDigest(cosigner.signerKey, digest))
-  const said = await cosigner.ask('cosign', { sequence: value.sequence, signature })
-  const parsed = v.safeParse(answerSchema, said)
+  const told = await cosigner.ask('cosign', { sequence: value.sequence, signature })
+  const parsed = v.safeParse(answerSchema, told)
   return { ...seen, outcome: 'cosigned', status: parsed.success ? parsed.output.status : null }
 }
 

@@ -35,6 +35,11 @@ export type SignedStatement = SignedBefore & {
 
 export type SignedStatements = {
   readonly last: (allocation: Uint8Array) => Promise<SignedStatement | undefined>
+  /** One of the last few, by its sequence; a gateway that has lost it asks for its leaves. */
+  readonly former: (
+    allocation: Uint8Array,
+    sequence: number,
+  ) => Promise<SignedStatement | undefined>
   /** Resolves when it is durable. */
   readonly put: (
     statement: Statement,
@@ -44,16 +49,23 @@ export type SignedStatements = {
 }
 
 const fileOf = (allocation: string) => `statement-${allocation}.json`
+/**
+ * What was signed last is not always what the ledger goes by: its answer may have been lost, or a
+ * chain rearranged. Each place is written over by the fourth statement after it.
+ */
+const FORMER_MAX = 4
+const formerFileOf = (allocation: string, sequence: number) =>
+  `statement-${allocation}-former-${sequence % FORMER_MAX}.json`
 
 /** One file for each allocation on `disk`. */
 export function signedStatements(disk: Pick<Disk, 'read' | 'replace'>): SignedStatements {
-  const read = async (name: string): Promise<SignedStatement | undefined> => {
-    const bytes = await disk.read(fileOf(name))
+  const read = async (name: string, file: string): Promise<SignedStatement | undefined> => {
+    const bytes = await disk.read(file)
     if (!bytes) return undefined
     const result = v.safeParse(recordSchema, readJson(bytes))
     if (!result.success || result.output.allocation !== name) {
       throw new OperatorError(
-        `${fileOf(name)} cannot be read: restore it, or nothing is co-signed for this allocation`,
+        `${file} cannot be read: restore it, or nothing is co-signed for this allocation`,
       )
     }
     const { sequence, digest, evidencePaid, leaves } = result.output
@@ -63,7 +75,12 @@ export function signedStatements(disk: Pick<Disk, 'read' | 'replace'>): SignedSt
     return { sequence, digest, evidencePaid, leaves: new Map(byPosition) }
   }
   return {
-    last: (allocation) => read(bytesToHex(allocation)),
+    last: (allocation) => read(bytesToHex(allocation), fileOf(bytesToHex(allocation))),
+    former: async (allocation, sequence) => {
+      const name = bytesToHex(allocation)
+      const found = await read(name, formerFileOf(name, sequence))
+      return found?.sequence === sequence ? found : undefined
+    },
     put: async (statement, digest, leaves) => {
       const allocation = bytesToHex(statement.allocation)
       const record = {
@@ -78,7 +95,9 @@ export function signedStatements(disk: Pick<Disk, 'read' | 'replace'>): SignedSt
           one.amount.toString(),
         ]),
       }
-      await disk.replace(fileOf(allocation), utf8ToBytes(JSON.stringify(record)))
+      const bytes = utf8ToBytes(JSON.stringify(record))
+      await disk.replace(formerFileOf(allocation, statement.sequence), bytes)
+      await disk.replace(fileOf(allocation), bytes)
     },
   }
 }

@@ -105,7 +105,7 @@ export function watchStatements(options: StatementOptions, ports: Ports): Statem
 
 function topicsOf(fleet: string): readonly string[] {
   const own = `${TOPIC_ROOT}/${fleet}`
-  const answers = ['statement', 'statement-leaves', 'cosign'].map(
+  const answers = ['statement', 'statement-leaves', 'cosign', 'statement-known'].map(
     (one) => `${own}/_/response/${one}`,
   )
   return [`${own}/+/state`, `${own}/_/statement`, ...answers]
@@ -200,6 +200,9 @@ function createLooks(ports: Ports, look: () => Promise<CosignResult>) {
 
 function tell(result: CosignResult, log: Ports['log']): void {
   const { outcome, sequence, total, differences, status } = result
+  if (outcome === 'gave_back') {
+    log('warn', 'the gateway had lost what it stated; it was given back', { status: status ?? '' })
+  }
   if (outcome === 'cosigned') {
     log('info', 'a statement was co-signed', { sequence, total: `${total}`, status: status ?? '' })
   }

@@ -67,6 +67,7 @@ const outcomes: Readonly<Record<CosignResult['outcome'], string>> = {
   nothing_waits: 'no statement waits',
   cosigned: 'co-signed',
   sound: 'nothing differs; it was not signed',
+  gave_back: 'the gateway had lost what it stated; its leaves were given back',
   differs: 'differs and was not signed',
 }
 

@@ -55,8 +55,8 @@ function describe(core: Core, fleet: string) {
   const allocation = core.state.fleets.get(fleet)?.allocation
   const lost = allocation && core.doubts.forgotten.get(bytesToHex(allocation))
   if (lost) {
-    const root = bytesToHex(lost.statementRoot)
-    return { state: 'forgotten', sequence: lost.statementSequence, statement: null, root }
+    const { id, statementSequence: sequence } = lost
+    return { state: 'forgotten', sequence, statement: null, allocation: bytesToHex(id) }
   }
   if (!one) return { state: 'none', sequence: 0, statement: null }
   return {

@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { idValue, integerValue, publicKeyValue, uint64Value } from '../../ports/configTypes.ts'
 import { POSITIONS_MAX } from '../../protocol/limits.ts'
+import { POSITIONS_MAX } from '../../protocol/limits.ts'
 import { spans } from '../policies/policy.ts'
 
 /**
@@ -149,6 +150,17 @@ export const fleetVerbs = {
     'own_signature',
     { sequence: statementNumber, signature: v.string() },
     'Hands over the co-signature of a statement',
+    'what came of it',
+  ),
+  'statement-known': define(
+    'own_signature',
+    {
+      sequence: statementNumber,
+      from: integerValue(0, POSITIONS_MAX),
+      leaves: v.array(v.tuple([v.number(), v.string(), v.string()])),
+      isLast: v.boolean(),
+    },
+    'Gives the gateway leaves back that it has lost; the ledger knows their root',
     'what came of it',
   ),
   'statement-known': define(

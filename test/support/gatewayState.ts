@@ -97,8 +97,8 @@ export type Backup = {
 export function backUp({ disk, coldStore, ledgerStore }: World): Backup {
   return {
     files: new Map(disk.paths().map((path) => [path, present(disk.bytes(path), 'a file')])),
-    cold: [...coldStore.range(...everyKey)],
-    ledger: [...ledgerStore.range(...everyKey)],
+    cold: everyEntry(coldStore),
+    ledger: everyEntry(ledgerStore),
   }
 }
 
@@ -109,8 +109,14 @@ export async function restore(world: World, backup: Backup): Promise<void> {
   await refill(world.coldStore, backup.cold)
 }
 
-async function refill(store: MemoryKeyValue, entries: Backup['cold']): Promise<void> {
-  await store.write([...store.range(...everyKey)].map(([key]) => [key, undefined] as const))
+/** All that a store holds. */
+export function everyEntry(store: MemoryKeyValue): Backup['cold'] {
+  return [...store.range(...everyKey)]
+}
+
+/** Puts former contents in place of all that a store holds. */
+export async function refill(store: MemoryKeyValue, entries: Backup['cold']): Promise<void> {
+  await store.write(everyEntry(store).map(([key]) => [key, undefined] as const))
   await store.write(entries)
 }
 

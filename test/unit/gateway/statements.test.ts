@@ -1,58 +1,21 @@
 /** Settlement by statement: what is signed, what waits, and that nothing is paid twice or stuck. */
 import { describe, expect, test } from 'vitest'
-import type { ChannelReport } from '../../../gateway/reports.ts'
 import { present } from '../../../protocol/assert.ts'
 import { bytesToHex, parseHex } from '../../../protocol/bytes.ts'
-import { decodeCbor } from '../../../protocol/cbor.ts'
 import { signDigest } from '../../../protocol/keys.ts'
 import { merkleRoot, statementLeaf } from '../../../protocol/merkle.ts'
-import { digestOf, signedFromWire, statementStructure } from '../../../protocol/structures.ts'
-import type { Scene } from '../../support/gatewayScene.ts'
-import { checkpointOf, openScene } from '../../support/gatewayScene.ts'
-import { signerKey, testConfig } from '../../support/virtualGateway.ts'
-
-const periodMs = 601_000
-const cosigning = testConfig({
-  settlement: {
-    ...{ periodSeconds: 600, minimumAmount: 0n, expiryMarginSeconds: 172_800 },
-    cosignSeconds: 120,
-  },
-})
-const settled = async (scene: Scene) =>
-  ((await scene.call('channels')) as readonly ChannelReport[]).map((one) => one.settled)
-
-type Waiting = { readonly state: string; readonly sequence: number; readonly statement: string }
-const waitingOf = (scene: Scene) => scene.call('statement', { fleet: 'acme' }) as Promise<Waiting>
-
-async function statementOf(scene: Scene) {
-  const { statement } = await waitingOf(scene)
-  const wire = decodeCbor(present(parseHex(statement), 'hex'))
-  return present(signedFromWire(statementStructure, present(wire, 'CBOR')), 'a statement').value
-}
-
-type Page = { readonly leaves: readonly (readonly [number, string, string])[] }
-
-async function leavesOf(scene: Scene, sequence: number): Promise<Page['leaves']> {
-  return ((await scene.call('statement_leaves', { fleet: 'acme', sequence })) as Page).leaves
-}
-
-async function cosign(scene: Scene, key = signerKey) {
-  const value = await statementOf(scene)
-  const digest = digestOf(scene.world.ledger.domain, statementStructure, value)
-  const signature = bytesToHex(signDigest(key, digest))
-  return scene.call('cosign', { fleet: 'acme', sequence: value.sequence, signature })
-}
-
-/** Two devices that owe 2100 and 600. */
-async function owingScene(config = cosigning) {
-  const scene = await openScene(config)
-  const [one, two] = [await scene.device('ev-1'), await scene.device('ev-2')]
-  const first = await one.commit({ length: 1_000 })
-  await one.tick(first, 7)
-  const second = await two.commit({ length: 1_000 })
-  await two.tick(second, 2)
-  return { scene, one, first, two, second }
-}
+import { digestOf, statementStructure } from '../../../protocol/structures.ts'
+import { checkpointOf } from '../../support/gatewayScene.ts'
+import {
+  cosign,
+  leavesOf,
+  owingScene,
+  periodMs,
+  settled,
+  statementOf,
+  waitingOf,
+} from '../../support/statementScene.ts'
+import { signerKey } from '../../support/virtualGateway.ts'
 
 describe('a statement', () => {
   test('is made with the period, shown in leaves, and settles all channels once', async () => {

@@ -76,6 +76,8 @@ export type Account = {
   readonly takeAccept: (accept: Accept) => void
   readonly takeReject: (reject: Reject) => void
   readonly takeSupply: (notice: SupplyNotice) => void
+  /** The gateway has signed what this device never showed: nothing is paid until it proves better. */
+  readonly haltForLie: () => void
   readonly goOffline: () => void
   readonly stop: () => void
   /** To be called about once a second. */
@@ -135,6 +137,7 @@ export function createAccount(config: AccountConfig, world: AccountWorld): Accou
     takeAccept: (accept) => takeAccept(running, accept),
     takeReject: (reject) => takeReject(running, reject),
     takeSupply: ({ supply }) => feed(running, { kind: 'supply', supply }),
+    haltForLie: () => haltForLie(running),
     goOffline: () => feed(running, { kind: 'offline' }),
     stop: () => feed(running, { kind: 'stop' }),
     tick: () => tick(running),
@@ -339,6 +342,12 @@ function believedMandate(
   if (!fleetSigner) return signed.value
   const digest = digestOf(domain, mandateStructure, signed.value)
   return verifyDigest(fleetSigner, digest, signed.signature) ? signed.value : undefined
+}
+
+function haltForLie(running: Running): void {
+  const { facts } = running.payer
+  reportLie(running)
+  if (facts) feed(running, { kind: 'slot', facts, proof: 'gateway_lied' })
 }
 
 function reportLie({ config, world }: Running): void {

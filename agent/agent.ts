@@ -12,6 +12,7 @@ import { createEpochs } from './epochs.ts'
 import { goOffline, lacks, takeMessage, takeWelcome } from './inbox.ts'
 import type { MeterEvent } from './meters/supervisor.ts'
 import { startMeter } from './meters/supervisor.ts'
+import { createReceiptBook } from './receipts.ts'
 import type { Records } from './records.ts'
 import { openRecords } from './records.ts'
 import type { AgentWorld, MeterUnit, Running } from './runningAgent.ts'
@@ -101,6 +102,11 @@ function assemble(config: AgentConfig, world: AgentWorld, records: Records): Run
     config,
     world,
     records,
+    receipts: createReceiptBook(
+      { domain: domainOf(config), gateway: config.gateway.id, key: config.gateway.key },
+      records,
+      ports.log,
+    ),
     clock,
     meters: new Map(),
     slots: new Map(),
@@ -191,7 +197,9 @@ function sendReadings(running: Running): void {
 
 function statusOf(running: Running): AgentStatus {
   const { clock, config, session, tariffProblem, world } = running
-  const meters = [...running.meters.values()].map(({ account, view }) => meterStatus(account, view))
+  const meters = [...running.meters.values()].map(({ account, view }) =>
+    meterStatus(account, view, running.receipts),
+  )
   const status = session.status()
   return {
     version: world.version,

@@ -12,6 +12,7 @@ import {
   decodeSlot,
   decodeSupply,
 } from '../protocol/messages.ts'
+import { encodeReceiptRequest } from '../protocol/receipts.ts'
 import type { DownName } from '../protocol/topics.ts'
 import type { Account } from './account.ts'
 import { domainOf } from './config.ts'
@@ -60,6 +61,8 @@ export function takeMessage(running: Running, name: DownName, payload: Uint8Arra
   } else if (name === 'supply') {
     const notice = decodeSupply(payload)
     if (notice) slots.get(notice.slot)?.takeSupply(notice)
+  } else if (name === 'receipt') {
+    running.receipts.take(payload, running.meters)
   }
 }
 
@@ -75,8 +78,19 @@ function takeSlot(running: Running, payload: Uint8Array): void {
   const isNew = unit.account.channel() === undefined
   running.slots.set(slot.slot, unit.account)
   unit.account.takeSlot(slot)
+  askForReceipt(running, slot)
   // A channel that was made while this session goes on comes without its prices.
   if (isNew && lacks(running, unit.account)) running.session.resync()
+}
+
+/** One that was missed, or that the disk has lost, comes again when it is asked for. */
+function askForReceipt(
+  { meters, receipts, session }: Running,
+  { channel, held, slot }: Slot,
+): void {
+  const channelId = meters.get(channel.meter)?.account.payer().facts?.channelId
+  if (!held || !channelId || receipts.newest(channel.meter, channelId)) return
+  void session.publish('receipt', encodeReceiptRequest({ slot }))
 }
 
 /** A closed channel of a meter that has another one by now. */

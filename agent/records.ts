@@ -21,6 +21,8 @@ export type MeterRecord = {
   readonly limits: LimitRecord | undefined
   readonly reader: SavedReader | undefined
   readonly seen: LastSeen | undefined
+  /** The newest `down/receipt`, as it came. */
+  readonly receipt?: Uint8Array
 }
 
 export type AgentRecord = {
@@ -36,6 +38,8 @@ export type Records = {
   readonly mark: () => Mark | undefined
   /** Kept in memory until something else is written. */
   readonly setMark: (mark: Mark) => void
+  /** Kept in memory until something else is written: SD cards wear out. */
+  readonly keep: (name: string, change: Partial<MeterRecord>) => void
   /** Resolves once durable; rejects when the disk does not take it. */
   readonly save: (name: string, change: Partial<MeterRecord>) => Promise<void>
 }
@@ -63,14 +67,18 @@ export async function openRecords(disk: Disk, log: Log): Promise<Records> {
     last = written.catch(() => undefined)
     return written
   }
+  const keep = (name: string, change: Partial<MeterRecord>) => {
+    meters.set(name, { ...(meters.get(name) ?? nothing), ...change })
+  }
   return {
     meter: (name) => meters.get(name) ?? nothing,
     mark: () => mark,
     setMark: (newest) => {
       mark = newest
     },
+    keep,
     save: (name, change) => {
-      meters.set(name, { ...(meters.get(name) ?? nothing), ...change })
+      keep(name, change)
       return write()
     },
   }
@@ -127,7 +135,10 @@ function readMeter(fields: Fields): MeterRecord | undefined {
   const limits = readLimits(fields['limits'])
   const reader = readReader(fields['reader'])
   const seen = readSeen(fields['seen'])
-  return limits === bad || reader === bad || seen === bad ? undefined : { limits, reader, seen }
+  if (limits === bad || reader === bad || seen === bad) return undefined
+  // A receipt proves itself: a damaged one is none.
+  const receipt = fields['receipt']
+  return { limits, reader, seen, ...(receipt instanceof Uint8Array && { receipt }) }
 }
 
 const bad = Symbol('bad')

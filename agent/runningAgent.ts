@@ -9,6 +9,7 @@ import type { AgentConfig } from './config.ts'
 import type { Signer } from './epochs.ts'
 import type { MeterLink } from './meters/supervisor.ts'
 import { paidReading } from './payerState.ts'
+import type { ReceiptBook } from './receipts.ts'
 import type { LastSeen, Records } from './records.ts'
 import type { Session } from './session.ts'
 import type { StateReport } from './stateReport.ts'
@@ -39,6 +40,7 @@ export type Running = {
   readonly config: AgentConfig
   readonly world: AgentWorld
   readonly records: Records
+  readonly receipts: ReceiptBook
   readonly clock: AgentClock
   readonly meters: Map<string, MeterUnit>
   /** Slot numbers as the gateway gave them. */

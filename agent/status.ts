@@ -12,6 +12,7 @@ import type { Account, Signatures } from './account.ts'
 import type { MeterEvent } from './meters/supervisor.ts'
 import type { Payer } from './payerState.ts'
 import { creditUnits, paidReading } from './payerState.ts'
+import type { ReceiptBook, ReceiptStatus } from './receipts.ts'
 import type { SessionStatus } from './session.ts'
 import type { DeviceSupplyReason } from './supplyRule.ts'
 
@@ -44,6 +45,8 @@ export type MeterStatus = {
   readonly index: number
   readonly length: number
   readonly commitments: Readonly<Signatures>
+  /** The newest one, signed by the gateway. */
+  readonly receipt: ReceiptStatus | null
   /** The last refusal that nothing has made up for. */
   readonly refusal: string | null
 }
@@ -69,16 +72,21 @@ export type MeterView = {
   readonly problem: string | undefined
 }
 
-export function meterStatus(account: Account, view: MeterView): MeterStatus {
+export function meterStatus(
+  account: Account,
+  view: MeterView,
+  receipts: Pick<ReceiptBook, 'problem' | 'status'>,
+): MeterStatus {
   const payer = account.payer()
   const { event } = view
   const away = event?.state === 'away' ? event.reason : undefined
   const channel = account.channel()
+  const { meter } = account.config
   return {
-    meter: account.config.meter,
+    meter,
     unit: account.config.unit,
     state: event?.state ?? 'starting',
-    problem: away ?? view.problem ?? account.problem() ?? null,
+    problem: away ?? view.problem ?? account.problem() ?? receipts.problem(meter) ?? null,
     faults: event?.state === 'reading' ? event.faults : [],
     relayClosed: view.relayClosed ?? null,
     ...unitsOf(payer),
@@ -86,6 +94,7 @@ export function meterStatus(account: Account, view: MeterView): MeterStatus {
     asset: channel ? { code: channel.assetCode, scale: channel.assetScale } : null,
     ...epochOf(payer),
     commitments: { ...account.signatures() },
+    receipt: receipts.status(meter),
     refusal: payer.refusal ? `${payer.refusal.refused}: ${payer.refusal.reason}` : null,
   }
 }

@@ -61,7 +61,7 @@ async function settleOne(
 ): Promise<StatementResult | undefined> {
   const { value, signature } = statement
   if (!fleetSignature) {
-    if (core.writer.seconds() > value.expiry) await end(core, value, leaves, 'expired')
+    if (isOver(core, value)) await end(core, value, leaves, 'expired')
     return undefined
   }
   const submission = { statement: value, gatewaySignature: signature, fleetSignature }
@@ -75,6 +75,12 @@ async function settleOne(
     core.ports.log('error', 'the ledger refused a statement; evidence settles instead', { reason })
   }
   return result
+}
+
+/** A statement of a clock that was ahead is signed by nobody, and would expire days from now. */
+function isOver({ writer }: Core, { issuedAt, expiry }: Statement): boolean {
+  const nowSeconds = writer.seconds()
+  return nowSeconds > expiry || issuedAt > nowSeconds + CLOCK_TOLERANCE_SECONDS
 }
 
 async function end(

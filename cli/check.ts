@@ -58,7 +58,7 @@ export function checkConfiguration(path: string, role: Role): Promise<CheckResul
 async function checkListeners(listeners: readonly ListenerConfig[]): Promise<readonly string[]> {
   const { readTlsFiles } = await import('../gateway/broker/io/tlsFiles.ts')
   const all = await Promise.all(
-    listeners.map((one) => (one.kind === 'tls' ? readTlsFiles(one, undefined) : undefined)),
+    listeners.map((one) => ('certificate' in one ? readTlsFiles(one, undefined) : undefined)),
   )
   return all.flatMap((files) => files?.warningsAt(Date.now()) ?? [])
 }

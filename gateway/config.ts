@@ -79,12 +79,12 @@ const placeEntries = {
 }
 
 const plainAllowed =
-  'an address of this machine alone such as 127.0.0.1; for a network use kind: tls ' +
+  'an address of this machine alone such as 127.0.0.1; for a network use kind: tls or wss ' +
   `(docs/certificates.md), or set plaintextOnNetwork: ${PLAINTEXT_CONSENT}`
 
 const plainValue = v.pipe(
   v.strictObject({
-    kind: v.literal('tcp'),
+    kind: v.picklist(['tcp', 'ws']),
     ...placeEntries,
     plaintextOnNetwork: plaintextConsentValue,
   }),
@@ -93,7 +93,7 @@ const plainValue = v.pipe(
 
 /** docs/certificates.md */
 const tlsValue = v.strictObject({
-  kind: v.literal('tls'),
+  kind: v.picklist(['tls', 'wss']),
   ...placeEntries,
   certificate: textValue,
   key: textValue,
@@ -105,7 +105,7 @@ const tlsValue = v.strictObject({
   revocationList: v.optional(textValue),
 })
 
-const listenerValue = v.variant('kind', [plainValue, tlsValue], 'tcp or tls')
+const listenerValue = v.variant('kind', [plainValue, tlsValue], 'tcp or tls; for MQTT over WebSocket ws or wss')
 
 const limitsValue = v.strictObject({
   messagesPerSecond: v.optional(integerValue(1, 1_000_000), MESSAGES_PER_SECOND),

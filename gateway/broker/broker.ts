@@ -18,9 +18,12 @@ export type Place = {
   readonly roles: readonly Role[]
 }
 
-/** TLS 1.3 with certificates on both sides. Paths of PEM files, read again when they change. */
+/**
+ * `ws` and `wss`: MQTT over WebSocket, and the dashboard. TLS is 1.3 with certificates on both
+ * sides; paths of PEM files, read again when they change.
+ */
 export type TlsListener = Place & {
-  readonly kind: 'tls'
+  readonly kind: 'tls' | 'wss'
   /** The gateway's own, with what leads to its authority, and its key. */
   readonly certificate: string
   readonly key: string
@@ -32,7 +35,9 @@ export type TlsListener = Place & {
   readonly revocationList?: string | undefined
 }
 
-export type Listener = (Place & { readonly kind: 'tcp' }) | TlsListener
+export type PlainListener = Place & { readonly kind: 'tcp' | 'ws' }
+
+export type Listener = PlainListener | TlsListener
 
 /** What a client has shown before its CONNECT, where it had to show a certificate. */
 export type PeerCertificate = {

@@ -9,6 +9,7 @@ import { importsOf, isThere, type SourceFile } from './tidyFiles.ts'
 const entries = [
   /^cli\/main\.ts$/,
   /^agent\/io\/main\.ts$/,
+  /^dashboard\/io\/main\.ts$/,
   /^scripts\//,
   /^bench\/[^/]+\.ts$/,
   // Programs of their own, started as processes.
@@ -49,7 +50,9 @@ export function loadedByDevices(files: readonly SourceFile[]): readonly string[]
 /** Packages that belong to one place: a file, or a folder when it ends with `/`. */
 export const packagePlaces: Readonly<Record<string, readonly string[]>> = {
   aedes: ['gateway/broker/io/'],
-  mqtt: ['ports/io/mqttConnector.ts'],
+  mqtt: ['ports/io/mqttConnector.ts', 'dashboard/io/session.ts'],
+  ws: ['gateway/broker/io/webSocketDoor.ts'],
+  uplot: ['dashboard/io/plot.ts'],
   lmdb: ['gateway/store/io/'],
   'prom-client': ['gateway/http/io/metricsText.ts'],
   pg: ['ledger/postgres/io/pgDatabase.ts'],
@@ -117,7 +120,8 @@ function anchorsOf(document: SourceFile): readonly string[] {
     )
 }
 
-const ownFolders = 'protocol|ports|agent|gateway|ledger|fleet|firmware-sim|cli|test|docs|scripts'
+const ownFolders =
+  'protocol|ports|agent|gateway|ledger|fleet|firmware-sim|cli|dashboard|test|docs|scripts'
 const ownFile = new RegExp(`\\b(?:${ownFolders})/[\\w./-]*\\.(?:ts|md|json|py|js|sh)\\b`, 'g')
 
 function missingFiles(document: SourceFile): readonly string[] {

@@ -33,8 +33,9 @@ const allowedBy: Readonly<Record<string, Allowed>> = {
   },
   gateway: {
     folders: ['gateway', 'ledger', 'ports', 'protocol'],
-    packages: ['@noble/hashes', 'valibot', 'aedes', 'lmdb', 'pino', 'prom-client'],
+    packages: ['@noble/hashes', 'valibot', 'aedes', 'lmdb', 'pino', 'prom-client', 'ws'],
   },
+  dashboard: { folders: ['dashboard', 'protocol'], packages: ['mqtt', 'uplot'] },
   ledger: {
     folders: ['ledger', 'ports', 'protocol'],
     packages: ['@noble/hashes', 'valibot', 'viem', 'pg'],

@@ -47,8 +47,7 @@ import { emptyStore, silentBus } from './libraryParts.ts'
 import type { TurnEnd } from './lineWriter.ts'
 import { createTurnEnd } from './lineWriter.ts'
 import type { OpenListener } from './tcpListener.ts'
-import { listenTcp } from './tcpListener.ts'
-import { listenTls } from './tlsListener.ts'
+import { listenWs, openPlace } from './wsListener.ts'
 
 /** Return code of a SUBACK (MQTT 3.1.1 section 3.9.3). */
 const SUBSCRIPTION_REFUSED = 128
@@ -178,15 +177,11 @@ async function listen(state: State, listeners: readonly Listener[]): Promise<rea
 }
 
 function openListener(state: State, listener: Listener): Promise<OpenListener> {
-  const { roles } = listener
-  if (listener.kind === 'tcp') {
-    return listenTcp(listener, (line, remote) => accept(state, line, remote, roles, undefined))
-  }
-  return listenTls(listener, {
-    ...state.shared,
-    doorway: state.doorway,
-    onConnection: (line, remote, shown) => accept(state, line, remote, roles, shown),
-  })
+  const take = (line: Duplex, remote: string, shown: PeerCertificate | undefined) =>
+    accept(state, line, remote, listener.roles, shown)
+  const context = { ...state.shared, doorway: state.doorway, onConnection: take }
+  if (listener.kind === 'ws' || listener.kind === 'wss') return listenWs(listener, context)
+  return openPlace(listener, context)
 }
 
 const tooMany = { kind: 'refused', why: 'too_many' } as const

@@ -18,14 +18,15 @@ export const command = defineCommand({
   examples: ['tickpay gateway --config gateway.yaml'],
   run: async ({ config }, terminal) => {
     const settings = await readGatewayConfig(configPath(config))
-    const [{ openGateway }, { brokerPlace }, { jsonLog }, { nodePorts }] = await Promise.all([
+    const [{ openGateway }, { brokerPlace }, { areaLog }, { nodePorts }] = await Promise.all([
       import('../../gateway/io/openGateway.ts'),
       import('../../gateway/bridge/io/openBridge.ts'),
       import('../../ports/io/log.ts'),
       import('../../ports/io/node.ts'),
     ])
+    const { log, control } = areaLog(settings.log)
     return runUntilStopped(async (fail) => {
-      const opened = await openGateway(settings, nodePorts(jsonLog(settings.log)), fail)
+      const opened = await openGateway(settings, nodePorts(log), fail, control)
       const places = settings.listeners.map(
         ({ kind, host }, place) => `${kind} ${host}:${opened.listening[place]}`,
       )

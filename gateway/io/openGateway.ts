@@ -11,6 +11,7 @@ import type { Prover } from '../../ledger/rules/proofTasks.ts'
 import type { Disk, Ports } from '../../ports/index.ts'
 import { readKeyFile, readPassphrase } from '../../ports/io/keyFile.ts'
 import type { OpenLineServer } from '../../ports/io/lineServer.ts'
+import type { LogControl } from '../../ports/logAreas.ts'
 import { type PrivateKey, publicKeyOf } from '../../protocol/keys.ts'
 import { collectAll } from '../broker/io/heapTidy.ts'
 import { createDerive } from '../broker/io/scrypt.ts'
@@ -22,6 +23,7 @@ import type { ClientLink } from '../core.ts'
 import type { Gateway } from '../gateway.ts'
 import { startGateway } from '../gateway.ts'
 import type { OpenHttp } from '../http/io/openHttp.ts'
+import { portsOf, withLogVerbs } from '../logAreas.ts'
 import type { LmdbStore } from '../store/io/lmdb.ts'
 import { startLife } from '../store/meta.ts'
 import type { BackupSource } from './backup.ts'
@@ -77,10 +79,11 @@ export async function openGateway(
   settings: GatewaySettings,
   ports: Ports,
   onFatal: (error: unknown) => void,
+  logControl?: LogControl,
 ): Promise<OpenGateway> {
   const key = await readKey(settings, ports)
-  const door = await createDoor(settings, ports)
-  const http = await openOwnHttp(settings, ports)
+  const door = await createDoor(settings, portsOf(ports, 'broker'))
+  const http = await openOwnHttp(settings, portsOf(ports, 'control'))
   const opened = await openStore(settings, ports, key, door.link, onFatal).catch(async (error) => {
     await http?.close()
     throw error
@@ -92,7 +95,8 @@ export async function openGateway(
     http?.attach({ core: gateway.core, disk, door: door.figures, isUnconfirmed })
     await door.prepare(gateway)
     const path = join(settings.data, CONTROL_SOCKET)
-    control = await openControlSocket(path, opened.call, ports.log)
+    const call = withLogVerbs(opened.call, logControl)
+    control = await openControlSocket(path, call, portsOf(ports, 'control').log)
     const listening = await door.open()
     const close = async () => {
       opened.stop()
@@ -149,7 +153,7 @@ async function openStore(
 ): Promise<Opened> {
   const { disk: folder, lock } = await openStoreFolder(settings.data)
   try {
-    const storeKey = await configuredStoreKey(settings, process.env, ports.log)
+    const storeKey = await configuredStoreKey(settings, process.env, portsOf(ports, 'store').log)
     const seals = await openSeals(folder, storeKey, ports.random)
     const { disk } = seals
     const { life, storeId } = await startLife(disk, ports.random, seals.newRing)
@@ -159,7 +163,7 @@ async function openStore(
     const books = openDatabase(join(settings.data, 'ledger'), onFatal)
     const { ledger, desk, close } = await openLedger({
       settings,
-      ports,
+      ports: portsOf(ports, 'ledger'),
       books: seals.database('ledger', books),
       verify: memory.verify,
       prover: prover.prove,
@@ -168,7 +172,7 @@ async function openStore(
     const cold = openDatabase(join(settings.data, 'cold'), onFatal)
     const store = seals.database('cold', cold)
     const gateway = await startGateway({
-      ports,
+      ports: portsOf(ports, 'payments'),
       config: toGatewayConfig(settings),
       key,
       disk,

@@ -105,7 +105,11 @@ const tlsValue = v.strictObject({
   revocationList: v.optional(textValue),
 })
 
-const listenerValue = v.variant('kind', [plainValue, tlsValue], 'tcp or tls; for MQTT over WebSocket ws or wss')
+const listenerValue = v.variant(
+  'kind',
+  [plainValue, tlsValue],
+  'tcp or tls; for MQTT over WebSocket ws or wss',
+)
 
 const limitsValue = v.strictObject({
   messagesPerSecond: v.optional(integerValue(1, 1_000_000), MESSAGES_PER_SECOND),

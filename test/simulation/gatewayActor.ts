@@ -47,6 +47,8 @@ export type GatewayActor = {
   readonly crash: (downMs: number, dice: Dice) => void
   /** Kills it at one of its next operations on the disk. */
   readonly crashInWrite: (afterOperations: number, downMs: number, dice: Dice) => void
+  /** It is not killed any more by what was asked for and has not happened. */
+  readonly disarm: () => void
   /** Kills it, puts `restore` into effect and starts it again. */
   readonly replaceStore: (restore: () => Promise<void>) => Promise<void>
   /** While true, a start or a write that fails is what was asked for. */
@@ -109,6 +111,10 @@ export function gatewayActor(
     crash: (downMs, dice) => crash(state, downMs, dice),
     crashInWrite: (operations, downMs, dice) => {
       state.trap = { operations, downMs, dice }
+    },
+    disarm: () => {
+      state.trap = undefined
+      actor.disk.heal()
     },
     replaceStore: async (restore) => {
       kill(state)

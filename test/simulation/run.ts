@@ -67,9 +67,13 @@ async function heal(world: SimWorld): Promise<void> {
   for (const gateway of gateways) {
     gateway.liar.dice = undefined
     freeDisk(gateway)
+    gateway.disarm()
     gateway.clock.offsetMs = 0
   }
-  for (const device of devices) device.clock.offsetMs = 0
+  for (const device of devices) {
+    device.clock.offsetMs = 0
+    device.disk.heal()
+  }
   const isUp = () => gateways.every((gateway) => gateway.running() !== undefined)
   if (!(await world.until(isUp, 30_000))) {
     record.violate('honest channels progress', 'a gateway does not come back')

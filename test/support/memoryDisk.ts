@@ -27,6 +27,8 @@ export type MemoryDisk = Disk & {
    */
   readonly crash: (tornBytes?: number) => void
   readonly fail: (fault: DiskFault) => void
+  /** Takes back the faults that have not struck yet. */
+  readonly heal: () => void
   /** From now on `sync` and `replace` wait; the returned function lets all of them go on. */
   readonly holdSyncs: () => () => void
   /** Space for all files together; an append past it writes what fits and rejects with ENOSPC. */
@@ -185,6 +187,9 @@ function faultControls(state: State): Omit<MemoryDisk, keyof Disk | 'calls'> {
         if (file.everSynced) crashFile(file, tornBytes)
         else state.files.delete(path)
       }
+    },
+    heal: () => {
+      state.faults.length = 0
     },
     fail: (fault) => {
       state.faults.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 })

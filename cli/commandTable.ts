@@ -57,7 +57,7 @@ export const commandTable: CommandTable = {
     'Signs an order of the fleet and prints the request, for mosquitto_pub -s',
     () => import('./commands/fleetSign.ts'),
   ),
-  'fleet list': verbEntry('list', 'Lists channels; with `from`, in pages'),
+  'fleet list': verbEntry('list', 'Lists channels, in pages from `from` on'),
   'fleet get': verbEntry('get', 'Shows the channels of one device'),
   'fleet policy': verbEntry(
     'policy',
@@ -65,7 +65,7 @@ export const commandTable: CommandTable = {
   ),
   'fleet export': verbEntry(
     'export',
-    'Gives all channels as lines of CSV, in pages; the first one begins with their names',
+    'Gives all channels as lines of CSV',
   ),
   'fleet pause': verbEntry(
     'pause',
@@ -200,11 +200,19 @@ export const commandTable: CommandTable = {
     'Checks a configuration of any kind and the key it names',
     () => import('./commands/check.ts'),
   ),
+  'log list': entry(
+    'Lists the areas of the log of a running gateway and their levels',
+    () => import('./commands/logList.ts'),
+  ),
+  'log set': entry(
+    'Changes how much a running gateway logs about an area',
+    () => import('./commands/logSet.ts'),
+  ),
   pause: entry(
-    'Turns the supply of a device off until it is resumed',
+    'Turns the supply of a device, a group, a fleet or all off',
     () => import('./commands/pause.ts'),
   ),
-  resume: entry('Lets a paused device consume again', () => import('./commands/resume.ts')),
+  resume: entry('Lets what was paused consume again', () => import('./commands/resume.ts')),
   'ledger fund': entry(
     'Books a deposit to what a fleet has set aside',
     () => import('./commands/ledgerFund.ts'),
@@ -272,6 +280,10 @@ export const commandTable: CommandTable = {
   'store rotate-key': entry(
     'Gives an encrypted store new keys',
     () => import('./commands/storeRotateKey.ts'),
+  ),
+  schema: entry(
+    'Shows the arguments of the verbs of fleets as JSON schemas',
+    () => import('./commands/schema.ts'),
   ),
   detect: entry(
     'Finds the meters that are connected to this machine',

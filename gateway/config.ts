@@ -30,6 +30,7 @@ import type { Tariff } from '../protocol/structures.ts'
 import { brokerValue } from './bridge/config.ts'
 import { httpValue } from './http/config.ts'
 import { ledgerValue } from './ledgerConfig.ts'
+import { logValue } from './logAreas.ts'
 import { mayBePlain, PLAINTEXT_CONSENT, plaintextConsentValue } from './plaintext.ts'
 import { RECEIPT_SECONDS_DEFAULT } from './receipts/limits.ts'
 
@@ -181,7 +182,7 @@ const gatewayEntries = v.strictObject({
   reportSeconds: v.optional(integerValue(1, 3_600), 10),
   /** How often channels that moved get a receipt; 0: never. */
   receiptSeconds: v.optional(integerValue(0, 3_600), RECEIPT_SECONDS_DEFAULT),
-  log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
+  log: v.optional(logValue, 'info'),
 })
 
 export const gatewayConfigSchema = v.pipe(

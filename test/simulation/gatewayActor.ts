@@ -251,13 +251,13 @@ function countLives({ lives }: State, gateway: Gateway, why: Why): void {
   }))
   const [newest] = known.slice(-1)
   if (why === 'restored' && newest) {
-    const former = known.at(-2)?.name
     for (const name of lives.keys()) {
       if (!known.some((one) => one.name === name)) lives.set(name, -1)
     }
-    const before = former === undefined ? undefined : (lives.get(former) ?? 0)
-    if (former !== undefined && before !== undefined) {
-      lives.set(former, Math.min(before, newest.position - 1))
+    // A start that did not get far has left a life behind too.
+    for (const [place, { name }] of known.slice(0, -1).entries()) {
+      const next = known[place + 1]?.position ?? 0
+      lives.set(name, Math.min(lives.get(name) ?? 0, next - 1))
     }
   }
   if (newest) lives.set(newest.name, Number.POSITIVE_INFINITY)

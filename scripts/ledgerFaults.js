@@ -9,7 +9,11 @@ import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** Where the settlements of each ledger are killed. */
-const tests = { postgres: 'test/ledger/postgresKills.test.ts' }
+const tests = {
+  embedded: 'test/ledger/embeddedKills.test.ts',
+  postgres: 'test/ledger/postgresKills.test.ts',
+  evm: 'test/evm/kills.test.ts',
+}
 const known = Object.keys(tests).join('|')
 const usage = `usage: npm run ledger-faults -- --ledger ${known} [--kills 300]`
 

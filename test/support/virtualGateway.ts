@@ -231,8 +231,13 @@ type Enrolment = {
   readonly channels: readonly { readonly slot: number; readonly channelId: string }[]
 }
 
+type EnrolWorld = Pick<World, 'gateway' | 'ledger' | 'ports'>
+
 /** Opens and funds a fleet's allocation. */
-export async function enrolTestFleet(world: World, amount = 10_000_000_000n): Promise<void> {
+export async function enrolTestFleet(
+  world: Pick<World, 'gateway'>,
+  amount = 10_000_000_000n,
+): Promise<void> {
   const { gateway } = world
   const key = formatPublicKey(publicKeyOf(signerKey))
   await gateway.call('enrol_fleet', { fleet: 'acme', signerKey: key })
@@ -241,7 +246,7 @@ export async function enrolTestFleet(world: World, amount = 10_000_000_000n): Pr
 
 /** Enrols a device with meters and gives every channel a mandate. */
 export async function enrolTestDevice(
-  world: World,
+  world: EnrolWorld,
   device: string,
   key: PrivateKey,
   meters: readonly { meter: string; unit: string }[] = [{ meter: 'main', unit: 'Wh' }],
@@ -264,7 +269,7 @@ export async function enrolTestDevice(
 
 /** A mandate for 24 h from now as the hex of its wire form. */
 export function signedMandate(
-  world: World,
+  world: Pick<World, 'ledger' | 'ports'>,
   channelId: Uint8Array,
   change: Partial<Mandate> = {},
 ): string {

@@ -63,10 +63,7 @@ export const commandTable: CommandTable = {
     'policy',
     'Shows what is ordered for the fleet and its parts, and what each has spent',
   ),
-  'fleet export': verbEntry(
-    'export',
-    'Gives all channels as lines of CSV',
-  ),
+  'fleet export': verbEntry('export', 'Gives all channels as lines of CSV'),
   'fleet pause': verbEntry(
     'pause',
     'Turns supply off until it is resumed; what is paid is still accepted',

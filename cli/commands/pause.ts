@@ -7,7 +7,7 @@ import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { runVerb } from '../verb.ts'
 
 export const command = defineCommand({
-  summary: 'Turns the supply of a device off until it is resumed',
+  summary: 'Turns the supply of a device, a group, a fleet or all off',
   details: [
     'What the device has consumed until then is still accepted and settled.',
     '',

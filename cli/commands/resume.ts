@@ -7,7 +7,7 @@ import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
 import { runVerb } from '../verb.ts'
 
 export const command = defineCommand({
-  summary: 'Lets a paused device consume again',
+  summary: 'Lets what was paused consume again',
   details: [worksOffline],
   arguments: {},
   options: {

@@ -6,7 +6,6 @@
 import * as v from 'valibot'
 import { idValue, integerValue, publicKeyValue, uint64Value } from '../../ports/configTypes.ts'
 import { POSITIONS_MAX } from '../../protocol/limits.ts'
-import { POSITIONS_MAX } from '../../protocol/limits.ts'
 import { spans } from '../policies/policy.ts'
 
 /**
@@ -62,7 +61,7 @@ export const fleetVerbs = {
   list: define(
     'read',
     { device: v.optional(idValue), from },
-    'Lists channels; with `from`, in pages',
+    'Lists channels, in pages from `from` on',
     'channels, or `{channels, next}`',
   ),
   get: define('read', { device: idValue, from }, 'Shows the channels of one device', 'as `list`'),
@@ -75,8 +74,8 @@ export const fleetVerbs = {
   export: define(
     'read',
     { from },
-    'Gives all channels as lines of CSV, in pages; the first one begins with their names',
-    '`{lines, next}`',
+    'Gives all channels as lines of CSV',
+    '`{lines, next}`; the first page begins with the names of the columns',
   ),
   statement: define('read', {}, 'Shows the statement that waits to be co-signed', 'the statement'),
   'statement-leaves': define(
@@ -150,17 +149,6 @@ export const fleetVerbs = {
     'own_signature',
     { sequence: statementNumber, signature: v.string() },
     'Hands over the co-signature of a statement',
-    'what came of it',
-  ),
-  'statement-known': define(
-    'own_signature',
-    {
-      sequence: statementNumber,
-      from: integerValue(0, POSITIONS_MAX),
-      leaves: v.array(v.tuple([v.number(), v.string(), v.string()])),
-      isLast: v.boolean(),
-    },
-    'Gives the gateway leaves back that it has lost; the ledger knows their root',
     'what came of it',
   ),
   'statement-known': define(

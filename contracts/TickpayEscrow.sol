@@ -209,7 +209,8 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
     );
     /// One outcome a claim, in their order: one event costs less than one for each. Bits 0-7: why
     /// it was refused, 0 where it was not; 8-71: paid now; 72-135: paid by evidence in all;
-    /// 136-255: the first 15 bytes of the channel's id.
+    /// 136-155: its position, so that a gateway that lost its store finds those that are used;
+    /// 156-255: the first 100 bits of the channel's id.
     event Claimed(bytes32 indexed id, uint256[] outcomes);
 
     error Refused(string reason);
@@ -485,7 +486,8 @@ contract TickpayEscrow is EIP712, ReentrancyGuardTransient {
                 paidAt[claim.position] = (uint256(channelId) >> 64 << 64) | amount;
             }
         }
-        return reason | difference << 8 | evidence << 72 | uint256(channelId) >> 136 << 136;
+        return reason | difference << 8 | evidence << 72 | (claim.position & 0xfffff) << 136
+            | uint256(channelId) >> 156 << 156;
     }
 
     /// The amount that a claim proves, and what its channel was paid before by either path.

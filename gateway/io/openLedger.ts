@@ -76,16 +76,23 @@ async function openOutside(
   ])
   const desk: LedgerDesk = {
     ...ledger,
-    channelsPaid: (id) => {
-      const first = ledger.firstPosition(id)
-      return first > 0 ? [{ position: first - 1 }] : []
-    },
+    channelsPaid: lastPosition(ledger),
   }
   const close = async () => {
     await ledger.close()
     await books.close()
   }
   return { ledger, desk, close }
+}
+
+/** Of the positions that a ledger outside has paid, the last; it is all that has to be known. */
+function lastPosition(ledger: {
+  readonly firstPosition: (allocation: Uint8Array) => number
+}): LedgerDesk['channelsPaid'] {
+  return (allocation) => {
+    const first = ledger.firstPosition(allocation)
+    return first > 0 ? [{ position: first - 1 }] : []
+  }
 }
 
 async function openContract(
@@ -112,5 +119,5 @@ async function openContract(
     close()
     await books.close()
   }
-  return { ledger, desk: { ...desk, channelsPaid: () => [] }, close: closeAll }
+  return { ledger, desk: { ...desk, channelsPaid: lastPosition(ledger) }, close: closeAll }
 }

@@ -31,6 +31,7 @@ export type Node = {
     address: string,
     topics: readonly (string | null)[],
     from: number,
+    to: number,
   ) => Promise<readonly RawLog[]>
   readonly send: (raw: string) => Promise<void>
 }
@@ -62,8 +63,8 @@ export function createNode(rpc: Rpc): Node {
     nonce: async (address) =>
       Number(BigInt(String(await rpc('eth_getTransactionCount', [address, 'latest'])))),
     call: async (call, tag) => String(await rpc('eth_call', [call, tagOf(tag)])),
-    logs: async (address, topics, from) => {
-      const filter = { address, topics, fromBlock: tagOf(from), toBlock: 'latest' }
+    logs: async (address, topics, from, to) => {
+      const filter = { address, topics, fromBlock: tagOf(from), toBlock: tagOf(to) }
       const found = await rpc('eth_getLogs', [filter])
       return Array.isArray(found) ? found.map(logOf) : []
     },

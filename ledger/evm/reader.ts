@@ -7,17 +7,10 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import type { PublicKey } from '../../protocol/keys.ts'
 import type { AllocationState } from '../ledger.ts'
 import type { ContractCodec, Values } from './chain.ts'
+import { createHistories, type History } from './history.ts'
 import type { BlockTag, Node } from './node.ts'
 import { disagreement, type Testimony } from './sourceRules.ts'
-import {
-  type Figures,
-  figuresOf,
-  hexOf,
-  knowsSigner,
-  type Opened,
-  openedOf,
-  stateOf,
-} from './states.ts'
+import { type Figures, figuresOf, hexOf, knowsSigner, type Opened, stateOf } from './states.ts'
 
 export type ReaderOptions = {
   readonly node: Node
@@ -35,6 +28,8 @@ export type ReaderOptions = {
 export type Known = {
   readonly state: AllocationState
   readonly opened: Opened
+  /** First position that neither evidence nor a statement has used. */
+  readonly firstPosition: number
   /** As it was at the newest final block; undefined when it was not open there. */
   readonly final: Figures | undefined
 }
@@ -49,19 +44,21 @@ export type Reader = {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  /** By id: names never change, and a signer is asked for again when it is another. */
-  const opened = new Map<string, Opened>()
+  const historyOf = createHistories(options)
   return {
     read: async (id) => {
       const newest = await figuresAt(options, id, 'latest')
       if (!newest) return undefined
       const head = await finalBlock(options)
       const final = head === undefined ? undefined : await figuresAt(options, id, head)
-      const known = await openedFor(options, opened, id, newest)
-      const positions = newest.statementSequence === 0 ? 0 : await positionsOf(options, id)
+      const history = await historyOf(id)
+      const opened = mustKnow(history, id, newest)
+      const { statementPositions, evidencePositions } = history
+      const positions = newest.statementSequence === 0 ? 0 : statementPositions
       return {
-        state: stateOf(id, known, newest, final, positions, options.gatewayKey),
-        opened: known,
+        state: stateOf(id, opened, newest, final, positions, options.gatewayKey),
+        firstPosition: Math.max(statementPositions, evidencePositions),
+        opened,
         final,
       }
     },
@@ -90,35 +87,11 @@ async function figuresAt(
   return figuresOf(options.codec.decode('allocation', answer) as Values)
 }
 
-async function eventsOf(options: ReaderOptions, name: string, id: Uint8Array) {
-  const { codec, contract, createdAt, node } = options
-  const logs = await node.logs(contract, [codec.topic(name), hexOf(id)], createdAt)
-  return logs.flatMap((log) => codec.event(log) ?? [])
-}
-
-async function openedFor(
-  options: ReaderOptions,
-  known: Map<string, Opened>,
-  id: Uint8Array,
-  figures: Figures,
-): Promise<Opened> {
-  const cached = known.get(hexOf(id))
-  if (cached && knowsSigner(cached, figures)) return cached
-  const openings = await eventsOf(options, 'Opened', id)
-  const rotations = await eventsOf(options, 'SignerRotated', id)
-  const found = openedOf([...openings, ...rotations])
-  if (!found || !knowsSigner(found, figures)) {
-    throw new OperatorError(
-      `ledger evm: the node has no event for allocation ${hexOf(id)}; check createdAt and the node`,
-    )
-  }
-  known.set(hexOf(id), found)
-  return found
-}
-
-async function positionsOf(options: ReaderOptions, id: Uint8Array): Promise<number> {
-  const statements = await eventsOf(options, 'StatementTaken', id)
-  return Number(statements.at(-1)?.values['positions'] ?? 0)
+function mustKnow({ opened }: History, id: Uint8Array, figures: Figures): Opened {
+  if (opened && knowsSigner(opened, figures)) return opened
+  throw new OperatorError(
+    `ledger evm: the node has no event for allocation ${hexOf(id)}; check createdAt and the node`,
+  )
 }
 
 async function compare(options: ReaderOptions, id: Uint8Array): Promise<string | undefined> {

@@ -23,20 +23,28 @@ export function bytesOf(text: unknown): Uint8Array {
   return bytes
 }
 
-/** What was said once, when the allocation was opened. */
-export type Opened = { readonly allocation: Allocation; readonly signerKey: PublicKey }
+/** A signer that was replaced: its mandates are taken until the notice is over. */
+export type PreviousSigner = { readonly key: PublicKey; readonly untilSeconds: number }
 
-/** From the events that opened an allocation and rotated its signer, oldest first. */
-export function openedOf(
-  events: readonly { readonly name: string; readonly values: Values }[],
+/** What events said: the names at the opening, and who signs since the last rotation. */
+export type Opened = {
+  readonly allocation: Allocation
+  readonly signerKey: PublicKey
+  readonly previous?: PreviousSigner
+}
+
+/** With one event more: the one that opened an allocation, or that rotated its signer. */
+export function openedAfter(
+  before: Opened | undefined,
+  name: string,
+  values: Values,
 ): Opened | undefined {
-  let opened: Opened | undefined
-  for (const { name, values } of events) {
-    if (name === 'Opened') opened = openingOf(values['opening'] as Values)
-    if (name !== 'SignerRotated' || !opened) continue
-    opened = { ...opened, signerKey: keyOf(values['algorithm'], values['key']) }
-  }
-  return opened
+  if (name === 'Opened') return openingOf(values['opening'] as Values)
+  if (name !== 'SignerRotated' || !before) return before
+  const { allocation, signerKey } = before
+  const untilSeconds = Number(values['previousUntil'])
+  const previous = { key: signerKey, untilSeconds }
+  return { allocation, signerKey: keyOf(values['algorithm'], values['key']), previous }
 }
 
 function openingOf(opening: Values): Opened {

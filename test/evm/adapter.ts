@@ -11,13 +11,20 @@ import { createNode } from '../../ledger/evm/node.ts'
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { Timers } from '../../ports/index.ts'
 import { publicKeyOf } from '../../protocol/keys.ts'
+import type { Domain } from '../../protocol/typedData.ts'
 import { gatewayKey, START_SECONDS } from '../unit/ledger/world.ts'
-import type { Escrow } from './world.ts'
 
 /** Account 2 of anvil's published mnemonic: the gateway of the escrow. */
 const GATEWAY_KEY = '5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a'
 
 export type Adapter = Awaited<ReturnType<typeof openAdapter>>
+
+/** Where the contract is, and who is paid. */
+export type AdapterSite = {
+  readonly node: { readonly rpc: Rpc }
+  readonly domain: Domain
+  readonly allocation: { readonly payee: Uint8Array }
+}
 
 export type AdapterOptions = Partial<
   Pick<EvmLedgerOptions, 'payouts' | 'second'> & {
@@ -30,7 +37,7 @@ export type AdapterOptions = Partial<
   }
 >
 
-export async function openAdapter(escrow: Escrow, options: AdapterOptions = {}) {
+export async function openAdapter(escrow: AdapterSite, options: AdapterOptions = {}) {
   const { between = (rpc) => rpc, onPoll, mining = 'a block at each poll' } = options
   const rpc = between(escrow.node.rpc)
   let polls = 0

@@ -204,8 +204,9 @@ function cosigned(
 }
 
 export type Outcome = {
-  /** 15 bytes of its id. */
+  /** 100 bits of its id. */
   readonly channel: string
+  readonly position: number
   readonly reason: number
   readonly paid: bigint
   readonly evidence: bigint
@@ -218,7 +219,8 @@ export function claimed(codec: ContractCodec, receipt: LocalReceipt) {
     if (event?.name !== 'Claimed') return []
     const told = event.values['outcomes'] as readonly bigint[]
     return told.map((outcome) => ({
-      channel: `0x${(outcome >> 136n).toString(16).padStart(30, '0')}`,
+      channel: `0x${(outcome >> 156n).toString(16).padStart(25, '0')}`,
+      position: Number((outcome >> 136n) & 0xfffffn),
       reason: Number(outcome & 0xffn),
       paid: (outcome >> 8n) & ((1n << 64n) - 1n),
       evidence: (outcome >> 72n) & ((1n << 64n) - 1n),

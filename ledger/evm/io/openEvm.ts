@@ -9,11 +9,12 @@ import { parseHex, utf8ToBytes } from '../../../protocol/bytes.ts'
 import type { Sha256 } from '../../../protocol/chain.ts'
 import { keccak256 } from '../../../protocol/keccak.ts'
 import type { PublicKey, Verify } from '../../../protocol/keys.ts'
-import type { Account, ContractCodec, RawLog } from '../chain.ts'
+import type { Account, ContractCodec } from '../chain.ts'
 import { type EvmSettings, policyOf } from '../config.ts'
 import { createEvmDesk } from '../desk.ts'
 import type { ChainEvent } from '../entries.ts'
 import { createEvmLedger } from '../evmLedger.ts'
+import { logRanges } from '../logRanges.ts'
 import { createNode, type Node } from '../node.ts'
 import { createReader } from '../reader.ts'
 import { createSender, reasonOf } from '../sender.ts'
@@ -106,9 +107,15 @@ async function eventsOf(
   createdAt: number,
   id: Uint8Array,
 ): Promise<readonly ChainEvent[]> {
-  const logs: readonly RawLog[] = await node.logs(contract, [null, hexOf(id)], createdAt)
-  return logs.flatMap((log) => {
-    const event = codec.event(log)
-    return event ? [{ ...event, transaction: log.transaction ?? '', block: log.block ?? 0 }] : []
-  })
+  const head = (await node.block('latest'))?.number ?? 0
+  const found: ChainEvent[] = []
+  const ask = (from: number, to: number) => node.logs(contract, [null, hexOf(id)], from, to)
+  for await (const { logs } of logRanges(ask, createdAt, head)) {
+    for (const log of logs) {
+      const event = codec.event(log)
+      if (!event) continue
+      found.push({ ...event, transaction: log.transaction ?? '', block: log.block ?? 0 })
+    }
+  }
+  return found
 }

@@ -246,6 +246,14 @@ export const commandTable: CommandTable = {
     'Settles now what is owed, without waiting for the period',
     () => import('./commands/settle.ts'),
   ),
+  'evidence export': entry(
+    'Writes all evidence of one channel to a file that stands alone',
+    () => import('./commands/evidenceExport.ts'),
+  ),
+  'evidence verify': entry(
+    'Decides a dispute about one channel from files alone',
+    () => import('./commands/evidenceVerify.ts'),
+  ),
   'export claims': entry(
     'Writes the evidence of all unsettled channels to one file',
     () => import('./commands/exportClaims.ts'),

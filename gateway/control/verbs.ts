@@ -24,6 +24,7 @@ import {
   revokeDevice,
 } from '../enrolment.ts'
 import { reportChannel, reportStatus } from '../reports.ts'
+import { evidenceVerbs } from '../receipts/evidenceDesk.ts'
 import { claimVerbs } from '../settle/claimDesk.ts'
 import { knownVerbs } from '../settle/knownDesk.ts'
 import { reportQuarantine, settleVerbs } from '../settle/settleDesk.ts'
@@ -53,6 +54,7 @@ export function createVerbs(
     ...channelVerbs(core, settle),
     ...ledgerVerbs(core, desk),
     ...claimVerbs(core),
+    ...evidenceVerbs(core),
     ...fleetControlVerbs(core, settle),
     ...statementVerbs(core, settle),
     ...settleVerbs(core, settle),

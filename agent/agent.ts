@@ -3,6 +3,7 @@
  * It never ends because something else is away.
  * @module
  */
+import { assert } from '../protocol/assert.ts'
 import { encodeReading } from '../protocol/messages.ts'
 import { createAccount } from './account.ts'
 import { createAgentClock } from './agentClock.ts'
@@ -15,6 +16,7 @@ import { startMeter } from './meters/supervisor.ts'
 import { createReceiptBook } from './receipts.ts'
 import type { Records } from './records.ts'
 import { openRecords } from './records.ts'
+import { keepRelay, type RelayKeeper, withRelay } from './relays/relayKeeper.ts'
 import type { AgentWorld, MeterUnit, Running } from './runningAgent.ts'
 import { seenNow } from './runningAgent.ts'
 import { startSession } from './session.ts'
@@ -45,7 +47,10 @@ const MISSING_MS = 120_000
 export async function startAgent(config: AgentConfig, world: AgentWorld): Promise<Agent> {
   const records = await openRecords(world.disk, world.ports.log)
   const running = assemble(config, world, records)
-  for (const meter of config.meters) running.meters.set(meter.name, startUnit(running, meter))
+  for (const meter of config.meters) {
+    const keeper = await openKeeper(world, meter)
+    running.meters.set(meter.name, startUnit(running, meter, keeper))
+  }
   const { timers } = world.ports
   const cancels = [
     timers.every(TICK_MS, () => {
@@ -118,17 +123,31 @@ function assemble(config: AgentConfig, world: AgentWorld, records: Records): Run
   return running
 }
 
-function startUnit(running: Running, meter: AgentMeterConfig): MeterUnit {
+async function openKeeper(
+  { openRelay, ports }: AgentWorld,
+  { name, relay }: AgentMeterConfig,
+): Promise<RelayKeeper | undefined> {
+  if (!relay) return undefined
+  assert(openRelay !== undefined, 'who configures relays can open them')
+  return keepRelay(name, await openRelay(relay), ports)
+}
+
+function startUnit(
+  running: Running,
+  meter: AgentMeterConfig,
+  keeper: RelayKeeper | undefined,
+): MeterUnit {
   const { clock, config, records, world } = running
   const { name } = meter
   const saved = records.meter(name)
-  const link = startMeter(meterConfigOf(meter), {
+  const own = startMeter(meterConfigOf(meter), {
     ports: world.ports,
     openSerial: world.openSerial,
     saved: saved.reader,
     save: (reader) => records.save(name, { reader }),
-    onEvent: (event) => takeMeterEvent(running, meter, event),
+    onEvent: (event) => takeMeterEvent(running, meter, keeper?.takeEvent(event) ?? event),
   })
+  const link = keeper ? withRelay(own, keeper) : own
   const account = createAccount(
     { meter: name, unit: meter.unit, own: ownLimitsOf(meter), record: saved.limits },
     {

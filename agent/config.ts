@@ -25,6 +25,7 @@ import { defaultReaderRules } from './meters/reader.ts'
 import { parseSource } from './meters/source.ts'
 import type { MeterConfig } from './meters/supervisor.ts'
 import type { OwnLimits } from './ownLimits.ts'
+import { relayValue } from './relays/config.ts'
 
 export const AGENT_PREFIX = 'TICKPAY_AGENT'
 
@@ -47,6 +48,8 @@ const meterValue = v.strictObject({
   unitId: v.optional(integerValue(1, 247)),
   /** null: there is no relay board. */
   relayUnitId: v.optional(v.nullable(integerValue(1, 247))),
+  /** Instead of the relay of the link or on the meter's bus. */
+  relay: v.optional(relayValue),
   unitsPerSecondMax: v.optional(uint64Value),
   limits: v.optional(limitsValue, {}),
 })
@@ -109,7 +112,8 @@ export function domainOf({ ledger }: Pick<AgentConfig, 'ledger'>): Domain {
 /** What the meter's supervisor needs, with the defaults of its kind. */
 export function meterConfigOf(meter: AgentMeterConfig): MeterConfig {
   const usual = meterDefaults[meter.driver]
-  const { relayUnitId } = meter
+  // With a relay elsewhere there is none on the bus unless it is named.
+  const relayUnitId = meter.relayUnitId ?? (meter.relay ? null : meter.relayUnitId)
   return {
     source: meter.source,
     kind: meter.driver,

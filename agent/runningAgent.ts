@@ -11,6 +11,7 @@ import type { MeterLink } from './meters/supervisor.ts'
 import { paidReading } from './payerState.ts'
 import type { ReceiptBook } from './receipts.ts'
 import type { LastSeen, Records } from './records.ts'
+import type { RelayOpener } from './relays/types.ts'
 import type { Session } from './session.ts'
 import type { StateReport } from './stateReport.ts'
 import type { MeterView } from './status.ts'
@@ -20,6 +21,8 @@ export type AgentWorld = {
   readonly ports: Ports
   readonly connector: Connector
   readonly openSerial: SerialOpener
+  /** For relays that are neither the meter's nor on its bus. */
+  readonly openRelay?: RelayOpener
   /** The state folder. */
   readonly disk: Disk
   readonly signer: Signer

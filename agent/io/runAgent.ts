@@ -14,6 +14,7 @@ import type { AgentConfig } from '../config.ts'
 import { AGENT_PREFIX, agentSchema } from '../config.ts'
 import { parseSource, sourceWarning } from '../meters/source.ts'
 import { parseRecord, RECORD_FILE } from '../records.ts'
+import { relayOpener } from '../relays/io/openRelay.ts'
 import { askStatus, openControlSocket, SOCKET_FILE } from './controlSocket.ts'
 import { openDeviceKey } from './deviceKey.ts'
 import { stayLean } from './lean.ts'
@@ -56,8 +57,10 @@ export async function runAgent(
   const socket = await openControlSocket(join(config.stateDirectory, SOCKET_FILE), () =>
     agent?.status(),
   )
+  const ports = nodePorts(log)
   agent = await startAgent(config, {
-    ports: nodePorts(log),
+    ports,
+    openRelay: relayOpener(ports, openSerial, environment),
     connector,
     openSerial,
     disk,

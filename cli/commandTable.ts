@@ -258,6 +258,10 @@ export const commandTable: CommandTable = {
     'Writes the evidence of all unsettled channels to one file',
     () => import('./commands/exportClaims.ts'),
   ),
+  'export settlements': entry(
+    'Prints what was settled to the payee, for accounting programs',
+    () => import('./commands/exportSettlements.ts'),
+  ),
   backup: entry(
     'Writes a backup of the store and its ledger, and reads it back',
     () => import('./commands/backup.ts'),

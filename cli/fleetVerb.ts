@@ -1,6 +1,6 @@
 /**
- * The commands by which a fleet speaks to its gateway: one for each verb, made from its entry in the
- * table of verbs.
+ * The commands by which a fleet speaks to its gateway: one for each verb, made from its entry in
+ * the table of verbs.
  * @module
  */
 import type * as v from 'valibot'

@@ -13,6 +13,7 @@ import { formatTopic } from '../protocol/topics.ts'
 import type { Core, DeviceName } from './core.ts'
 import { reportDevice, reportStatus, sessionOf } from './reports.ts'
 import { createRounds } from './rounds.ts'
+import { publishStatuses } from './verbs/fleetStatus.ts'
 
 export type Publisher = {
   readonly start: () => void
@@ -46,6 +47,7 @@ export function createPublisher(core: Core): Publisher {
   )
   const flush = () => {
     unseen.begin()
+    publishStatuses(core, new Set([...core.touched.values()].map(({ fleet }) => fleet)))
     reports.begin()
   }
   return {

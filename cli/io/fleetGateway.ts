@@ -45,7 +45,7 @@ export function signNow(
   return signRequest(identity, { verb: name, scope, args, nonce, nowSeconds, lifeSeconds })
 }
 
-/** The answer to a request; of a paged one all rows. `note` gets a line of progress for each page. */
+/** The answer to a request; of a paged one all rows. `note` gets a line for each page. */
 export async function askGateway(
   path: string,
   request: FleetRequest,

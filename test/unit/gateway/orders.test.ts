@@ -209,3 +209,18 @@ describe('a mandate that has not begun', () => {
     expect(await reported()).toEqual(off('mandate_not_yet'))
   })
 })
+
+test('the status of a fleet is retained on change, at most once in reportSeconds', async () => {
+  const topic = 'tickpay/1/acme/_/status'
+  const { broker, time } = scene.world
+  const status = () => JSON.parse(new TextDecoder().decode(broker.retained.get(topic) ?? undefined))
+  await time.advance(10_000)
+  const before = status()
+  expect(before).toMatchObject({ devicesOnline: 1, channels: 1, accepted: '0', paused: false })
+  await device.tick(committed, 20)
+  await scene.call('pause', all)
+  expect(status()).toEqual(before)
+  await time.advance(10_000)
+  const rest = { reserved: '300000', settled: '0', exposure: '6000', available: before.available }
+  expect(status()).toMatchObject({ accepted: '6000', paused: true, ...rest })
+})

@@ -24,6 +24,7 @@ import type { GatewayState } from './state/state.ts'
 import type { Writer } from './state/writer.ts'
 import type { Journal } from './store/journal.ts'
 import type { Tariffs } from './tariffs.ts'
+import type { Trace } from './trace.ts'
 
 export type LinkMode = {
   readonly retain: boolean
@@ -87,6 +88,7 @@ export type Core = {
   readonly sessions: Map<string, Session>
   readonly jumps: JumpBudget
   readonly counters: Counters
+  readonly trace: Trace
   /** First position of an allocation beyond all that its ledger has paid. */
   readonly firstUnpaidPosition: (allocation: Uint8Array) => number
   /** Something about this device changed: its retained report goes out with the next round. */

@@ -50,6 +50,7 @@ import { createWriter } from './state/writer.ts'
 import type { Seal } from './store/record.ts'
 import { createSegmentTimes, retainingJournal } from './store/retention.ts'
 import { signTariffs } from './tariffs.ts'
+import { createTrace } from './trace.ts'
 
 export type GatewayOptions = {
   readonly ports: Ports
@@ -189,6 +190,7 @@ function sessionHandlers(core: Core): SessionHandlers {
       const replaced = core.sessions.get(name)
       if (replaced) replaced.ended = true
       core.sessions.set(name, session)
+      core.trace.note(fleet, device, { what: 'connected' })
       core.touch(fleet, device)
     },
     onDisconnected: (identity, sessionId) => {
@@ -198,6 +200,7 @@ function sessionHandlers(core: Core): SessionHandlers {
       if (session?.id !== sessionId) return
       session.ended = true
       core.sessions.delete(name)
+      core.trace.note(identity.fleet, identity.device, { what: 'disconnected' })
       core.touch(identity.fleet, identity.device)
     },
     openLane: (identity, sessionId) => {
@@ -252,6 +255,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     firstUnpaidPosition: positionsAt(options.desk, stated),
     jumps: createJumpBudget(),
     counters: newCounters(),
+    trace: createTrace(clock),
     hooks: { closed: () => {} },
     spaceLow: journal.spaceLow,
   }

@@ -38,6 +38,9 @@ export function refuse(
   reason: TickReason | CommitmentReason,
 ): void {
   count(core, refused, reason)
+  const noted = slot === NO_SLOT ? {} : { slot }
+  const event = { what: 'refused', kind: refused, reason, ...noted } as const
+  core.trace.note(session.fleet, session.device, event)
   const isFault = consequenceOf(reason) === 'strike'
   const nowMs = core.ports.clock.monotonicMs()
   if (isFault && nowMs < session.mutedUntilMs) return
@@ -61,6 +64,7 @@ function count({ counters }: Core, kind: RejectedName, reason: string): void {
 
 /** Tells the device that a commitment is durable. */
 export function accept(core: Core, session: Session, slot: number, epoch: number): void {
+  core.trace.note(session.fleet, session.device, { what: 'committed', epoch, slot })
   sendDurable(core, session, 'accept', () =>
     encodeAccept({ slot, epoch, mark: core.marks.at(core.writer.position()) }),
   )

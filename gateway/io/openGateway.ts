@@ -26,6 +26,7 @@ import type { OpenHttp } from '../http/io/openHttp.ts'
 import { portsOf, withLogVerbs } from '../logAreas.ts'
 import type { LmdbStore } from '../store/io/lmdb.ts'
 import { startLife } from '../store/meta.ts'
+import { withTraceVerb } from '../trace.ts'
 import type { BackupSource } from './backup.ts'
 import { createDoor } from './clientDoor.ts'
 import { openLedger } from './openLedger.ts'
@@ -95,7 +96,8 @@ export async function openGateway(
     http?.attach({ core: gateway.core, disk, door: door.figures, isUnconfirmed })
     await door.prepare(gateway)
     const path = join(settings.data, CONTROL_SOCKET)
-    const call = withLogVerbs(opened.call, logControl)
+    const traced = withTraceVerb(opened.call, gateway.core)
+    const call = withLogVerbs(traced, logControl)
     control = await openControlSocket(path, call, portsOf(ports, 'control').log)
     const listening = await door.open()
     const close = async () => {

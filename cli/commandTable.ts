@@ -197,6 +197,14 @@ export const commandTable: CommandTable = {
     'Checks a configuration of any kind and the key it names',
     () => import('./commands/check.ts'),
   ),
+  doctor: entry(
+    'Looks for what keeps a gateway or an agent from working, and says what to do',
+    () => import('./commands/doctor.ts'),
+  ),
+  trace: entry(
+    'Shows what happened to a device lately, and why its messages were refused',
+    () => import('./commands/trace.ts'),
+  ),
   'log list': entry(
     'Lists the areas of the log of a running gateway and their levels',
     () => import('./commands/logList.ts'),

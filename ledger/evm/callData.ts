@@ -113,6 +113,8 @@ export type ClaimContext = {
   readonly domain: Domain
   readonly allocation: Allocation
   readonly signerKey: PublicKey
+  /** Whose key that is; absent for the signer in force. */
+  readonly signer?: 'previous signer'
 }
 
 /** A claim as the contract's 28 words, and what goes to `more` from word `start` on. */
@@ -160,11 +162,7 @@ function fieldsOf<T extends object>(
 }
 
 /** A call that claims for channels of one allocation. */
-export function claimChannelsCall(
-  context: ClaimContext,
-  claims: readonly Claim[],
-  usePrevious: 'current signer' | 'previous signer' = 'current signer',
-): Uint8Array {
+export function claimChannelsCall(context: ClaimContext, claims: readonly Claim[]): Uint8Array {
   const words: Uint8Array[] = []
   const more: Uint8Array[] = []
   for (const claim of claims) {
@@ -182,7 +180,7 @@ export function claimChannelsCall(
     number(claimsAt),
     number(moreAt),
     ...signerWords(context.signerKey),
-    number(usePrevious === 'previous signer' ? 1 : 0),
+    number(context.signer === 'previous signer' ? 1 : 0),
     number(claims.length),
     ...words,
     number(more.length),

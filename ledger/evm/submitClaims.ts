@@ -4,7 +4,8 @@
  * @module
  */
 import { OperatorError } from '../../ports/operatorError.ts'
-import type { PublicKey } from '../../protocol/keys.ts'
+import { present } from '../../protocol/assert.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../../protocol/limits.ts'
 import type { AllocationState, Claim, ClaimResult } from '../ledger.ts'
 import { digesterOf } from '../rules/digests.ts'
 import type { ClaimContext } from './callData.ts'
@@ -72,13 +73,30 @@ async function tryRound(
   open: readonly Placed[],
   results: Results,
 ): Promise<readonly Placed[]> {
-  const context = known && contextOf(parts, known)
-  const sound = open.filter(({ claim, place }) => {
-    const refusal = judge(parts, context, known?.state, claim)
-    if (refusal) results.set(place, refusal)
-    return !refusal
-  })
-  if (!context || sound.length === 0) return []
+  const contexts = known ? contextsOf(parts, known) : [nobodys(parts)]
+  const sound = new Map<ClaimContext, Placed[]>(contexts.map((context) => [context, []]))
+  for (const one of open) {
+    const judged = judgeUnder(parts, contexts, known?.state, one.claim)
+    if ('status' in judged) results.set(one.place, judged)
+    else sound.get(judged)?.push(one)
+  }
+  const again: Placed[] = []
+  for (const [context, claims] of sound) {
+    if (known && claims.length > 0) {
+      again.push(...(await tryUnder(parts, context, known, claims, results)))
+    }
+  }
+  return again
+}
+
+/** Claims whose mandates one signer has signed. */
+async function tryUnder(
+  parts: Parts,
+  context: ClaimContext,
+  known: Known,
+  sound: readonly Placed[],
+  results: Results,
+): Promise<readonly Placed[]> {
   const { log, errorText } = parts
   const { payable, settled } = await sortAt(parts, context, sound, 'latest', (place, error) => {
     log('error', 'ledger evm: a claim poisons every call', { place, reason: errorText(error) })
@@ -86,7 +104,7 @@ async function tryRound(
   const again: Placed[] = []
   for (const call of payable) again.push(...(await pay(parts, call, results)))
   const repeated = sound.filter(({ place }) => settled.get(place)?.status === 'repeated')
-  const isFinal = known?.final ? await finallyRepeated(parts, context, repeated) : noPlaces
+  const isFinal = known.final ? await finallyRepeated(parts, context, repeated) : noPlaces
   for (const one of sound) {
     const result = settled.get(one.place)
     if (!result) continue
@@ -94,6 +112,18 @@ async function tryRound(
     else again.push(one)
   }
   return again
+}
+
+const secondsOf = ({ clock }: Parts) => Math.floor(clock.nowMs() / 1_000)
+
+/** How claims may be shown: under the signer in force, then under the one that it replaced. */
+function contextsOf(parts: Parts, known: Known): readonly ClaimContext[] {
+  const current = contextOf(parts, known)
+  const { previous } = known.opened
+  // The chain's clock is another: near its end the notice counts as over.
+  const isOver = !previous || secondsOf(parts) >= previous.untilSeconds - CLOCK_TOLERANCE_SECONDS
+  if (isOver) return [current]
+  return [current, { ...current, signerKey: previous.key, signer: 'previous signer' }]
 }
 
 function sortAt(
@@ -124,19 +154,30 @@ async function finallyRepeated(
   return new Set(repeated.map(([place]) => place))
 }
 
-function judge(
-  { clock, domain, verify, sha256 }: Parts,
-  context: Parameters<typeof judgeHere>[1] | undefined,
+/** Under which of the contexts a claim is sound, or why it is under none. */
+function judgeUnder(
+  parts: Parts,
+  contexts: readonly ClaimContext[],
   state: AllocationState | undefined,
   claim: Claim,
-): ClaimResult | undefined {
+): ClaimContext | ClaimResult {
+  const { domain, verify, sha256 } = parts
   const tools = { digester: digesterOf(domain), verify, hash: sha256 }
-  const terms = context ?? { domain, allocation: nobody, signerKey: noKey }
-  return judgeHere(claim, terms, state, Math.floor(clock.nowMs() / 1_000), tools)
+  let last: ClaimContext | ClaimResult | undefined
+  for (const context of contexts) {
+    const terms = state && { ...state, signerKey: context.signerKey }
+    last = judgeHere(claim, context, terms, secondsOf(parts), tools) ?? context
+    if (!('status' in last) || last.reason !== 'bad_mandate_signature') break
+  }
+  return present(last, 'claims are judged under one context at least')
 }
 
+const nobodys = ({ domain }: Parts): ClaimContext => ({
+  domain,
+  allocation: nobody,
+  signerKey: { algorithm: 'secp256k1', bytes: new Uint8Array(64) },
+})
 const nobody = { fleet: '', gateway: '', payee: new Uint8Array(20), assetCode: '', assetScale: 0 }
-const noKey: PublicKey = { algorithm: 'secp256k1', bytes: new Uint8Array(64) }
 
 /** Sends one call to its end; answers the claims that have to be tried again. */
 async function pay(parts: Parts, call: Payable, results: Results): Promise<readonly Placed[]> {

@@ -15,7 +15,7 @@ import type { Domain } from '../../protocol/typedData.ts'
 import { gatewayKey, START_SECONDS } from '../unit/ledger/world.ts'
 
 /** Account 2 of anvil's published mnemonic: the gateway of the escrow. */
-const GATEWAY_KEY = '5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a'
+export const GATEWAY_KEY = '5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a'
 
 export type Adapter = Awaited<ReturnType<typeof openAdapter>>
 
@@ -33,12 +33,15 @@ export type AdapterOptions = Partial<
     readonly between: (rpc: Rpc) => Rpc
     /** What happens at a poll, beside the next block. */
     readonly onPoll: (polls: number) => Promise<void> | void
+    /** The gateway's clock: seconds after the devices' own. */
+    readonly laterSeconds: number
     readonly mining: 'a block at each poll' | 'none'
   }
 >
 
 export async function openAdapter(escrow: AdapterSite, options: AdapterOptions = {}) {
   const { between = (rpc) => rpc, onPoll, mining = 'a block at each poll' } = options
+  const nowMs = (START_SECONDS + (options.laterSeconds ?? 0)) * 1_000
   const rpc = between(escrow.node.rpc)
   let polls = 0
   const lines: string[] = []
@@ -78,7 +81,7 @@ export async function openAdapter(escrow: AdapterSite, options: AdapterOptions =
       ...options.policy,
     },
     pollMs: 1_000,
-    clock: { nowMs: () => START_SECONDS * 1_000, monotonicMs: () => polls * 1_000 },
+    clock: { nowMs: () => nowMs, monotonicMs: () => polls * 1_000 },
     timers,
     log: (level, message) => lines.push(`${level} ${message}`),
     verify: fastVerify,

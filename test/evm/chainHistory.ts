@@ -108,8 +108,11 @@ function claimsData(
     const leaf = book.statement ? { leaf: leafOf(shown, position) } : {}
     return device.commit({ base: amount, length: 1 }).claim(0, { mandate, ...leaf })
   })
-  const context = { ...escrow.context, signerKey: publicKeyOf(key) }
-  return hex(claimChannelsCall(context, built, mandates))
+  const context = {
+    ...{ ...escrow.context, signerKey: publicKeyOf(key) },
+    ...(mandates === 'previous signer' ? { signer: mandates } : {}),
+  }
+  return hex(claimChannelsCall(context, built))
 }
 
 function statementData(

@@ -11,6 +11,7 @@ import { type FleetIdentity, loginOptions, readSignedTime } from './login.ts'
 import type { Policy } from './policy.ts'
 import { answered, learn, newRenewals, nextRequest, type Renewals } from './renewals.ts'
 import { readDeviceReport } from './reports.ts'
+import { type RootWatch, watchRoots } from './rootWatch.ts'
 import type { StatementWatch } from './statementWatch.ts'
 
 /** Even when no report comes, mandates grow old. */
@@ -44,6 +45,7 @@ type Service = {
   readonly options: FleetServiceOptions
   readonly ports: Ports
   readonly renewals: Renewals
+  readonly roots: RootWatch
   state: FleetState
   transport: Transport | undefined
   /** A time that the gateway has agreed to, or is about to judge, and when that was. */
@@ -63,6 +65,7 @@ export function startFleetService(options: FleetServiceOptions, ports: Ports): F
     options,
     ports,
     renewals: newRenewals(options.policy, signerKey, domain, ports.log),
+    roots: watchRoots(options.identity, ports.log),
     state: 'connecting',
     transport: undefined,
     anchor: wallAnchor(ports),
@@ -162,12 +165,13 @@ function askForTime(service: Service, transport: Transport): void {
 
 /** First the topic that a session with a stale clock may read, for it may read nothing else. */
 async function subscribe(service: Service, transport: Transport, welcome: string): Promise<void> {
-  const { fleet } = service.options.identity
+  const { fleet, gateway } = service.options.identity
   await transport.subscribe([welcome])
   if (service.transport !== transport) return
   await transport.subscribe([
     `${TOPIC_ROOT}/${fleet}/${FLEET_ITSELF}/devices/+`,
     formatTopic({ kind: 'response', fleet, verb: 'mandate' }),
+    formatTopic({ kind: 'gateway', gateway: gateway.id, name: 'receipts' }),
     ...(service.options.statements?.topics ?? []),
   ])
   if (service.transport !== transport) return
@@ -211,6 +215,8 @@ function receive(service: Service, text: string, payload: Uint8Array): void {
     }
     learn(service.renewals, topic.device, report)
     reviewSoon(service)
+  } else if (topic?.kind === 'gateway' && topic.name === 'receipts') {
+    service.roots.take(payload)
   } else if (topic?.kind === 'response' && topic.verb === 'mandate') {
     if (answered(service.renewals, payload, nowSeconds(service))) reviewSoon(service)
   }

@@ -134,8 +134,8 @@ describe('what is free', () => {
     const crowd: SceneDevice[] = []
     for (let count = 0; count < 12; count++) crowd.push(await scene.device(`ev-${count}`))
     for (const device of crowd) await device.reconnect()
-    const lengths = crowd.map((device) => present(told(device), 'a length'))
-    for (const [place, device] of crowd.entries()) await device.commit({ length: lengths[place] })
+    const asTold = crowd.map((device) => ({ device, length: present(told(device), 'a length') }))
+    for (const { device, length } of asTold) await device.commit({ length })
     expect(crowd.map((device) => device.lastReject())).toEqual(crowd.map(() => undefined))
     const all = (await reserved(scene)).reduce((sum, one) => sum + one, 0n)
     expect(all).toBeLessThanOrEqual(ticks(100_000))

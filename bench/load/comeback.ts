@@ -10,6 +10,11 @@ import { heldIndex, type LoadDevice, logIn } from './device.ts'
 import type { ComebackStatus } from './messages.ts'
 
 const POLL_MS = 5
+/**
+ * Real devices have a processor each. Here all share one, and without a bound so many handshakes
+ * are under way that none ends within its deadline.
+ */
+const LOGINS_AT_ONCE = 200
 const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
 
 type Member = {
@@ -37,7 +42,7 @@ export function startComeback(
   const members = devices.map((device): Member => {
     return { device, failures: 0, isOnline: true, confirmed: 0, isAway: false }
   })
-  const counts = { lost: 0, ends: 0, lastBackAtMs: 0 }
+  const counts: Counts = { lost: 0, ends: 0, lastBackAtMs: 0, underway: 0, waiting: [] }
   for (const member of members) attend(member, port, counts)
   const startMs = performance.now()
   let turn = 0
@@ -50,7 +55,9 @@ export function startComeback(
   }, POLL_MS)
   return {
     status: () => ({
-      ...counts,
+      lost: counts.lost,
+      ends: counts.ends,
+      lastBackAtMs: counts.lastBackAtMs,
       away: members.filter(({ isAway }) => isAway).length,
       acknowledged: members.reduce((sum, { confirmed }) => sum + confirmed, 0),
       inFlight: members.reduce((sum, { device }) => sum + device.connection.inFlight, 0),
@@ -60,7 +67,26 @@ export function startComeback(
   }
 }
 
-type Counts = { lost: number; ends: number; lastBackAtMs: number }
+type Counts = {
+  lost: number
+  ends: number
+  lastBackAtMs: number
+  /** Logins that have begun and not ended, and those that wait for their turn. */
+  underway: number
+  readonly waiting: (() => void)[]
+}
+
+function inTurn(counts: Counts, login: () => Promise<void>): void {
+  const begin = () => {
+    counts.underway += 1
+    void login().finally(() => {
+      counts.underway -= 1
+      counts.waiting.shift()?.()
+    })
+  }
+  if (counts.underway < LOGINS_AT_ONCE) begin()
+  else counts.waiting.push(begin)
+}
 
 function isExhausted({ connection }: LoadDevice): boolean {
   return connection.sent >= connection.packets.sendable
@@ -79,27 +105,29 @@ function attend(member: Member, port: number, counts: Counts): void {
     member.isOnline = false
     member.isAway = true
     member.failures += 1
-    setTimeout(() => comeBack(member, port, counts), retryDelayMs(member.failures, random))
+    const again = () => inTurn(counts, () => comeBack(member, port, counts))
+    setTimeout(again, retryDelayMs(member.failures, random))
   }
 }
 
-function comeBack(member: Member, port: number, counts: Counts): void {
+async function comeBack(member: Member, port: number, counts: Counts): Promise<void> {
   const { device } = member
   const { packets, name, secure } = device.connection
   device.connection = new LoadConnection(name, secure)
   device.connection.packets = packets
   device.connection.open(port)
   attend(member, port, counts)
-  logIn(device, 'down').then(
-    () => {
-      // Every index below was acknowledged once: the gateway must not hold less.
-      const held = heldIndex(device)
-      if (held < member.confirmed) counts.lost += 1
-      device.connection.sent = held
-      device.connection.acknowledged = held
-      member.isOnline = true
-      member.failures = 0
-    },
-    () => device.connection.socket.destroy(),
-  )
+  try {
+    await logIn(device, 'down')
+  } catch {
+    device.connection.socket.destroy()
+    return
+  }
+  // Every index below was acknowledged once: the gateway must not hold less.
+  const held = heldIndex(device)
+  if (held < member.confirmed) counts.lost += 1
+  device.connection.sent = held
+  device.connection.acknowledged = held
+  member.isOnline = true
+  member.failures = 0
 }

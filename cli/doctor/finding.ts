@@ -33,7 +33,7 @@ export const fail = (check: string, found: string, advice: string): Finding => (
   advice,
 })
 
-/** A look that cannot be finished is a finding too: its message says what is wrong and what to do. */
+/** A look that cannot be finished is a finding too: its message says what to do. */
 export async function looked(
   check: string,
   look: () => Promise<readonly Finding[]>,

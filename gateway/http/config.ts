@@ -10,8 +10,8 @@ import { mayBePlain, PLAINTEXT_CONSENT, plaintextConsentValue } from '../plainte
 export const HTTP_PORT_DEFAULT = 9_464
 
 const placeAllowed =
-  'an address of this machine alone such as 127.0.0.1; for a network put a reverse proxy with TLS ' +
-  `before it, or set plaintextOnNetwork: ${PLAINTEXT_CONSENT}`
+  'an address of this machine alone such as 127.0.0.1; for a network put a reverse proxy with ' +
+  `TLS before it, or set plaintextOnNetwork: ${PLAINTEXT_CONSENT}`
 
 export const httpValue = v.pipe(
   v.strictObject({

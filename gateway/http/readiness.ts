@@ -48,7 +48,8 @@ export function healthOf(gateway: string, commits: CommitReport | undefined): He
 export function storeCheck(core: Core): Check {
   const { underWaySeconds = 0 } = core.commits.report()
   if (underWaySeconds > COMMIT_STUCK_SECONDS) {
-    const reason = `a commit has been under way for ${Math.floor(underWaySeconds)} s: look at the disk`
+    const seconds = Math.floor(underWaySeconds)
+    const reason = `a commit has been under way for ${seconds} s: look at the disk`
     return { name: 'store', ok: false, reason }
   }
   const reason = core.spaceLow() ? 'open; the disk is nearly full: free some space' : 'open'

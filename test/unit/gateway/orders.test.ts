@@ -1,7 +1,7 @@
 /** What a fleet orders: Commands that count once, and pauses, limits and ceilings in force. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { signRequest } from '../../../fleet/command.ts'
-import { takeFleetRequest } from '../../../gateway/fleetRequests.ts'
+import { type FleetRequester, takeFleetRequest } from '../../../gateway/fleetRequests.ts'
 import { utf8ToBytes } from '../../../protocol/bytes.ts'
 import { publicKeyOf } from '../../../protocol/keys.ts'
 import type { Scene, SceneDevice } from '../../support/gatewayScene.ts'
@@ -38,7 +38,9 @@ async function restart() {
   await device.reconnect()
 }
 
-function order(verb: string, args: object, nonce: number) {
+const bearer = { kind: 'reader', fleet: 'acme', name: 'pipe', rights: ['command'] } as const
+
+function order(verb: string, args: object, nonce: number, by: FleetRequester = bearer) {
   const { ledger, gateway } = scene.world
   const identity = {
     fleet: 'acme',
@@ -49,11 +51,10 @@ function order(verb: string, args: object, nonce: number) {
   const nowSeconds = scene.nowSeconds()
   const about = { verb, scope: 'fleet', args: { ...args }, nonce, nowSeconds, lifeSeconds: 600 }
   const request = { transaction: 'x', ...signRequest(identity, about) }
-  const bearer = { kind: 'reader', fleet: 'acme', name: 'pipe', rights: ['command'] } as const
   const topic = `tickpay/1/acme/_/request/${verb}`
   const send = () => {
     const { core, call } = scene.world.gateway
-    takeFleetRequest(core, call, bearer, topic, utf8ToBytes(JSON.stringify(request)))
+    takeFleetRequest(core, call, by, topic, utf8ToBytes(JSON.stringify(request)))
     return scene.round()
   }
   expect(gateway.core.state.domain).toEqual(ledger.domain)
@@ -82,6 +83,12 @@ describe('a Command', () => {
     await order('pause', { device: 'nobody' }, 9)()
     expect(nonces()).toBe(9)
     expect(scene.world.logs.at(-1)).toContain('"reason":"not_possible"')
+  })
+
+  test('is good whoever hands it in, also behind an external broker', async () => {
+    const broker = { kind: 'reader', fleet: 'acme', name: 'broker', rights: ['read'] } as const
+    await order('pause', { all: true }, 3, broker)()
+    expect(told()).toEqual(off('paused'))
   })
 
   test('of a forger uses nothing', async () => {

@@ -70,7 +70,7 @@ test('durations', () => {
 test('the files of the demo are sound, whatever its folder is called', () => {
   const folder = '/tmp/a "strange": folder'
   const source = (text: string) => ({ text, origin: 'x', environment: {}, prefix: 'X' })
-  const gateway = parseConfig(source(gatewayYaml(folder)), gatewayConfigSchema)
+  const gateway = parseConfig(source(gatewayYaml(folder, 'statements')), gatewayConfigSchema)
   expect(gateway.data).toBe(`${folder}/data`)
   const key = formatPublicKey(publicKeyOf(gatewayKey))
   const ledger = { chainId: '0', contract: `0x${'07'.repeat(20)}` }

@@ -21,8 +21,18 @@ function runNode(program, args, options) {
 /** The invariant and the seed by which a mutant is caught; undefined when it is not. */
 async function hunt(mutant, seeds) {
   const program = await bundleSimulation(main, `mutant-${process.pid}`, mutant)
-  const args = ['--seeds', `${seeds}`, '--json']
-  const { stdout, stderr, error } = runNode(program, args, { timeout: mutantMs })
+  const { from = 1, seeds: first = [] } = mutant
+  const endMs = Date.now() + mutantMs
+  for (const [seed, count] of [...first.map((one) => [one, 1]), [from, seeds]]) {
+    const caught = huntIn(program, seed, count, Math.max(1, endMs - Date.now()))
+    if (caught !== undefined) return caught
+  }
+  return undefined
+}
+
+function huntIn(program, seed, count, timeout) {
+  const args = ['--seed', `${seed}`, '--seeds', `${count}`, '--json']
+  const { stdout, stderr, error } = runNode(program, args, { timeout })
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
   for (const line of lines.map((text) => JSON.parse(text))) {
     const [first] = line.violations
@@ -30,7 +40,7 @@ async function hunt(mutant, seeds) {
   }
   if (error) return undefined
   // A program that ends by itself before its last seed was stopped by an assertion of its own.
-  return lines.length < seeds ? `ends: ${stderr.trim().split('\n').at(-1)}` : undefined
+  return lines.length < count ? `ends: ${stderr.trim().split('\n').at(-1)}` : undefined
 }
 
 async function runMutants(name, seeds) {

@@ -30,6 +30,8 @@ export type Crook = {
   readonly key: PrivateKey
   /** Does a few things, honest ones among them. */
   readonly act: (dice: Dice) => Promise<void>
+  /** The same with other tricks. */
+  readonly try: (tricks: readonly Trick[], dice: Dice) => Promise<void>
 }
 
 export type CrookWorld = {
@@ -39,6 +41,8 @@ export type CrookWorld = {
   readonly key: PrivateKey
   /** The channel of somebody else. */
   readonly otherChannel: () => Uint8Array | undefined
+  /** Signatures that were made for another ledger, in hex. */
+  readonly foreign: Set<string>
 }
 
 type State = {
@@ -66,15 +70,21 @@ export function crookAt(world: CrookWorld): Crook {
     rootSecret: new Uint8Array(32).fill(99),
   }
   const state: State = { world, identity, client: undefined, chains: new Map(), sent: [] }
-  return { device, gateway, key, act: (dice) => act(state, dice) }
+  return {
+    device,
+    gateway,
+    key,
+    act: (dice) => act(state, tricks, dice),
+    try: (others, dice) => act(state, others, dice),
+  }
 }
 
-async function act(state: State, dice: Dice): Promise<void> {
+async function act(state: State, from: readonly Trick[], dice: Dice): Promise<void> {
   for (let count = dice.between(4, 12); count > 0; count--) {
     await connect(state, dice)
     const slot = state.client?.received.slots.at(-1)
     if (!slot) return
-    const trick = slot.held ? tricks[dice.between(0, tricks.length - 1)] : opening(dice)
+    const trick = slot.held ? from[dice.between(0, from.length - 1)] : opening(dice)
     const held = slot.held && lineOf(state, slot.held.commitment)
     const tariff = state.world.gateway.config.tariffs.find(({ unit }) => unit === 'Wh')
     if (!tariff) return
@@ -124,13 +134,13 @@ function pause({ world }: State, ms: number): Promise<void> {
   })
 }
 
-function send(state: State, name: UpName, payload: Uint8Array): void {
+export function send(state: State, name: UpName, payload: Uint8Array): void {
   state.sent.push({ name, payload })
   state.client?.send(name, payload).catch(() => undefined)
 }
 
 /** The chain of a commitment that this device made. */
-function lineOf({ chains, identity }: State, commitment: Signed<Commitment>): Committed {
+export function lineOf({ chains, identity }: State, commitment: Signed<Commitment>): Committed {
   const id = Buffer.from(commitment.signature).toString('hex')
   const { root: _, ...terms } = commitment.value
   const known = chains.get(id) ?? { commitment, chain: buildChain(identity.rootSecret, terms) }
@@ -138,7 +148,7 @@ function lineOf({ chains, identity }: State, commitment: Signed<Commitment>): Co
   return known
 }
 
-type Table = {
+export type Table = {
   readonly state: State
   readonly dice: Dice
   readonly held: Committed | undefined
@@ -150,7 +160,7 @@ type Table = {
   readonly nowSeconds: number
 }
 
-type Trick = (table: Table) => void
+export type Trick = (table: Table) => void
 
 function tick({ state, held }: Table, index: number, change: object = {}): void {
   if (!held) return
@@ -159,7 +169,7 @@ function tick({ state, held }: Table, index: number, change: object = {}): void 
   send(state, 'tick', encodeTicks([{ slot: 0, epoch, index, word, ...change }]))
 }
 
-function offer(table: Table, change: Partial<Commitment>, signature?: Uint8Array): void {
+export function offer(table: Table, change: Partial<Commitment>, signature?: Uint8Array): void {
   const { state, room, channelId, tariff, nowSeconds } = table
   const start = { channelId, tariff, nowSeconds, length: Math.max(1, room), ...change }
   // A chain of a length that is refused anyway need not be built.
@@ -173,7 +183,7 @@ function offer(table: Table, change: Partial<Commitment>, signature?: Uint8Array
 }
 
 /** The next commitment as an honest device would make it, `ticks` further. */
-function checkpoint({ held, index, pending }: Table, ticks: number): Partial<Commitment> {
+export function checkpoint({ held, index, pending }: Table, ticks: number): Partial<Commitment> {
   if (!held) return { epoch: 1 }
   const { value } = held.commitment
   const units = BigInt(index + ticks) * value.unitsPerTick
@@ -185,13 +195,13 @@ function checkpoint({ held, index, pending }: Table, ticks: number): Partial<Com
   }
 }
 
-function renewal(table: Table): Partial<Commitment> {
+export function renewal(table: Table): Partial<Commitment> {
   const { held, index } = table
   if (!held) return { kind: RENEWAL }
   return { ...checkpoint(table, held.commitment.value.length - index), kind: RENEWAL }
 }
 
-function pay(table: Table): void {
+export function pay(table: Table): void {
   const { dice, held, index } = table
   if (!held) offer(table, {})
   else tick(table, Math.min(index + dice.between(1, 30), held.commitment.value.length))

@@ -6,7 +6,7 @@
 import * as v from 'valibot'
 import { type Agent, startAgent } from '../../agent/agent.ts'
 import { type AgentConfig, agentSchema } from '../../agent/config.ts'
-import type { Connector, Ports } from '../../ports/index.ts'
+import type { ConnectOptions, Connector, Ports } from '../../ports/index.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
@@ -14,12 +14,15 @@ import { type PrivateKey, publicKeyOf, signDigest } from '../../protocol/keys.ts
 import type { Domain } from '../../protocol/typedData.ts'
 import { type MemoryDisk, memoryDisk } from '../support/memoryDisk.ts'
 import { seededRandom } from '../support/virtualGateway.ts'
+import { firmwareMeter } from './firmwareMeter.ts'
 import { fleetName } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
 import { type SimMeter, simMeter } from './meter.ts'
 import type { DevicePlan } from './plan.ts'
+import { slowSigning } from './slowKey.ts'
 import { lifeDisk, type Slowness } from './stores.ts'
+import type { Site } from './wider.ts'
 
 export type DeviceActor = {
   readonly plan: DevicePlan
@@ -29,6 +32,8 @@ export type DeviceActor = {
   readonly meters: ReadonlyMap<string, SimMeter>
   readonly key: () => PrivateKey
   readonly running: () => Agent | undefined
+  /** With what it logged in last. */
+  readonly lastLogin: () => ConnectOptions | undefined
   readonly start: () => Promise<void>
   /** kill -9; it starts again after `downMs`. */
   readonly crash: (downMs: number) => void
@@ -41,6 +46,7 @@ export type DeviceWorld = {
   readonly slow: Slowness
   readonly domain: Domain
   readonly place: number
+  readonly site: Site | undefined
 }
 
 /** What a register shows when a meter is new here. */
@@ -53,28 +59,39 @@ export function deviceActor(
   gateway: GatewayActor,
   firstKey: PrivateKey,
 ): DeviceActor {
-  const { ports } = world
+  const { ports, site } = world
   const disk = memoryDisk()
   const clock = skewedClock(ports.clock)
   const meters = new Map(
     plan.meters.map(({ name, unit, ratePerSecond }) => {
       const meter = { unit, ratePerSecond, register: firstRegister }
-      return [name, simMeter(meter, ports.clock, ports.timers)] as const
+      const make = site?.firmware.has(plan.device) ? firmwareMeter : simMeter
+      return [name, make(meter, ports.clock, ports.timers)] as const
     }),
   )
   let key = firstKey
   let rootByte = 60 + world.place
   let life = newLife()
   let agent: Agent | undefined
+  let lastLogin: ConnectOptions | undefined
   const random = seededRandom(200 + world.place)
   const config = configOf(world, plan, gateway)
   const start = async () => {
     const own = newLife()
     life = own
-    const signer = { publicKey: publicKeyOf(key), sign: signWith(key) }
+    const mortal = mortalPorts(ports, own, clock)
+    const signMs = site?.signMs.get(plan.device)
+    const sign = signWith(key)
+    const signing =
+      signMs === undefined ? sign : slowSigning(sign, mortal.timers, signMs, rootByte + signMs)
+    const connect: Connector = (options) => {
+      lastLogin = options
+      return gateway.network.connect(options)
+    }
+    const signer = { publicKey: publicKeyOf(key), sign: signing }
     agent = await startAgent(config, {
-      ports: { ...mortalPorts(ports, own, clock), random },
-      connector: mortalConnector(gateway.network.connect, own),
+      ports: { ...mortal, random },
+      connector: mortalConnector(connect, own),
       openSerial: async (source) => {
         const line = await present(meters.get(source.split(/[/?]/)[4] ?? ''), source).open()
         own.atEnd.push(() => void line.close())
@@ -94,6 +111,7 @@ export function deviceActor(
     meters,
     key: () => key,
     running: () => agent,
+    lastLogin: () => lastLogin,
     start,
     crash: (downMs) => {
       endLife(life)
@@ -125,8 +143,17 @@ function mortalConnector(connect: Connector, life: Life): Connector {
   }
 }
 
-function configOf({ domain }: DeviceWorld, plan: DevicePlan, gateway: GatewayActor): AgentConfig {
+function configOf(
+  { domain, site }: DeviceWorld,
+  plan: DevicePlan,
+  gateway: GatewayActor,
+): AgentConfig {
   const key = formatPublicKey(publicKeyOf(gateway.key))
+  const amountPerHour = site?.amountPerHour.get(plan.device)
+  const limits =
+    site && amountPerHour !== undefined
+      ? { amountPerHour: `${amountPerHour}`, pricePerTickMax: `${site.pricePerTickMax}` }
+      : undefined
   return v.parse(agentSchema, {
     fleet: fleetName,
     device: plan.device,
@@ -142,6 +169,7 @@ function configOf({ domain }: DeviceWorld, plan: DevicePlan, gateway: GatewayAct
       driver: 'firmware-link',
       source: `serial:///dev/${name}?baud=9600`,
       pollMs,
+      ...(limits && { limits }),
     })),
   })
 }

@@ -10,11 +10,12 @@ import type { DeviceActor } from './deviceActor.ts'
 import { fleetName } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import type { SkewedClock } from './life.ts'
-import type { Fault, FaultKind } from './plan.ts'
+import type { Fault, PlainFaultKind } from './plan.ts'
 import type { Sky } from './sky.ts'
+import { widerActs } from './widerFaults.ts'
 import type { SimWorld } from './world.ts'
 
-type Scene = {
+export type Scene = {
   readonly world: SimWorld
   readonly fault: Fault
   readonly dice: Dice
@@ -24,7 +25,7 @@ type Scene = {
 
 type Act = (scene: Scene) => Promise<void> | void
 
-const acts: Readonly<Record<FaultKind, Act>> = {
+const acts: Readonly<Record<PlainFaultKind, Act>> = {
   lose_messages: (scene) => addWeather(scene, 'lose'),
   repeat_messages: (scene) => addWeather(scene, 'repeat'),
   delay_messages: (scene) => addWeather(scene, 'delay'),
@@ -176,12 +177,12 @@ export type Backup = {
   readonly cold: ReturnType<GatewayActor['cold']['entries']>
 }
 
-function backUp({ disk, cold }: GatewayActor): Backup {
+export function backUp({ disk, cold }: GatewayActor): Backup {
   const files = disk.paths().map((path) => [path, present(disk.bytes(path), path)] as const)
   return { files: new Map(files), cold: cold.entries() }
 }
 
-async function restore({ disk, cold }: GatewayActor, backup: Backup): Promise<void> {
+export async function restore({ disk, cold }: GatewayActor, backup: Backup): Promise<void> {
   for (const path of disk.paths()) await disk.remove(path)
   for (const [path, bytes] of backup.files) disk.put(path, bytes)
   await cold.refill(backup.cold)
@@ -195,7 +196,8 @@ export async function strike(world: SimWorld, fault: Fault): Promise<void> {
   world.record.note(`fault ${fault.kind} ${fault.device} ${fault.gateway} ${fault.forMs}`)
   const dice = diceFrom(fault.chance)
   try {
-    await acts[fault.kind]({ world, fault, dice, device, gateway })
+    const every: Readonly<Record<string, Act>> = { ...acts, ...widerActs }
+    await every[fault.kind]?.({ world, fault, dice, device, gateway })
   } catch (error) {
     const isBug = error instanceof Error && error.name !== 'OperatorError' && !isAway(error)
     if (isBug) world.record.violate('nothing fails by itself', `${fault.kind}: ${error}`)

@@ -9,7 +9,7 @@ import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { type PrivateKey, publicKeyOf, signDigest } from '../../protocol/keys.ts'
 import { CLAIM_WINDOW_SECONDS } from '../../protocol/limits.ts'
-import type { Mandate } from '../../protocol/structures.ts'
+import type { Mandate, Signed } from '../../protocol/structures.ts'
 import { digestOf, mandateStructure, signedToWire } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import { testKey } from '../support/virtualGateway.ts'
@@ -43,6 +43,8 @@ export type Fleet = {
   readonly fund: (gateway: GatewayActor, amount: bigint) => Promise<void>
   /** The highest limit ever signed, by channel id in hex. */
   readonly allowed: ReadonlyMap<string, bigint>
+  /** Everything that was signed for a channel, by its id in hex. */
+  readonly mandatesOf: (channelId: string) => readonly Signed<Mandate>[]
   /** Money from outside, whatever became of it. */
   readonly given: () => bigint
 }
@@ -53,6 +55,7 @@ const usualLimit = 1_000_000n
 
 export function fleetManager(ports: Ports, domain: Domain): Fleet {
   const allowed = new Map<string, bigint>()
+  const signed = new Map<string, Signed<Mandate>[]>()
   let sequence = 0
   let references = 0
   let given = 0n
@@ -73,6 +76,7 @@ export function fleetManager(ports: Ports, domain: Domain): Fleet {
       }
       if (value.limit > (allowed.get(id) ?? 0n)) allowed.set(id, value.limit)
       const signature = signDigest(signerKey, digestOf(domain, mandateStructure, value))
+      signed.set(id, [...(signed.get(id) ?? []), { value, signature }])
       return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
     })
     await gateway.call('mandate_put', { mandates })
@@ -110,6 +114,7 @@ export function fleetManager(ports: Ports, domain: Domain): Fleet {
     allow,
     fund,
     allowed,
+    mandatesOf: (id) => signed.get(id) ?? [],
     given: () => given,
   }
 }

@@ -21,12 +21,15 @@ import {
   virtualNetwork,
   type Weather,
 } from '../support/virtualNetwork.ts'
+import type { Fleet } from './fleet.ts'
 import type { LedgerActor } from './ledgerActor.ts'
 import { honestLiar, type Liar } from './liar.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
+import { watchLogins } from './logins.ts'
 import type { GatewayName } from './plan.ts'
 import type { WorldRecord } from './record.ts'
 import { lifeDisk, type SimStore, type Slowness, simStore } from './stores.ts'
+import { widerLies } from './widerLies.ts'
 
 export type GatewayActor = {
   readonly name: GatewayName
@@ -62,6 +65,7 @@ export type GatewayWorld = {
   readonly slow: Slowness
   readonly ledger: LedgerActor
   readonly record: WorldRecord
+  readonly fleet: Fleet
   readonly weather: Weather
   readonly tapOf: (actor: () => GatewayActor) => Tap
   readonly wrapLink: (
@@ -183,7 +187,8 @@ async function start(state: State, reason: Why): Promise<void> {
     state.gateway = gateway
     state.isRestored = false
     countLives(state, gateway, why)
-    actor.network.serve(gateway)
+    actor.network.serve(watchLogins(world.record, actor.clock, gateway))
+    actor.liar.more = widerLies(gateway, world.fleet.mandatesOf)
     actor.liar.mandateOf = (channelId) => {
       const { cold } = gateway.core.state
       return cold.mandate(cold.numberOf(channelId) ?? 0)

@@ -7,6 +7,7 @@ import type { DeviceActor } from './deviceActor.ts'
 import type { Fleet } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import type { LedgerActor } from './ledgerActor.ts'
+import type { Plan } from './plan.ts'
 import type { WorldRecord } from './record.ts'
 
 export type Watched = {
@@ -15,6 +16,8 @@ export type Watched = {
   readonly gateways: readonly GatewayActor[]
   readonly devices: readonly DeviceActor[]
   readonly fleet: Fleet
+  readonly plan: Plan
+  readonly nowMs: () => number
   /** Timers that have not fired. */
   readonly timersPending: () => number
 }
@@ -42,10 +45,20 @@ export type State = {
   readonly readings: Map<string, bigint>
   /** Since when something has stood against supply, by session and channel. */
   readonly barredMs: Map<string, number>
+  /** Highest amount that was shown of each channel. */
+  readonly spent: Map<string, bigint>
+  /** By `device/meter`: what had flowed at the last look, and when that was. */
+  readonly flowed: Map<string, { readonly units: bigint; readonly atMs: number }>
 }
 
 /** Units of one meter, through all its channels. */
-export type Account = { paid: bigint; shown: bigint; lost: bigint }
+export type Account = {
+  paid: bigint
+  shown: bigint
+  lost: bigint
+  /** Minor units that its device has shown. */
+  spent: bigint
+}
 
 export type Core = Gateway['core']
 
@@ -68,7 +81,7 @@ export function raise<T extends bigint | number>(map: Map<string, T>, key: strin
 }
 
 export function accountOf({ accounts }: State, name: string): Account {
-  const known = accounts.get(name) ?? { paid: 0n, shown: 0n, lost: 0n }
+  const known = accounts.get(name) ?? { paid: 0n, shown: 0n, lost: 0n, spent: 0n }
   accounts.set(name, known)
   return known
 }

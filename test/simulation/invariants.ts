@@ -8,11 +8,14 @@ import { bytesToHex } from '../../protocol/bytes.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import { type Core, type State, saidBy, type Watched } from './invariantState.ts'
+import { ledgerProblem } from './ledgerChannels.ts'
 import { hears, says, started } from './testimony.ts'
 import { advance, checkDevice, registerLost } from './unitAccounts.ts'
 
 export type Invariants = {
   readonly check: () => void
+  /** What is wrong with the books, looked at in a moment when nothing is under way. */
+  readonly endProblem: () => string | undefined
   /** A gateway starts: what it acknowledged before is there. */
   readonly gatewayStarted: (actor: GatewayActor, gateway: Gateway, isRestored: boolean) => void
   /** A message of a gateway leaves for one of its devices. */
@@ -36,16 +39,19 @@ export function createInvariants(watched: Watched): Invariants {
     allocations: new Map(),
     readings: new Map(),
     barredMs: new Map(),
+    spent: new Map(),
+    flowed: new Map(),
   }
   watched.record.onShown = (commitment, index) => advance(state, 'shown', commitment, index)
   return {
     check: () => {
       checkMoney(state)
-      checkLedgerChannels(state)
+      checkLedger(state)
       for (const actor of watched.gateways) checkGateway(state, actor)
       for (const device of watched.devices) checkDevice(state, device)
       checkMemory(watched)
     },
+    endProblem: () => watched.ledger.running().audit()[0] ?? ledgerProblem(state, 'in force'),
     gatewayStarted: (actor, gateway, isRestored) => started(state, actor, gateway, isRestored),
     gatewaySays: (actor, topic, payload) => says(state, actor, topic, payload),
     deviceHears: (topic, payload, gateway) => hears(state, topic, payload, gateway),
@@ -75,41 +81,10 @@ function checkMoney({ watched: { ledger, record, fleet } }: State): void {
   }
 }
 
-/** What the ledger paid never falls and is never above what a device has shown. */
-function checkLedgerChannels(state: State): void {
-  const { ledger, record, gateways } = state.watched
-  const books = ledger.running()
-  for (const gateway of gateways) {
-    for (const { id } of gateway.running()?.core.state.allocations ?? []) {
-      state.allocations.set(bytesToHex(id), id)
-    }
-  }
-  let sum = 0n
-  for (const id of state.allocations.values()) {
-    for (const { channelId, paid } of books.channelsPaid(id)) {
-      checkPaid(state.watched, bytesToHex(channelId), paid)
-      sum += paid
-    }
-  }
-  const received = books
-    .balance()
-    .filter(({ account }) => /^(payee|fee):/.test(account))
-    .reduce((all, { amount }) => all + amount, 0n)
-  if (received === sum) return
-  const detail = `payees and gateways received ${received}, ${sum} was paid for channels`
-  record.violate('settled once and never above its proof', detail)
-}
-
-function checkPaid({ ledger, record }: Watched, name: string, paid: bigint): void {
-  const shown = record.shown.get(name)?.amount ?? 0n
-  if (paid > shown) {
-    const detail = `the ledger paid ${paid} for ${name}, ${shown} was shown`
-    record.violate('settled once and never above its proof', detail)
-  }
-  const before = ledger.answered.get(name) ?? 0n
-  if (paid < before) {
-    record.violate('amounts never fall', `the ledger: ${paid} for ${name} after ${before}`)
-  }
+function checkLedger(state: State): void {
+  const problem = ledgerProblem(state, 'handed in')
+  if (problem === undefined) return
+  state.watched.record.violate('settled once and never above its proof', problem)
 }
 
 function checkGateway(state: State, actor: GatewayActor): void {
@@ -152,8 +127,28 @@ function checkGateway(state: State, actor: GatewayActor): void {
       record.violate('accepted is within allocation and mandate', detail)
     }
   }
+  checkPositions(state, core, actor.name)
   checkSessions(state.watched, actor)
   checkSupply(state, actor)
+}
+
+/** Where the ledger has paid a channel, no other one stands. */
+function checkPositions({ watched }: State, { state }: Core, name: string): void {
+  if (!watched.plan.site) return
+  const books = watched.ledger.running()
+  const own = new Map<string, string>()
+  for (let channel = 0; channel < state.hot.count(); channel++) {
+    const { channelId, channel: terms } = state.cold.channel(channel)
+    own.set(`${bytesToHex(terms.allocation)} ${terms.position}`, bytesToHex(channelId))
+  }
+  for (const { id } of state.allocations) {
+    for (const { channelId, position } of books.channelsPaid(id)) {
+      const here = own.get(`${bytesToHex(id)} ${position}`)
+      if (here === undefined || here === bytesToHex(channelId)) continue
+      const detail = `${name} gave position ${position} to another channel than was paid there`
+      watched.record.violate('positions are given once', detail)
+    }
+  }
 }
 
 /** What stands against supply for a while is known to every connected device. */

@@ -7,12 +7,20 @@ import type { Dice } from '../../firmware-sim/dice.ts'
 import type { LedgerDesk } from '../../gateway/control/ledgerDesk.ts'
 import { type EmbeddedLedger, openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
-import type { Claim, ClaimResult, Ledger, LedgerEvent } from '../../ledger/ledger.ts'
+import type {
+  Claim,
+  ClaimResult,
+  Ledger,
+  LedgerEvent,
+  StatementResult,
+  StatementSubmission,
+} from '../../ledger/ledger.ts'
 import type { Ports } from '../../ports/index.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { seededRandom } from '../support/virtualGateway.ts'
 import { unproven } from './claimOracle.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
+import { type OracleWorld, type StatementOracle, statementOracle } from './statementOracle.ts'
 import { type Slowness, simStore } from './stores.ts'
 
 export type LedgerActor = {
@@ -26,6 +34,9 @@ export type LedgerActor = {
   lossShare: number
   /** Cumulative amounts that the ledger has answered, by channel id in hex. */
   readonly answered: ReadonlyMap<string, bigint>
+  readonly statements: StatementOracle
+  /** Told of withdrawals that are over before their notice is. */
+  onEarly: (detail: string) => void
 }
 
 type State = {
@@ -40,20 +51,26 @@ type State = {
   readonly waiting: Set<(error: Error) => void>
   readonly followers: Set<(event: LedgerEvent) => void>
   readonly onUnproven: (detail: string) => void
+  readonly statements: StatementOracle
+  /** When each withdrawal was asked for, in seconds of the ledger's clock, by its reference. */
+  readonly asked: Map<string, number>
+  onEarly: (detail: string) => void
   life: Life
   ledger: EmbeddedLedger
   lossShare: number
 }
 
-/** `onUnproven` is told of every payment for which there was no evidence. */
+/** `onUnproven` is told of every payment for which there was no evidence or no statement. */
 export async function startLedger(
   ports: Ports,
   slow: Slowness,
   onUnproven: (detail: string) => void,
+  leavesOf: OracleWorld['leavesOf'],
 ): Promise<LedgerActor> {
   const clock = skewedClock(ports.clock)
   const store = simStore(slow)
   const life = newLife()
+  const ledger = await openIn(life, { ports, clock, store })
   const state: State = {
     slow,
     ports,
@@ -65,8 +82,11 @@ export async function startLedger(
     followers: new Set(),
     onUnproven,
     life,
-    ledger: await openIn(life, { ports, clock, store }),
+    ledger,
     lossShare: 0,
+    statements: statementOracle({ domain: ledger.domain, leavesOf, onUnproven }),
+    asked: new Map(),
+    onEarly: () => undefined,
   }
   follow(state)
   const actor: LedgerActor = {
@@ -81,6 +101,13 @@ export async function startLedger(
       state.lossShare = share
     },
     answered: state.answered,
+    statements: state.statements,
+    get onEarly() {
+      return state.onEarly
+    },
+    set onEarly(told) {
+      state.onEarly = told
+    },
   }
   return actor
 }
@@ -102,6 +129,7 @@ function openIn(
 
 function follow(state: State): void {
   const cancel = state.ledger.follow((event) => {
+    state.statements.became(event.allocation, secondsOf(state))
     for (const follower of state.followers) follower(event)
   })
   state.life.atEnd.push(cancel)
@@ -117,6 +145,7 @@ async function restart(state: State): Promise<void> {
   follow(state)
   // Whoever follows a ledger that comes back asks for what it missed.
   for (const allocation of await state.ledger.allocations()) {
+    state.statements.became(allocation, secondsOf(state))
     for (const follower of state.followers) follower({ kind: 'funded', allocation })
   }
 }
@@ -143,7 +172,7 @@ function viewOf(state: State, gateway: Life): Ledger {
     maxTail: state.ledger.maxTail,
     allocation: (id) => ask(state, () => state.ledger.allocation(id)),
     submit: (claims, key) => submit(state, claims, key, state.slow.dice),
-    submitStatement: (one, key) => ask(state, () => state.ledger.submitStatement(one, key)),
+    submitStatement: (one, key) => submitStatement(state, one, key),
     follow: (onEvent) => {
       const guarded = (event: LedgerEvent) => {
         if (!gateway.isOver) onEvent(event)
@@ -175,6 +204,19 @@ async function submit(
   return results
 }
 
+async function submitStatement(
+  state: State,
+  submission: StatementSubmission,
+  key: string,
+): Promise<StatementResult> {
+  const isLost = state.slow.dice.chance(state.lossShare)
+  if (isLost && state.slow.dice.chance(0.5)) throw new Error('the ledger cannot be reached')
+  state.statements.handedIn(submission, secondsOf(state))
+  const result = await ask(state, () => state.ledger.submitStatement(submission, key))
+  if (isLost) throw new Error('the answer of the ledger got lost')
+  return result
+}
+
 function secondsOf({ clock }: State): number {
   return Math.floor(clock.nowMs() / 1_000)
 }
@@ -197,15 +239,28 @@ function judge(
   state.onUnproven(`${id}: paid although ${reason}`)
 }
 
+/** The longest mandate and its claim window are over before money leaves. */
+const noticeSeconds = 8 * 86_400
+
+function watchWithdrawal(state: State, reference: string): void {
+  const waited = secondsOf(state) - (state.asked.get(reference) ?? 0)
+  if (waited < noticeSeconds) state.onEarly(`${reference} is over after ${waited} seconds`)
+}
+
 function deskOf(state: State): LedgerDesk {
   return {
     openAllocation: (wanted) => ask(state, () => state.ledger.openAllocation(wanted)),
     allocations: () => ask(state, () => state.ledger.allocations()),
     fund: (id, amount, reference) => ask(state, () => state.ledger.fund(id, amount, reference)),
-    requestWithdrawal: (id, amount, reference) =>
-      ask(state, () => state.ledger.requestWithdrawal(id, amount, reference)),
-    completeWithdrawal: (id, reference) =>
-      ask(state, () => state.ledger.completeWithdrawal(id, reference)),
+    requestWithdrawal: (id, amount, reference) => {
+      if (!state.asked.has(reference)) state.asked.set(reference, secondsOf(state))
+      return ask(state, () => state.ledger.requestWithdrawal(id, amount, reference))
+    },
+    completeWithdrawal: async (id, reference) => {
+      const paid = await ask(state, () => state.ledger.completeWithdrawal(id, reference))
+      watchWithdrawal(state, reference)
+      return paid
+    },
     balance: (account) => state.ledger.balance(account),
     entries: (query) => state.ledger.entries(query),
     sum: () => state.ledger.sum(),

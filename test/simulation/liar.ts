@@ -3,7 +3,7 @@
  * @module
  */
 import type { Dice } from '../../firmware-sim/dice.ts'
-import type { Claim, Ledger } from '../../ledger/ledger.ts'
+import type { Claim, Ledger, StatementSubmission } from '../../ledger/ledger.ts'
 import type { AckEntry, Held } from '../../protocol/messages.ts'
 import { decodeAck, decodeSlot, encodeAck, encodeSlot } from '../../protocol/messages.ts'
 import {
@@ -16,6 +16,10 @@ import {
 export type Liar = {
   /** Undefined: it tells the truth. */
   dice: Dice | undefined
+  /** Undefined: it tells the truth about what is owed, to ledger and fleet. */
+  ledgerDice: Dice | undefined
+  /** More claims that nobody owes. */
+  more: (claims: readonly Claim[], dice: Dice) => readonly Claim[]
   /** Its pending renewal of a channel, by the channel's id. */
   pendingOf: (channelId: Uint8Array) => Signed<Commitment> | undefined
   /** The mandate in force for a channel, by the channel's id. */
@@ -24,13 +28,18 @@ export type Liar = {
   readonly twist: (topic: string, payload: Uint8Array) => Uint8Array
   /** Claims what nobody owes, repeats what was paid, then claims the truth. */
   readonly wrap: (ledger: Ledger) => Ledger
+  /** Statements that it has handed in. */
+  readonly former: StatementSubmission[]
 }
 
 export function honestLiar(): Liar {
   const liar: Liar = {
     dice: undefined,
+    ledgerDice: undefined,
+    more: () => [],
     pendingOf: () => undefined,
     mandateOf: () => undefined,
+    former: [],
     twist: (topic, payload) => {
       const { dice } = liar
       if (!dice?.chance(0.4)) return payload
@@ -40,19 +49,43 @@ export function honestLiar(): Liar {
     wrap: (ledger) => ({
       ...ledger,
       submit: async (claims, key) => {
-        const { dice } = liar
+        const dice = liar.dice ?? liar.ledgerDice
         if (!dice) return ledger.submit(claims, key)
-        await ledger.submit(
-          [...forge(claims, dice), ...early(claims, liar), ...invented(claims, liar)],
-          `${key}-lie`,
-        )
+        const old = [...forge(claims, dice), ...early(claims, liar), ...invented(claims, liar)]
+        const lies = liar.ledgerDice ? [...old, ...liar.more(claims, liar.ledgerDice)] : old
+        await ledger.submit(lies, `${key}-lie`)
         const answer = await ledger.submit(claims, key)
         await ledger.submit([...claims, ...claims], `${key}-again`)
+        return answer
+      },
+      submitStatement: async (submission, key) => {
+        if (!liar.ledgerDice) return ledger.submitStatement(submission, key)
+        const { statement } = submission
+        for (const [place, change] of statementLies(submission).entries()) {
+          await ledger.submitStatement({ ...submission, ...change }, `${key}-lie-${place}`)
+        }
+        const answer = await ledger.submitStatement(submission, key)
+        await ledger.submitStatement({ ...submission, statement }, `${key}-again`)
+        for (const former of liar.former.slice(-2)) {
+          await ledger.submitStatement(former, `${key}-former`)
+        }
+        liar.former.push(submission)
         return answer
       },
     }),
   }
   return liar
+}
+
+/** With more in it, under the signatures of another, and with its own signature for the fleet's. */
+function statementLies(submission: StatementSubmission): readonly Partial<StatementSubmission>[] {
+  const { statement, gatewaySignature, fleetSignature } = submission
+  return [
+    { statement: { ...statement, total: statement.total + 100n } },
+    { statement: { ...statement, sequence: statement.sequence + 1 } },
+    { fleetSignature: gatewaySignature },
+    { gatewaySignature: fleetSignature },
+  ]
 }
 
 /** Renewals of which no word was shown. */

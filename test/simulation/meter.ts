@@ -18,6 +18,8 @@ export type SimMeter = {
   readonly open: () => Promise<Serial>
   /** Units that flowed since the beginning, through all meters that ever stood here. */
   readonly delivered: () => bigint
+  /** Monotonic time of the last frame that it understood. */
+  readonly heardMs: () => number
   readonly relayClosed: () => boolean
   /** Loss of power for a moment; the register starts again at 0 unless it is kept. */
   readonly reboot: (keepsRegister: boolean) => void
@@ -30,7 +32,6 @@ type State = {
   readonly unit: LinkUnit
   readonly ratePerSecond: number
   readonly clock: Clock
-  readonly timers: Timers
   deviceId: bigint
   bootId: number
   bootMs: number
@@ -41,8 +42,11 @@ type State = {
   /** Thousandths of a unit. */
   remainder: number
   delivered: bigint
-  line: { readonly close: (reason: string) => void } | undefined
+  readonly line: Line
 }
+
+/** The serial line of a meter: one program at a time has it open. */
+export type Line = { open: { readonly close: (reason: string) => void } | undefined }
 
 const answerMs = 3
 
@@ -57,7 +61,6 @@ export function simMeter(plan: SimMeterPlan, clock: Clock, timers: Timers): SimM
     unit: plan.unit,
     ratePerSecond: plan.ratePerSecond,
     clock,
-    timers,
     deviceId: 1n,
     bootId: 1,
     bootMs: clock.monotonicMs(),
@@ -67,22 +70,23 @@ export function simMeter(plan: SimMeterPlan, clock: Clock, timers: Timers): SimM
     movedMs: clock.monotonicMs(),
     remainder: 0,
     delivered: 0n,
-    line: undefined,
+    line: { open: undefined },
   }
   const restart = () => {
     move(state)
     state.limit = undefined
     state.bootId += 1
     state.bootMs = clock.monotonicMs()
-    state.line?.close('the meter lost its power')
+    state.line.open?.close('the meter lost its power')
   }
   return {
     unit: plan.unit,
-    open: async () => openLine(state),
+    open: async () => openLine(state.line, timers, (body) => answer(state, body)),
     delivered: () => {
       move(state)
       return state.delivered
     },
+    heardMs: () => state.heardMs,
     relayClosed: () => {
       move(state)
       return state.limit !== undefined
@@ -96,7 +100,7 @@ export function simMeter(plan: SimMeterPlan, clock: Clock, timers: Timers): SimM
       state.deviceId += 1n
       state.register = register
     },
-    cut: () => state.line?.close('the cable was cut'),
+    cut: () => state.line.open?.close('the cable was cut'),
   }
 }
 
@@ -119,8 +123,13 @@ function move(state: State): void {
   state.movedMs = nowMs
 }
 
-function openLine(state: State): Serial {
-  state.line?.close('another program opened the line')
+/** `answer` is told each frame's body and gives the reply, if there is one. */
+export function openLine(
+  line: Line,
+  timers: Timers,
+  answer: (body: Uint8Array) => Uint8Array | undefined,
+): Serial {
+  line.open?.close('another program opened the line')
   const decoder = frameDecoder()
   const ears: ((bytes: Uint8Array) => void)[] = []
   const closes: ((reason: string) => void)[] = []
@@ -128,16 +137,15 @@ function openLine(state: State): Serial {
   const close = (reason: string) => {
     if (!isOpen) return
     isOpen = false
-    for (const listener of closes) state.timers.soon(() => listener(reason))
+    for (const listener of closes) timers.soon(() => listener(reason))
   }
-  state.line = { close }
+  line.open = { close }
   const hear = (bytes: Uint8Array) => {
     if (!isOpen) return
     for (const body of decoder.push(bytes)) {
-      const message = decodeHostMessage(body)
-      if (message === undefined) continue
-      const reply = answer(state, message)
-      state.timers.after(answerMs, () => {
+      const reply = answer(body)
+      if (reply === undefined) continue
+      timers.after(answerMs, () => {
         if (isOpen) for (const ear of ears) ear(reply)
       })
     }
@@ -146,7 +154,7 @@ function openLine(state: State): Serial {
     write: async (bytes) => {
       if (!isOpen) throw new Error('the line is closed')
       const copy = bytes.slice()
-      state.timers.after(answerMs, () => hear(copy))
+      timers.after(answerMs, () => hear(copy))
     },
     onData: (listener) => {
       ears.push(listener)
@@ -158,7 +166,12 @@ function openLine(state: State): Serial {
   }
 }
 
-function answer(state: State, message: HostMessage): Uint8Array {
+function answer(state: State, body: Uint8Array): Uint8Array | undefined {
+  const message = decodeHostMessage(body)
+  return message && replyTo(state, message)
+}
+
+function replyTo(state: State, message: HostMessage): Uint8Array {
   move(state)
   state.heardMs = state.clock.monotonicMs()
   if (message.kind === 'supply_off') state.limit = undefined

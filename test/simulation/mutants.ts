@@ -5,6 +5,7 @@
  * @module
  */
 import { commitmentRows, tickRows } from './mutantsOfChecks.ts'
+import { deviceRules, settlingRules } from './mutantsOfLater.ts'
 import { durableRules, ledgerRules, payingRules, supplyRules } from './mutantsOfRules.ts'
 
 export type Mutant = {
@@ -14,6 +15,10 @@ export type Mutant = {
   readonly file: string
   readonly find: string
   readonly put: string
+  /** The first seed that can catch it; 1 unless said otherwise. */
+  readonly from?: number
+  /** Seeds that are tried first. */
+  readonly seeds?: readonly number[]
 }
 
 export const mutants: readonly Mutant[] = [
@@ -23,4 +28,6 @@ export const mutants: readonly Mutant[] = [
   ...supplyRules,
   ...durableRules,
   ...ledgerRules,
+  ...settlingRules,
+  ...deviceRules,
 ]

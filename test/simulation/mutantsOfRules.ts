@@ -12,9 +12,9 @@ export const payingRules: readonly Mutant[] = [
   {
     name: 'own-commitment',
     rule: '(!) a held word is stored with its own commitment',
-    file: state,
-    find: 'state.hot.columns.epoch[item.channel] ?? 0)',
-    put: '(state.hot.columns.epoch[item.channel] ?? 0) + 1)',
+    file: 'gateway/state/settled.ts',
+    find: 'state.cold.dropCommitments(channel, state.hot.columns.epoch[channel] ?? 0)',
+    put: 'state.cold.dropCommitments(channel, (state.hot.columns.epoch[channel] ?? 0) + 1)',
   },
   {
     name: 'reserve-sum',
@@ -57,6 +57,7 @@ export const payingRules: readonly Mutant[] = [
     file: claim,
     find: "if (commitment.kind === RENEWAL && index === 0) return 'not_evidence'",
     put: '',
+    from: 1_001,
   },
   {
     name: 'gap-price',
@@ -92,8 +93,9 @@ export const payingRules: readonly Mutant[] = [
     name: 'position',
     rule: '(!) a position is never given twice',
     file: 'gateway/enrolment.ts',
-    find: 'const position = Math.max(nextPosition, core.firstUnpaidPosition(allocation))',
-    put: 'const position = nextPosition',
+    find: 'return Math.max(nextPosition, core.firstUnpaidPosition(allocation))',
+    put: 'return nextPosition',
+    from: 1_001,
   },
   {
     name: 'claim-until',
@@ -128,7 +130,7 @@ export const supplyRules: readonly Mutant[] = [
     name: 'pause',
     rule: 'a pause takes supply away',
     file: 'gateway/supply.ts',
-    find: "if (facts.paused) return { level: 'off', reason: 'paused' }",
+    find: "if (facts.paused || facts.ordered === 'paused') return { level: 'off', reason: 'paused' }",
     put: '',
   },
   {
@@ -203,6 +205,7 @@ export const durableRules: readonly Mutant[] = [
     file: 'gateway/state/writer.ts',
     find: '// An event must fold after the moves that came before it.\n      appendMoves()',
     put: '',
+    from: 1_001,
   },
 ]
 
@@ -211,7 +214,7 @@ export const ledgerRules: readonly Mutant[] = [
     name: 'ledger-difference',
     rule: 'only the difference is paid',
     file: 'ledger/embedded/judge.ts',
-    find: 'const difference = amount - paid',
+    find: 'const difference = amount - settled',
     put: 'const difference = amount',
   },
   {
@@ -255,6 +258,7 @@ export const ledgerRules: readonly Mutant[] = [
     file: claim,
     find: "return amountAt(commitment, index) > mandate.limit ? 'over_mandate' : undefined",
     put: 'return undefined',
+    from: 1_001,
   },
   {
     name: 'ledger-commitment',

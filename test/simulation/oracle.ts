@@ -127,7 +127,7 @@ export function expectCommit(core: Core, session: Session, payload: Uint8Array):
   return (
     judgePrice(core, channel, value) ??
     judgeMandate(core, channel, value) ??
-    judgeFunds(core, channel, value, held) ??
+    judgeFunds(core, channel, value, held, session.toldLength.get(commit.slot)) ??
     judgeLine(core, channel, value, held) ??
     'accepted'
   )
@@ -228,6 +228,7 @@ function judgeFunds(
   channel: number,
   value: Commitment,
   held: Commitment | undefined,
+  told: Told | undefined,
 ): string | undefined {
   const { hot, allocations } = core.state
   const place = hot.columns.allocation[channel] ?? 0
@@ -245,10 +246,24 @@ function judgeFunds(
   const share = free / (open > 0n ? open : 1n)
   const fair = share > least ? share : least
   const room = (fair < free ? fair : free) + promise.worst - value.base
-  const ticks = value.pricePerTick === 0n ? BigInt(epochMax) : room / value.pricePerTick
+  const now = value.pricePerTick === 0n ? BigInt(epochMax) : room / value.pricePerTick
+  // What it was told holds while nobody else has come to share, as far as it is still there.
+  const before = told && told.sharers === Number(open) ? told.end : 0n
+  const possible = free + promise.worst
+  const ticks = most(now, ticksUpTo(before < possible ? before : possible, value))
   if (ticks >= 1n && BigInt(value.length) > ticks) return 'too_long'
-  const before = held && value.kind === RENEWAL && end(held) > end(value) ? end(held) : end(value)
-  return before - promise.worst > free ? 'no_funds' : undefined
+  const after = held && value.kind === RENEWAL && end(held) > end(value) ? end(held) : end(value)
+  return after - promise.worst > free ? 'no_funds' : undefined
+}
+
+type Told = { readonly end: bigint; readonly sharers: number }
+
+function ticksUpTo(amount: bigint, { base, pricePerTick }: Commitment): bigint {
+  return pricePerTick === 0n || amount < base ? 0n : (amount - base) / pricePerTick
+}
+
+function most(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
 }
 
 function judgeLine(

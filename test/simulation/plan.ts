@@ -4,6 +4,7 @@
  * @module
  */
 import { type Dice, diceFrom } from '../../firmware-sim/dice.ts'
+import { plainSeedsMax, type Site, type WiderFaultKind, widen } from './wider.ts'
 
 export const gatewayNames = ['gw-1', 'gw-2'] as const
 export type GatewayName = (typeof gatewayNames)[number]
@@ -20,7 +21,10 @@ export type DevicePlan = {
   readonly meters: readonly MeterPlan[]
 }
 
-/** What can go wrong, and what people do meanwhile. */
+/**
+ * What can go wrong, and what people do meanwhile. The list stays as it is: another one would make
+ * other plans of seeds that have found something.
+ */
 export const faultKinds = [
   'lose_messages',
   'repeat_messages',
@@ -56,7 +60,8 @@ export const faultKinds = [
   'mandate',
   'fund',
 ] as const
-export type FaultKind = (typeof faultKinds)[number]
+export type PlainFaultKind = (typeof faultKinds)[number]
+export type FaultKind = PlainFaultKind | WiderFaultKind
 
 export type Fault = {
   readonly kind: FaultKind
@@ -75,13 +80,21 @@ export type Plan = {
   /** The longest that one operation on a disk takes. */
   readonly operationMs: number
   readonly deposit: bigint
+  readonly faultsBeginMs: number
   readonly faultsEndMs: number
+  /** Undefined for the first seeds. */
+  readonly site?: Site
 }
 
 const faultsBeginMs = 2_500
 const faultsLastMs = 18_000
 
 export function planOf(seed: number): Plan {
+  const plan = plainPlanOf(seed)
+  return seed > plainSeedsMax ? widen(plan) : plan
+}
+
+function plainPlanOf(seed: number): Plan {
   const dice = diceFrom(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995)
   const devices = devicesOf(dice)
   const count = dice.between(4, 18)
@@ -92,6 +105,7 @@ export function planOf(seed: number): Plan {
     faults: [...faults, ...backupsFor(faults)].sort((a, b) => a.atMs - b.atMs),
     operationMs: dice.chance(0.2) ? 150 : dice.between(0, 25),
     deposit: BigInt(dice.chance(0.2) ? 40 : dice.between(1, 10)) * 1_000n,
+    faultsBeginMs,
     faultsEndMs: faultsBeginMs + faultsLastMs,
   }
 }

@@ -26,6 +26,13 @@ export const invariants = [
   'supply follows the rules',
   'verdicts are those of the tables',
   'nothing fails by itself',
+  'a login is judged by its time and nonce',
+  'a signature counts at one ledger',
+  'no word counts under two commitments',
+  'positions are given once',
+  'money leaves after its notice',
+  'a device keeps its own limits',
+  'supply fails safe',
 ] as const
 export type Invariant = (typeof invariants)[number]
 
@@ -41,6 +48,10 @@ export type WorldRecord = {
   readonly violate: (invariant: Invariant, detail: string) => void
   /** By channel id in hex. */
   readonly shown: Map<string, Shown>
+  /** Signatures that were made for another ledger, in hex. */
+  readonly foreign: Set<string>
+  /** Which commitment each accepted word was accepted under, by the word in hex. */
+  readonly wordOwners: Map<string, string>
   /** A device hands over a word, or at index 0 a checkpoint. */
   onShown: (commitment: Commitment, index: number) => void
   /** Notes what a device hands to its connection. */
@@ -86,6 +97,8 @@ export function worldRecord(
   }
   const record: WorldRecord = {
     onShown: () => undefined,
+    foreign: new Set(),
+    wordOwners: new Map(),
     violations,
     violate: (invariant, detail) => {
       if (violations.length < 20) violations.push({ invariant, detail })

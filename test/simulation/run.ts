@@ -51,21 +51,37 @@ async function carryOut(world: SimWorld): Promise<void> {
   await world.until(() => false, startMs)
   const middleMs = (plan.faultsEndMs - startMs) / 2
   await world.until(() => false, middleMs)
+  if (plan.site) await checkFold(world)
   await world.until(() => false, middleMs)
   await heal(world)
   await mustProgress(world)
   if (world.record.violations.length === 0) await checkFold(world)
+  if (world.record.violations.length === 0) await checkBooks(world)
+}
+
+const triesMax = 60
+
+/** What the ledger is about to write is asked for again. */
+async function checkBooks({ invariants, record, time }: SimWorld): Promise<void> {
+  let problem = invariants.endProblem()
+  for (let tries = 1; problem !== undefined && tries < triesMax; tries++) {
+    await time.advance(37)
+    problem = invariants.endProblem()
+  }
+  if (problem !== undefined) record.violate('settled once and never above its proof', problem)
 }
 
 /** No more faults; people put right what only people can. */
 async function heal(world: SimWorld): Promise<void> {
   const { devices, fleet, gateways, ledger, record, sky } = world
   record.note('no more faults')
+  world.cosigning.mode = 'signs'
   sky.clear()
   ledger.lossShare = 0
   ledger.clock.offsetMs = 0
   for (const gateway of gateways) {
     gateway.liar.dice = undefined
+    gateway.liar.ledgerDice = undefined
     freeDisk(gateway)
     gateway.disarm()
     gateway.clock.offsetMs = 0
@@ -119,7 +135,9 @@ type Progress = { readonly name: string; readonly isMade: () => boolean }
 
 async function mustProgress(world: SimWorld): Promise<void> {
   const { record } = world
-  const all = world.devices.flatMap((device) => progressOf(world, device))
+  const isFree = ({ plan }: DeviceActor) => !world.plan.site?.amountPerHour.has(plan.device)
+  // Who has limits of its own may stand still at them.
+  const all = world.devices.filter(isFree).flatMap((device) => progressOf(world, device))
   let waiting = all
   const replaced = new Set<string>()
   // Each is asked at each step: what one has to reach is fixed when it was supplied again.

@@ -14,6 +14,7 @@ import { mutants } from './mutants.ts'
 import { readOptions } from './options.ts'
 import { faultKinds, planOf } from './plan.ts'
 import { partOf, shrink } from './shrink.ts'
+import { plainSeedsMax, widerFaultKinds } from './wider.ts'
 
 const seeds = Number(process.env['SIMULATION_SEEDS'] ?? 100)
 
@@ -92,6 +93,17 @@ test('plans follow from their seed and meet every kind of fault', () => {
   expect(planOf(7)).toEqual(plans[7])
   const kinds = new Set(plans.flatMap(({ faults }) => faults.map(({ kind }) => kind)))
   expect([...faultKinds].filter((kind) => !kinds.has(kind))).toEqual([])
+})
+
+test('later seeds have more, and the first ones stay as they were', () => {
+  const later = Array.from({ length: 300 }, (_, at) => planOf(plainSeedsMax + 1 + at))
+  const kinds = new Set(later.flatMap(({ faults }) => faults.map(({ kind }) => kind)))
+  expect([...widerFaultKinds].filter((kind) => !kinds.has(kind))).toEqual([])
+  expect(later.every(({ site }) => site !== undefined)).toBe(true)
+  const first = planOf(plainSeedsMax)
+  expect(first.site).toBeUndefined()
+  const plain: readonly string[] = faultKinds
+  expect(first.faults.every(({ kind }) => plain.includes(kind))).toBe(true)
 })
 
 test.each(reference.algorithms)('%s keys of simulated runs are the true ones', (algorithm) => {

@@ -3,13 +3,16 @@
  * @module
  */
 import { bytesToHex } from '../../protocol/bytes.ts'
-import { readingAt } from '../../protocol/channel.ts'
+import { amountAt, readingAt } from '../../protocol/channel.ts'
 import type { Commitment } from '../../protocol/structures.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import { accountOf, type State } from './invariantState.ts'
+import { checkOwnLimits } from './ownLimits.ts'
 
 export function checkDevice(state: State, device: DeviceActor): void {
   const { record } = state.watched
+  checkFailSafe(state, device)
+  checkOwnLimits(state, state.watched.plan, device)
   for (const [meter, truth] of device.meters) {
     const name = `${device.plan.device}/${meter}`
     const { paid, shown, lost } = accountOf(state, name)
@@ -29,6 +32,33 @@ export function checkDevice(state: State, device: DeviceActor): void {
   }
 }
 
+/** Whose controller has not heard of its agent for so long supplies nothing. */
+const silenceMs = 5_000
+
+function checkFailSafe({ flowed, watched }: State, device: DeviceActor): void {
+  const nowMs = watched.nowMs()
+  for (const [meter, truth] of device.meters) {
+    const name = `${device.plan.device}/${meter}`
+    const units = truth.delivered()
+    const before = flowed.get(name)
+    flowed.set(name, { units, atMs: nowMs })
+    if (!before || before.units === units) continue
+    if (before.atMs < truth.heardMs() + silenceMs) continue
+    const detail = `${name}: ${units - before.units} flowed without anybody who asks for it`
+    watched.record.violate('supply fails safe', detail)
+  }
+}
+
+/** Counts minor units once that a device shows more of a channel. */
+function spend(state: State, commitment: Commitment, index: number, owner: string): void {
+  const id = bytesToHex(commitment.channelId)
+  const amount = amountAt(commitment, index)
+  const before = state.spent.get(id) ?? 0n
+  if (amount <= before) return
+  state.spent.set(id, amount)
+  accountOf(state, owner).spent += amount - before
+}
+
 /** Counts units once that a channel's reading has moved on by. */
 export function advance(
   state: State,
@@ -40,6 +70,7 @@ export function advance(
   const owner = state.owners.get(id)
   if (owner === undefined) return
   const account = accountOf(state, owner)
+  if (what === 'shown') spend(state, { channelId, ...commitment }, index, owner)
   const key = `${what} ${id}`
   const isOpening = commitment.base === 0n && index === 0
   const before = state.readings.get(key)

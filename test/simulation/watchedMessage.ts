@@ -5,8 +5,9 @@
  */
 import { createHash } from 'node:crypto'
 import { bytesToHex } from '../../protocol/bytes.ts'
+import { WORD_BYTES } from '../../protocol/chain.ts'
 import { clientIdOf } from '../../protocol/connect.ts'
-import { decodeHello } from '../../protocol/messages.ts'
+import { decodeCommit, decodeHello } from '../../protocol/messages.ts'
 import { countTicks, tickAt } from '../../protocol/tick.ts'
 import { parseTopic } from '../../protocol/topics.ts'
 import type { GatewayActor } from './gatewayActor.ts'
@@ -46,14 +47,39 @@ export function watchMessage(record: WorldRecord, message: WatchedMessage, run: 
       const { columns } = core.state.hot
       const found = `${columns.epoch[channel]} ${columns.index[channel]}`
       compare(record, message, `register ${epoch} ${index}`, `register ${found}`)
+      watchWord(record, core, channel)
     }
   } else if (topic.name === 'open' || topic.name === 'commit') {
     const expected = expectCommit(core, session, payload)
     const before = accepted(core)
     const [refused] = watchRefusals(record, message, core, run)
     const verdict = refused ?? (accepted(core) > before ? 'accepted' : 'repeated')
+    if (verdict === 'accepted') watchSignature(record, message)
     compare(record, message, expected, verdict)
   } else run()
+}
+
+/** The held word was accepted under no other commitment before. */
+function watchWord(record: WorldRecord, { state }: Core, channel: number): void {
+  const { columns } = state.hot
+  // A root is a word of its commitment that everybody knows.
+  if ((columns.index[channel] ?? 0) === 0) return
+  const commitment = state.cold.commitment(channel, columns.epoch[channel] ?? 0)
+  if (!commitment) return
+  const word = bytesToHex(columns.word.slice(channel * WORD_BYTES, (channel + 1) * WORD_BYTES))
+  const owner = bytesToHex(commitment.signature)
+  const before = record.wordOwners.get(word)
+  record.wordOwners.set(word, owner)
+  if (before === undefined || before === owner) return
+  const { epoch } = commitment.value
+  record.violate('no word counts under two commitments', `epoch ${epoch} of channel ${channel}`)
+}
+
+/** What was signed for another ledger opens nothing here. */
+function watchSignature(record: WorldRecord, { actor, payload }: WatchedMessage): void {
+  const signature = decodeCommit(payload)?.commitment.signature
+  if (!signature || !record.foreign.has(bytesToHex(signature))) return
+  record.violate('a signature counts at one ledger', `${actor.name} takes one of another ledger`)
 }
 
 /** Slots whose last tick lies below the state that the session began with. */

@@ -17,9 +17,10 @@ import {
   testTariff,
 } from '../support/virtualGateway.ts'
 import { type VirtualTime, virtualTime } from '../support/virtualTime.ts'
+import { type Cosigning, cosigningFleet } from './cosigning.ts'
 import { type Crook, crookAt, crookName } from './crook.ts'
 import { type DeviceActor, deviceActor } from './deviceActor.ts'
-import { type Backup, isAway } from './faults.ts'
+import { type Backup, isAway, openChannels } from './faults.ts'
 import { type Fleet, fleetManager } from './fleet.ts'
 import { type GatewayActor, type GatewayWorld, gatewayActor } from './gatewayActor.ts'
 import { createInvariants, type Invariants } from './invariants.ts'
@@ -30,6 +31,7 @@ import { type WorldRecord, worldRecord } from './record.ts'
 import { openSky, type Sky } from './sky.ts'
 import type { Slowness } from './stores.ts'
 import { watchMessage } from './watchedMessage.ts'
+import type { Site } from './wider.ts'
 
 export type SimWorld = {
   readonly plan: Plan
@@ -44,6 +46,8 @@ export type SimWorld = {
   readonly fleet: Fleet
   readonly invariants: Invariants
   readonly crook: Crook
+  /** What the fleet's service does about statements. */
+  readonly cosigning: Cosigning
   readonly backups: Map<GatewayName, Backup>
   /** Moves time on until it is so, looking at the invariants all along. */
   readonly until: (isSo: () => boolean, limitMs: number) => Promise<boolean>
@@ -73,11 +77,16 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const ledgerSlow = { ...slow, dice: diceFrom(plan.seed + 2) }
   const ledger = await during(
     time,
-    startLedger(ports, ledgerSlow, (detail) =>
-      record.violate('settled once and never above its proof', detail),
+    startLedger(
+      ports,
+      ledgerSlow,
+      (detail) => record.violate('settled once and never above its proof', detail),
+      (digest) => cosigning?.leavesOf(digest),
     ),
   )
   const { domain } = ledger.running()
+  const cosigning = cosigningFleet(ports, domain, record)
+  ledger.onEarly = (detail) => record.violate('money leaves after its notice', detail)
   const ground = {
     plan,
     time,
@@ -87,6 +96,7 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
     sky,
     ledger,
     fleet: fleetManager(ports, domain),
+    cosigning,
   }
   const watch: Watch = { invariants: undefined }
   const all = gatewayNames.map((name) => gatewayOf(ground, watch, name))
@@ -96,9 +106,20 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
       gateways.find(({ name }) => name === one.gateway),
       one.gateway,
     )
-    return deviceActor({ ports, slow, domain, place }, one, gateway, testKey('ed25519', 31 + place))
+    return deviceActor(
+      { ports, slow, domain, place, site: plan.site },
+      one,
+      gateway,
+      testKey('ed25519', 31 + place),
+    )
   })
-  const watched = { ...ground, gateways, devices, timersPending: time.pending }
+  const watched = {
+    ...ground,
+    gateways,
+    devices,
+    nowMs: time.clock.monotonicMs,
+    timersPending: time.pending,
+  }
   const invariants = createInvariants(watched)
   watch.invariants = invariants
   const crook = crookAt({
@@ -106,6 +127,7 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
     domain,
     gateway: present(gateways[0], 'a gateway'),
     key: crookKey,
+    foreign: record.foreign,
     otherChannel: () => {
       others ??= gateways[0]?.running()?.core.state.cold.channel(0).channelId
       return others
@@ -115,12 +137,13 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const world = { ...ground, gateways, devices, invariants, crook, backups }
   for (const { start } of all) await during(time, start())
   await enrolAll(world)
+  if (plan.site) cosigning.serve(gateways)
   return { ...world, until: (isSo, limitMs) => until(world, isSo, limitMs) }
 }
 
 type Ground = Pick<
   SimWorld,
-  'plan' | 'time' | 'ports' | 'slow' | 'record' | 'sky' | 'ledger' | 'fleet'
+  'plan' | 'time' | 'ports' | 'slow' | 'record' | 'sky' | 'ledger' | 'fleet' | 'cosigning'
 >
 
 type Watch = { invariants: Invariants | undefined }
@@ -136,12 +159,14 @@ async function during<T>(time: VirtualTime, work: Promise<T>): Promise<T> {
   return watched
 }
 
-function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, name: GatewayName) {
+function gatewayOf(ground: Ground, watch: Watch, name: GatewayName) {
+  const { ports, slow, ledger, record, sky, fleet, plan } = ground
   const world: GatewayWorld = {
     ports,
     slow,
     ledger,
     record,
+    fleet,
     weather: sky.weather,
     tapOf: (actorOf) => ({
       sent: record.deviceSent,
@@ -161,7 +186,7 @@ function gatewayOf({ ports, slow, ledger, record, sky }: Ground, watch: Watch, n
       },
     }),
   }
-  const both = gatewayActor(world, name, gatewayKeys[name], configOf(name))
+  const both = gatewayActor(world, name, gatewayKeys[name], configOf(name, plan.site))
   both.actor.onStarted = (running, why) => {
     if (why === 'first') return
     watch.invariants?.gatewayStarted(both.actor, running, why === 'restored')
@@ -177,6 +202,7 @@ async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
     await during(time, fleet.enrolDevice(gateway, one.device, key(), one.meters))
     await during(time, device.start())
   }
+  if (plan.site) await narrowFirst(world)
   const limit = 12_000n
   const now = Math.floor(world.ports.clock.nowMs() / 1_000)
   // In some worlds it is not allowed to pay for long.
@@ -186,6 +212,15 @@ async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
     time,
     fleet.enrolDevice(crook.gateway, crook.device, crook.key, meters, { limit, expiry }),
   )
+}
+
+/** Every channel is allowed little once, and then as much as before: the later mandate counts. */
+async function narrowFirst({ devices, fleet, time }: Omit<SimWorld, 'until'>): Promise<void> {
+  for (const device of devices) {
+    const channels = openChannels(device)
+    await during(time, fleet.allow(device.gateway, channels, { limit: 90n }))
+    await during(time, fleet.allow(device.gateway, channels))
+  }
 }
 
 async function until(
@@ -202,7 +237,8 @@ async function until(
   return isSo()
 }
 
-function configOf(gateway: GatewayName): GatewayConfig {
+function configOf(gateway: GatewayName, site: Site | undefined): GatewayConfig {
+  const cosignSeconds = site?.cosignSeconds.get(gateway)
   const terms = { gateway, creditTicks: 6, unitsPerTick: 5n }
   return testConfig({
     gateway,
@@ -210,7 +246,10 @@ function configOf(gateway: GatewayName): GatewayConfig {
       testTariff({ ...terms, pricePerTick: 3n }),
       testTariff({ ...terms, unit: 'mL', unitsPerTick: 7n, pricePerTick: 2n }),
     ],
-    settlement: { periodSeconds: 4, minimumAmount: 0n, expiryMarginSeconds: 172_800 },
+    settlement: {
+      ...{ periodSeconds: 4, minimumAmount: 0n, expiryMarginSeconds: 172_800 },
+      ...(cosignSeconds !== undefined && { cosignSeconds }),
+    },
   })
 }
 

@@ -41,11 +41,12 @@ function permissionsOf(identity: Identity): readonly Permission[] {
     case 'fleet':
       return [...reading(fleet), ['publish', `${fleet}/_/request/${id}`]]
     case 'reader':
-      return identity.rights.flatMap((right) =>
-        right === 'read'
-          ? [...reading(fleet), ['publish', `${fleet}/_/request/(list|get)`] as const]
-          : [['publish', `${fleet}/_/request/(pause|resume)`] as const],
-      )
+      return identity.rights.flatMap((right) => {
+        if (right === 'command') return [['publish', `${fleet}/_/request/${id}`] as const]
+        return right === 'read'
+          ? [...reading(fleet), ['publish', `${fleet}/_/request/(list|get|policy|export)`] as const]
+          : [['publish', `${fleet}/_/request/(pause|resume)`] as const]
+      })
   }
 }
 

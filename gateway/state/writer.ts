@@ -95,13 +95,12 @@ export function createWriter(options: WriterOptions): Writer {
     journal: {
       append: (entry) => BigInt(append(entry)),
       flush: async () => {
+        const before = durable
         watch?.began()
-        const position = await journal.flush()
-        const wrote = Number(position) > durable ? 'something' : 'nothing'
-        durable = Number(position)
+        durable = Number(await journal.flush())
         await state.cold.write()
-        watch?.ended(wrote)
-        return position
+        watch?.ended(durable > before ? 'something' : 'nothing')
+        return BigInt(durable)
       },
     },
     collect: () => {

@@ -79,6 +79,15 @@ export const fleetConfigSchema = v.strictObject({
       unreadAmountMax: v.optional(uint64Value, 0),
     }),
   ),
+  /** The person's own broker, where Home Assistant finds the devices; without it nothing is told. */
+  homeAssistant: v.optional(
+    v.strictObject({
+      url: textValue,
+      login: v.optional(brokerLoginValue),
+      tls: v.optional(tlsFilesValue),
+      prefix: v.optional(textValue, 'homeassistant'),
+    }),
+  ),
   log: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'a level'), 'info'),
 })
 

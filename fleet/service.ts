@@ -4,13 +4,14 @@
  * @module
  */
 import type { Cancel, Connector, Ports, Transport } from '../ports/index.ts'
+import { bytesToHex, utf8ToBytes } from '../protocol/bytes.ts'
 import { FLEET_ITSELF } from '../protocol/ids.ts'
 import { encodeHello } from '../protocol/messages.ts'
 import { formatTopic, parseTopic, TOPIC_ROOT } from '../protocol/topics.ts'
 import { type FleetIdentity, loginOptions, readSignedTime } from './login.ts'
 import type { Policy } from './policy.ts'
 import { answered, learn, newRenewals, nextRequest, type Renewals } from './renewals.ts'
-import { readDeviceReport } from './reports.ts'
+import { type DeviceReport, readDeviceReport } from './reports.ts'
 import { type RootWatch, watchRoots } from './rootWatch.ts'
 import type { StatementWatch } from './statementWatch.ts'
 
@@ -31,12 +32,16 @@ export type FleetServiceOptions = {
   readonly connector: Connector
   /** Co-signs statements; without it, evidence settles. */
   readonly statements?: StatementWatch
+  /** Sees every report of a device; undefined: the device is gone. */
+  readonly onReport?: (device: string, report: DeviceReport | undefined) => void
 }
 
 export type FleetState = 'connecting' | 'connected' | 'correcting_clock' | 'waiting' | 'stopped'
 
 export type FleetService = {
   readonly state: () => FleetState
+  /** Asks for an order without an answer; false when there is no session. */
+  readonly request: (verb: 'pause' | 'resume', device: string) => boolean
   /** Ends the session and every timer. */
   readonly stop: () => Promise<void>
 }
@@ -79,6 +84,7 @@ export function startFleetService(options: FleetServiceOptions, ports: Ports): F
   connect(service)
   return {
     state: () => service.state,
+    request: (verb, device) => request(service, verb, device),
     stop: async () => {
       service.state = 'stopped'
       options.statements?.stop()
@@ -214,6 +220,7 @@ function receive(service: Service, text: string, payload: Uint8Array): void {
       return
     }
     learn(service.renewals, topic.device, report)
+    service.options.onReport?.(topic.device, report)
     reviewSoon(service)
   } else if (topic?.kind === 'gateway' && topic.name === 'receipts') {
     service.roots.take(payload)
@@ -244,6 +251,17 @@ function review(service: Service): void {
   transport.publish(topic, request.payload, { retain: false }).catch(() => {
     // The connection ended; onClose leads to the next one, which sends it again.
   })
+}
+
+function request(service: Service, verb: 'pause' | 'resume', device: string): boolean {
+  const { ports, state, transport } = service
+  if (transport === undefined || state !== 'connected') return false
+  const { fleet } = service.options.identity
+  const transaction = bytesToHex(ports.random.bytes(8))
+  const payload = utf8ToBytes(JSON.stringify({ transaction, device }))
+  const topic = formatTopic({ kind: 'request', fleet, verb })
+  transport.publish(topic, payload, { retain: false }).catch(() => undefined)
+  return true
 }
 
 /** `startedMs`: when the session began that failed; undefined to wait without blame. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { fleetConfigSchema, policyOf } from '../../fleet/config.ts'
+import { startHomeAssistant } from '../../fleet/homeAssistantLink.ts'
 import { startFleetService } from '../../fleet/service.ts'
 import { brokerConnector, brokerWarnings } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
@@ -12,6 +13,7 @@ import { defineCommand, needed } from '../command.ts'
 import { statementWatch } from '../io/fleetStatements.ts'
 import { openKey } from '../io/keyFiles.ts'
 import { runUntilStopped } from '../io/runUntilStopped.ts'
+import { VERSION } from '../version.ts'
 
 /** Prefix of the environment variables that override the configuration. */
 export const fleetPrefix = 'TICKPAY_FLEET'
@@ -41,9 +43,26 @@ export const command = defineCommand({
       const statements = await statementWatch(config, identity, ports)
       const policy = policyOf(config)
       const options = { identity, policy, connector, ...(statements ? { statements } : {}) }
-      const service = startFleetService(options, ports)
+      const home = config.homeAssistant
+      const link =
+        home &&
+        startHomeAssistant(
+          {
+            fleet,
+            prefix: home.prefix,
+            version: VERSION,
+            connector: await brokerConnector(home, process.env),
+            onSwitch: (device, verb) => void service.request(verb, device),
+          },
+          ports,
+        )
+      const onReport = link ? { onReport: link.take } : {}
+      const service = startFleetService({ ...options, ...onReport }, ports)
       terminal.out(`fleet ${fleet} is served at ${gateway.url}`)
-      return { close: service.stop }
+      const close = async () => {
+        await Promise.all([service.stop(), link?.stop()])
+      }
+      return { close }
     })
   },
 })

@@ -1,7 +1,6 @@
 /**
  * Relays in the real world: a broker, a `gpioset` that writes down what it is told, programs.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,9 +9,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { relayOpener } from '../../agent/relays/io/openRelay.ts'
 import type { Relay } from '../../agent/relays/types.ts'
 import type { Transport } from '../../ports/index.ts'
-import { mqttConnector } from '../../ports/io/mqttConnector.ts'
 import { nodePorts } from '../../ports/io/node.ts'
-import { freePort } from '../support/freePort.ts'
+import { hasMosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 
 const ports = nodePorts(() => undefined)
@@ -101,31 +99,17 @@ describe('a GPIO line', () => {
   })
 })
 
-const hasBroker = spawnSync('mosquitto', ['-h']).error === undefined
-if (!hasBroker) process.stderr.write('SKIPPED: relays behind a broker need mosquitto\n')
-
-describe.skipIf(!hasBroker)('a relay behind a broker', () => {
+describe.skipIf(!hasMosquitto)('a relay behind a broker', () => {
   let url = ''
   let watcher: Transport
-  let broker: ChildProcess
   const commands: string[] = []
   let answers = true
 
-  const login = { username: '', password: new Uint8Array(0), keepaliveSeconds: 30 }
   beforeEach(async () => {
-    const port = await freePort()
-    const file = join(folder, 'mosquitto.conf')
-    writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\n`)
-    broker = spawn('mosquitto', ['-c', file], { stdio: 'ignore' })
-    ends.push(() => broker.kill())
-    url = `mqtt://127.0.0.1:${port}`
-    const attempt = () => mqttConnector(url)({ ...login, clientId: 'plug' }).catch(() => undefined)
-    let found = await attempt()
-    for (const endMs = performance.now() + 10_000; !found && performance.now() < endMs; ) {
-      found = await attempt()
-    }
-    if (!found) throw new Error('mosquitto did not start')
-    watcher = found
+    const started = await startMosquitto(folder)
+    ends.push(() => started.broker.kill())
+    url = started.url
+    watcher = started.watcher
     ends.push(() => watcher.close())
     commands.length = 0
     answers = true

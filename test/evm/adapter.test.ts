@@ -59,6 +59,7 @@ describe.skipIf(!hasAnvil)('evidence by the adapter', () => {
     expect(lines.join()).toContain('poisons')
   })
 
+  // T61
   test('a payment that is not final yet is waited for, not repeated', async () => {
     await escrow().claim(claimsOf(2))
     const { ledger, polls } = await openAdapter(escrow(), { policy: { confirmations: 12 } })
@@ -67,6 +68,7 @@ describe.skipIf(!hasAnvil)('evidence by the adapter', () => {
     expect(polls()).toBeGreaterThanOrEqual(10)
   })
 
+  // T61
   test.each([1, 2, 8, 64])('a reorganisation of %i blocks changes nothing', async (depth) => {
     const kept = await node().rpc('evm_snapshot', [])
     const { ledger } = await openAdapter(escrow(), {
@@ -81,6 +83,7 @@ describe.skipIf(!hasAnvil)('evidence by the adapter', () => {
     expect(await escrow().state()).toMatchObject({ paid: 100n, evidencePaid: 100n })
   })
 
+  // T63
   test('a transaction that nobody mines is replaced by a dearer one', async () => {
     const fees: bigint[] = []
     await node().rpc('evm_setAutomine', [false])
@@ -105,6 +108,7 @@ describe.skipIf(!hasAnvil)('evidence by the adapter', () => {
     expect(await escrow().state()).toMatchObject({ paid: 50n })
   })
 
+  // T63
   test('past the deadline it gives up, and the next submission takes over its nonce', async () => {
     await node().rpc('evm_setAutomine', [false])
     const never = await openAdapter(escrow(), { mining: 'none' })
@@ -117,6 +121,7 @@ describe.skipIf(!hasAnvil)('evidence by the adapter', () => {
     expect(await escrow().state()).toMatchObject({ paid: 50n })
   })
 
+  // T65
   test('nothing is submitted for a payee who is not on the list', async () => {
     const { ledger } = await openAdapter(escrow(), { payouts: [new Uint8Array(20)] })
     await expect(ledger.submit(claimsOf(1), 'a')).rejects.toThrow('not on the list of payouts')
@@ -179,6 +184,7 @@ describe.skipIf(!hasAnvil)('statements by the adapter', () => {
 })
 
 describe.skipIf(!hasAnvil)('following', () => {
+  // T61
   test('tells what happened, and tells it again when the chain is rearranged', async () => {
     const { ledger, tick } = await openAdapter(escrow(), { policy: { confirmations: 2 } })
     await ledger.allocation(escrow().id)

@@ -104,6 +104,7 @@ describe.skipIf(!hasAnvil)('claims at the contract', () => {
     expect(await single(other)).toMatchObject({ reason: claimCodeOf('position_taken'), paid: 0n })
   })
 
+  // T65
   test('only the payee and whom it named may claim, and the payee gets the money', async () => {
     const claim = open().device(3).commit().claim(1)
     expect((await open().claim([claim], open().stranger)).status).toBe('0x0')

@@ -88,6 +88,7 @@ describe('a transaction', () => {
     expect(decide(policy, atCap, { ...seen, nowMs: 2_000 })).toEqual({ action: 'send', fees: dear })
   })
 
+  // T63
   test('a fee twenty times as high for an hour: mined under the cap afterwards', () => {
     // Virtual time; the chain takes what pays its base fee, which falls again after an hour.
     const hour = { ...policy, feePerGasMax: 1_500n, replaceAfterMs: 60_000, deadlineMs: 7_200_000 }

@@ -85,6 +85,7 @@ describe.skipIf(!hasAnvil)('with a second node', () => {
     expect(ledger.firstPosition(escrow().id)).toBe(2)
   })
 
+  // T62
   test.each<[string, Lie]>([
     [
       'another chain',

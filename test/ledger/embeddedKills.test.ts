@@ -22,7 +22,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-describe.each(kinds)('a settlement of %s with the embedded ledger', (kind) => {
+describe.each(kinds)('T60: a settlement of %s with the embedded ledger', (kind) => {
   const steps = siteSteps[kind]
 
   it('takes the steps that are listed, and no others', { timeout: 60_000 }, async () => {

@@ -64,10 +64,20 @@ function createFigures() {
   const exposure = tile('Exposure', 'accepted and not yet settled')
   const reserved = tile('Reserved', 'the worst case of what it has committed to')
   const settled = tile('Settled', 'paid by the ledger')
-  const all = [used, rate, paid, exposure, reserved, settled]
+  const limit = tile('Limit', 'what its mandates allow in all')
+  const channels = tile('Channels', 'one for each meter')
+  const all = [used, rate, channels, limit, paid, settled, exposure, reserved]
   return {
     tiles: all.map(({ element }) => element),
-    show: ({ sums, asset, spendPerHour, units: sumsOfUnits }: Device) => {
+    show: ({ sums, asset, spendPerHour, units: sumsOfUnits, report }: Device) => {
+      const limits = report.channels.map((one) => one.limit ?? 0n)
+      limit.show(
+        money(
+          limits.reduce((sum, one) => sum + one, 0n),
+          asset,
+        ),
+      )
+      channels.show(whole(sums.channels))
       used.show(sumsOfUnits.map(([unit, value]) => units(value, unit)).join(', ') || '–')
       rate.show(moneyRate(spendPerHour, asset))
       paid.show(money(sums.paid, asset))

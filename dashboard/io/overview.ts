@@ -4,6 +4,7 @@
  * @module
  */
 import { clockTime, coarse, money, moneyRate, whole } from '../format.ts'
+import type { Alarm } from '../model/alarms.ts'
 import { ALARMS_MAX, findAlarms } from '../model/alarms.ts'
 import type { Fleet, Happening } from '../model/fleet.ts'
 import { fleetSpendPerHour } from '../model/fleet.ts'
@@ -64,9 +65,10 @@ export function overview(desk: Desk): View {
     update: () => {
       setHidden(empty, fleet.devices.size > 0)
       setHidden(full, fleet.devices.size === 0)
-      figures.show(fleet)
+      const found = findAlarms(fleet, desk.nowSeconds())
+      figures.show(fleet, found.length)
       gateway.show(fleet)
-      showAlarms(alarms, fleet, desk.nowSeconds())
+      showAlarms(alarms, found)
       showRefusals(refusals, fleet)
       showLatest(happenings, fleet.happenings)
       const { times, values } = fleet.series
@@ -88,11 +90,14 @@ function createFigures() {
   const exposure = tile('Exposure', 'accepted and not yet settled')
   const reserved = tile('Reserved', 'the worst case of what devices have committed to')
   const settled = tile('Settled', 'paid by the ledger')
-  const all: readonly Tile[] = [online, channels, rate, paid, exposure, reserved, settled]
+  const alarms = tile('Needs attention', 'see below')
+  const amounts = [paid, settled, exposure, reserved]
+  const all: readonly Tile[] = [online, channels, rate, alarms, ...amounts]
   return {
     tiles: all.map(({ element }) => element),
-    show: (fleet: Fleet) => {
+    show: (fleet: Fleet, alarmsFound: number) => {
       const { sums, asset } = fleet
+      alarms.show(whole(alarmsFound))
       online.show(`${whole(fleet.online)} of ${whole(fleet.devices.size)}`)
       channels.show(whole(sums.channels))
       rate.show(moneyRate(fleetSpendPerHour(fleet), asset))
@@ -151,8 +156,7 @@ function showRefusals(body: HTMLElement, fleet: Fleet): void {
   })
 }
 
-function showAlarms(list: HTMLElement, fleet: Fleet, nowSeconds: number): void {
-  const alarms = findAlarms(fleet, nowSeconds)
+function showAlarms(list: HTMLElement, alarms: readonly Alarm[]): void {
   const shown = alarms.slice(0, ALARMS_MAX)
   const key = `${alarms.length} ${shown.map(({ text }) => text).join('|')}`
   setChildren(list, key, () => {
@@ -163,7 +167,7 @@ function showAlarms(list: HTMLElement, fleet: Fleet, nowSeconds: number): void {
   })
 }
 
-function alarmItem({ level, text, advice, device }: ReturnType<typeof findAlarms>[number]) {
+function alarmItem({ level, text, advice, device }: Alarm) {
   const link = device === undefined ? [] : [' ', deviceLink(device)]
   const words = device === undefined ? text : text.replace(device, '').replace(/^: /, '').trim()
   return el('li', { class: level }, el('strong', {}, ...link, ` ${words}`), el('span', {}, advice))

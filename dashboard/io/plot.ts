@@ -71,7 +71,7 @@ function options(place: HTMLElement, format: (value: number) => string): uPlot.O
       },
     ],
     axes: [
-      { ...axis, values: (_plot, splits) => splits.map(timeOf), space: 70 },
+      { ...axis, values: (_plot, splits) => splits.map(timeOf), space: 70, size: 28 },
       { ...axis, size: 64, values: (_plot, splits) => splits.map(format) },
     ],
   }

@@ -72,7 +72,12 @@ export function openSession(login: Login, listener: Listener): Session {
     client.subscribe([`${root}/devices/+`, `${root}/event`, `${root}/response/+`], { qos: 0 })
     client.subscribe(['tickpay/1/_gateway/+/health', 'tickpay/1/_gateway/+/state'], { qos: 0 })
   })
-  client.on('close', () => listener.onState('away'))
+  client.on('close', () => {
+    listener.onState('away')
+    // So a broker answers what a credential may not ask for.
+    const why = 'The gateway closed the connection. Has this credential the right "supply"?'
+    for (const end of [...answers.values()]) end({ kind: 'refused', why })
+  })
   client.on('error', (error) => {
     if (!('code' in error) || !refusedCodes.has(Number(error.code))) return
     client.end(true)
@@ -106,7 +111,8 @@ function ask(
     const silent: Answer = { kind: 'refused', why: 'The gateway did not answer.' }
     const timer = setTimeout(() => end(silent), ANSWER_TIMEOUT_MS)
     answers.set(transaction, end)
-    client.publish(topic, JSON.stringify({ ...fields, transaction }), { qos: 1 })
+    // Not again by itself: somebody who may not ask would be cut off again and again.
+    client.publish(topic, JSON.stringify({ ...fields, transaction }), { qos: 0 })
   })
 }
 

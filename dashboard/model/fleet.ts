@@ -52,11 +52,13 @@ export type Fleet = {
   /** Newest first. */
   readonly happenings: Happening[]
   /** Paid and exposure of the whole fleet. */
-  readonly series: Series
+  series: Series
   /** Rises with every change. */
   revision: number
   /** Rises when a device comes or goes. */
   membership: number
+  /** As it was at the last point of `series`. */
+  sampledMembership: number
 }
 
 const DEVICE_POINTS_MAX = 180
@@ -78,6 +80,7 @@ export function createFleet(): Fleet {
     series: createSeries(2),
     revision: 0,
     membership: 0,
+    sampledMembership: 0,
   }
 }
 
@@ -105,7 +108,7 @@ export function takeReport(fleet: Fleet, report: DeviceReport): void {
   Object.assign(device, { report, sums, state, reason, asset, units: unitsOf(report) })
   const figures = [Number(sums.paid), Number(report.channels[0]?.units ?? 0n)]
   addPoint(device.series, report.timeSeconds, figures, DEVICE_POINTS_MAX)
-  device.spendPerHour = ratePerHour(device.series, 0, RATE_SECONDS)
+  device.spendPerHour = report.isOnline ? ratePerHour(device.series, 0, RATE_SECONDS) : 0
 }
 
 function newDevice(report: DeviceReport, asset: Asset): Device {
@@ -146,6 +149,10 @@ export function note(fleet: Fleet, happening: Happening): void {
 /** A point for the plots of the whole fleet. */
 export function samplePoint(fleet: Fleet, nowSeconds: number): void {
   const { paid, exposure } = fleet.sums
+  // What a device owed before it was heard of here did not flow now.
+  if (fleet.sampledMembership !== fleet.membership) fleet.series = createSeries(2)
+  fleet.sampledMembership = fleet.membership
+  if (fleet.devices.size === 0) return
   addPoint(fleet.series, nowSeconds, [Number(paid), Number(exposure)], FLEET_POINTS_MAX)
   fleet.revision += 1
 }

@@ -72,7 +72,7 @@ export async function openTlsSite(listener: object = {}): Promise<TlsSite> {
     ca,
     tls,
     enrol: async (device) => {
-      const enrolled = await enrol(opened, signer, device)
+      const enrolled = await enrolAt(opened, signer, device)
       const key = formatPublicKey(enrolled.key.publicKey)
       await ca('device', `${fleet}/${device}`, '--key', key, '--out', folder)
       return enrolled
@@ -129,7 +129,11 @@ const enrolmentSchema = v.object({
   channels: v.array(v.object({ channelId: v.string() })),
 })
 
-async function enrol(opened: OpenGateway, signer: KeyPair, device: string): Promise<Enrolled> {
+export async function enrolAt(
+  opened: OpenGateway,
+  signer: KeyPair,
+  device: string,
+): Promise<Enrolled> {
   const key = createKeyPair('p256')
   const { call } = opened.gateway
   const publicKey = formatPublicKey(key.publicKey)

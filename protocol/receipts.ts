@@ -45,7 +45,7 @@ export function encodeReceipt({ receipt, place, path, root }: ReceiptProof): Uin
   ])
 }
 
-/** Undefined for anything that is not exactly the message; whether it proves is another question. */
+/** Undefined for anything that is not exactly the message; it may still prove nothing. */
 export function decodeReceipt(bytes: Uint8Array): ReceiptProof | undefined {
   const wire = decodeCbor(bytes)
   if (!Array.isArray(wire) || wire.length !== 5 || wire[0] !== WIRE_VERSION) return undefined

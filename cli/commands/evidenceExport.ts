@@ -3,11 +3,11 @@
  * @module
  */
 import * as v from 'valibot'
-import { agentEvidence } from '../../agent/io/evidence.ts'
 import { readAnswer } from '../answers.ts'
 import { argument, defineCommand, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
 import { gatewayOptions, withGateway, worksOffline } from '../gatewayOptions.ts'
+import { agentEvidence } from '../io/agentEvidence.ts'
 import { writeEvidence } from '../io/evidenceFiles.ts'
 
 const answer = v.object({ bundle: v.string() })

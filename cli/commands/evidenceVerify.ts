@@ -16,7 +16,7 @@ export const command = defineCommand({
   summary: 'Decides a dispute about one channel from files alone',
   details: [
     'Checks every signature and path in one bundle, or in those of both sides together, and says',
-    'what is proved, by whom, and what contradicts what. Needs no network and no database; the same',
+    'what is proved, by whom, and what contradicts what. It needs no network or database; the same',
     'files give the same verdict for everybody. The keys of gateway and fleet in a file are only',
     'claimed there: name the ones that you know. Exit code 1 when something contradicts or is not',
     'sound; what is merely missing is said.',

@@ -3,13 +3,14 @@
  * of a bundle it has signed itself, and whoever claims by it has to show it.
  * @module
  */
+
+import { domainOf } from '../../agent/config.ts'
+import { readAgentConfig } from '../../agent/io/runAgent.ts'
+import { parseRecord, RECORD_FILE } from '../../agent/records.ts'
 import { formatEvidence } from '../../ledger/rules/evidenceBundle.ts'
 import { nodeDisk } from '../../ports/io/disk.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { decodeReceipt } from '../../protocol/receipts.ts'
-import { domainOf } from '../config.ts'
-import { parseRecord, RECORD_FILE } from '../records.ts'
-import { readAgentConfig } from './runAgent.ts'
 
 /**
  * The text of a bundle.
@@ -27,7 +28,7 @@ export async function agentEvidence(
   const receipt = payload && decodeReceipt(payload)
   if (!receipt) {
     throw new OperatorError(
-      `no receipt of meter ${meter} is on the disk: it is written about once an hour and at the end`,
+      `no receipt of meter ${meter} is on the disk: it is written once an hour and at the end`,
     )
   }
   return formatEvidence({

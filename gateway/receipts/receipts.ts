@@ -1,7 +1,7 @@
 /**
- * Receipts: from time to time one Merkle tree over the channels that moved, one signature for all of
- * them, and to each device its leaf and path. What is signed is journaled before anybody sees it,
- * and each root names the one before it.
+ * Receipts: from time to time one Merkle tree over the channels that moved, one signature for all
+ * of them, and to each device its leaf and path. What is signed is journaled before it is
+ * sent, and each root names the one before it.
  * @module
  */
 import type { Cancel } from '../../ports/index.ts'

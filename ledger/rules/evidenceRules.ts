@@ -1,6 +1,6 @@
 /**
  * Decides a dispute about one channel from bundles alone: what is proved, by whose signature, and
- * what contradicts what. The same bundles give the same verdict, whoever asks and in whatever order.
+ * what contradicts what. The same bundles give the same verdict, whoever asks, in whatever order.
  * @module
  */
 import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
@@ -284,10 +284,7 @@ function compareReceipts({ bundle, note }: Case, receipts: readonly ReceiptProof
   for (const a of receipts) {
     for (const b of receipts) {
       if (isContradiction(a, b)) {
-        note(
-          'receipts_contradict',
-          `${a.receipt.amount} at ${a.receipt.position}, then ${b.receipt.amount} at ${b.receipt.position}`,
-        )
+        note('receipts_contradict', `${describe(a)}, then ${describe(b)}`)
       }
       const [one, two] = [a, b].map(({ root }) =>
         digestOf(bundle.domain, receiptRootStructure, root.value),
@@ -301,6 +298,8 @@ function compareReceipts({ bundle, note }: Case, receipts: readonly ReceiptProof
     }
   }
 }
+
+const describe = ({ receipt }: ReceiptProof) => `${receipt.amount} at ${receipt.position}`
 
 /** Later in one life of the gateway, and less; or the same word at two amounts. */
 function isContradiction(a: ReceiptProof, b: ReceiptProof): boolean {

@@ -107,7 +107,7 @@ describe('a receipt', () => {
   })
 })
 
-test('the newest receipt is written with the next record, to the byte, and not by itself', async () => {
+test('the newest receipt is written with the next record, and not by itself', async () => {
   const disk = memoryDisk()
   const log = () => undefined
   const records = await openRecords(disk, log)

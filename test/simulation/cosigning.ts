@@ -1,7 +1,7 @@
 /**
  * The fleet's service for statements: the product's own co-signer, which asks each gateway every
- * second. It knows what its devices have shown. It may refuse for a while, or sit on what it signed;
- * and what it signs is looked at once more.
+ * second. It knows what its devices have shown. It may refuse for a while, or sit on what it
+ * signed; and what it signs is looked at once more.
  * @module
  */
 import * as v from 'valibot'

@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { type Agent, startAgent } from '../../agent/agent.ts'
 import { type AgentConfig, agentSchema } from '../../agent/config.ts'
+import type { Signer } from '../../agent/epochs.ts'
 import type { ConnectOptions, Connector, Ports } from '../../ports/index.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
@@ -62,13 +63,7 @@ export function deviceActor(
   const { ports, site } = world
   const disk = memoryDisk()
   const clock = skewedClock(ports.clock)
-  const meters = new Map(
-    plan.meters.map(({ name, unit, ratePerSecond }) => {
-      const meter = { unit, ratePerSecond, register: firstRegister }
-      const make = site?.firmware.has(plan.device) ? firmwareMeter : simMeter
-      return [name, make(meter, ports.clock, ports.timers)] as const
-    }),
-  )
+  const meters = metersOf(world, plan)
   let key = firstKey
   let rootByte = 60 + world.place
   let life = newLife()
@@ -80,15 +75,12 @@ export function deviceActor(
     const own = newLife()
     life = own
     const mortal = mortalPorts(ports, own, clock)
-    const signMs = site?.signMs.get(plan.device)
-    const sign = signWith(key)
-    const signing =
-      signMs === undefined ? sign : slowSigning(sign, mortal.timers, signMs, rootByte + signMs)
     const connect: Connector = (options) => {
       lastLogin = options
       return gateway.network.connect(options)
     }
-    const signer = { publicKey: publicKeyOf(key), sign: signing }
+    const signMs = site?.signMs.get(plan.device)
+    const signer = { publicKey: publicKeyOf(key), sign: signWith(key, mortal, signMs) }
     agent = await startAgent(config, {
       ports: { ...mortal, random },
       connector: mortalConnector(connect, own),
@@ -129,8 +121,20 @@ export function deviceActor(
   }
 }
 
-function signWith(key: PrivateKey): (digest: Uint8Array) => Uint8Array {
-  return (digest) => signDigest(key, digest)
+function metersOf({ ports, site }: DeviceWorld, plan: DevicePlan): DeviceActor['meters'] {
+  return new Map(
+    plan.meters.map(({ name, unit, ratePerSecond }) => {
+      const meter = { unit, ratePerSecond, register: firstRegister }
+      const make = site?.firmware.has(plan.device) ? firmwareMeter : simMeter
+      return [name, make(meter, ports.clock, ports.timers)] as const
+    }),
+  )
+}
+
+/** `slowMs`: the longest that a slow key takes. */
+function signWith(key: PrivateKey, { timers }: Ports, slowMs: number | undefined): Signer['sign'] {
+  const sign = (digest: Uint8Array) => signDigest(key, digest)
+  return slowMs === undefined ? sign : slowSigning(sign, timers, slowMs, slowMs)
 }
 
 /** The operating system closes what a killed process had open. */

@@ -1,6 +1,6 @@
 /**
- * A meter whose microcontroller is the project's own: relay, register, watchdog and answers are those
- * of `firmware-sim/`.
+ * A meter whose microcontroller is the project's own: relay, register, watchdog and answers are
+ * those of `firmware-sim/`.
  * @module
  */
 import { answerHost, counterModulus } from '../../firmware-sim/firmwareLink.ts'

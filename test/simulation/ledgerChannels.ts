@@ -8,7 +8,8 @@ import type { State, Watched } from './invariantState.ts'
 
 /**
  * What the ledger paid never falls and is never above what a device has shown; says what is wrong
- * with all of it together. `which` leaves count: those of every statement that was handed in, or those in force, when nothing is under way.
+ * with all of it together. `which` leaves count: those of every statement that was handed in, or
+ * those in force, when nothing is under way.
  */
 export function ledgerProblem(state: State, which: 'handed in' | 'in force'): string | undefined {
   const { ledger, gateways } = state.watched

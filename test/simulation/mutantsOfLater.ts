@@ -33,7 +33,9 @@ export const settlingRules: readonly Mutant[] = [
     rule: '(!) a statement pays only what is not paid yet',
     file: rules,
     find: "return { verdict: 'sound', digest, pays: paid - allocation.paid, paid }",
-    put: "return { verdict: 'sound', digest, pays: statement.total, paid: allocation.paid + statement.total }",
+    put:
+      'const all = statement.total + allocation.paid\n' +
+      "  return { verdict: 'sound', digest, pays: statement.total, paid: paid > all ? paid : all }",
     from,
   },
   {
@@ -56,7 +58,9 @@ export const settlingRules: readonly Mutant[] = [
     name: 'leaf-root',
     rule: '(!) a leaf is part of the statement in force',
     file: rules,
-    find: "if (!equalBytes(rootFromPath(hash, position, leaf.path), statementRoot)) return 'wrong_leaf'",
+    find:
+      'if (!equalBytes(rootFromPath(hash, position, leaf.path), statementRoot)) return ' +
+      "'wrong_leaf'",
     put: '',
     from,
   },
@@ -155,7 +159,9 @@ export const deviceRules: readonly Mutant[] = [
     name: 'own-hour',
     rule: "(!) a device's own limit in an hour",
     file: 'agent/ownLimits.ts',
-    find: "if (amountPerHour !== undefined) consider(book.hourBase + amountPerHour, 'own_hour_limit')",
+    find:
+      'if (amountPerHour !== undefined) consider(book.hourBase + amountPerHour, ' +
+      "'own_hour_limit')",
     put: '',
     from,
   },

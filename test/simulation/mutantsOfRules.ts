@@ -130,7 +130,9 @@ export const supplyRules: readonly Mutant[] = [
     name: 'pause',
     rule: 'a pause takes supply away',
     file: 'gateway/supply.ts',
-    find: "if (facts.paused || facts.ordered === 'paused') return { level: 'off', reason: 'paused' }",
+    find:
+      "if (facts.paused || facts.ordered === 'paused') return " +
+      "{ level: 'off', reason: 'paused' }",
     put: '',
   },
   {

@@ -1,7 +1,7 @@
 /**
- * What later seeds have beside the plan of the first ones: settlement by statement with a fleet that
- * co-signs, slow keys, limits of a device's own, the product's own firmware, and more faults. Seeds
- * up to `plainSeedsMax` stay as they were, so what was found with them is found again.
+ * What later seeds have beside the plan of the first ones: settlement by statement with a fleet
+ * that co-signs, slow keys, limits of a device's own, the product's own firmware, and more faults.
+ * Seeds up to `plainSeedsMax` stay as they were, so what was found with them is found again.
  * @module
  */
 import { type Dice, diceFrom } from '../../firmware-sim/dice.ts'

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChildOrder } from './embeddedChild.ts'
 import { expectPaid, openSite, paidBy, pay, settleAll, setUp, siteSteps } from './gatewaySite.ts'
-import { killers, PER_KILL_MS, roundsOf, tellKills } from './killing.ts'
+import { killers, kills, PER_KILL_MS, roundsOf } from './killing.ts'
 
 const kinds = ['claims', 'statement'] as const
 const rounds = roundsOf(siteSteps.claims.length + siteSteps.statement.length)
@@ -59,6 +59,8 @@ describe.each(kinds)('T60: a settlement of %s with the embedded ledger', (kind) 
     expect(await paidBy(site)).toMatchObject({ payments: all.length })
     expect(site.ledger.audit()).toEqual([])
     await site.close()
-    tellKills(kind, rounds, Object.fromEntries(steps.map((step) => [step, rounds])))
+    if (kills > 0) {
+      process.stderr.write(`${kind}: ${all.length} kills, every step ${rounds} times\n`)
+    }
   })
 })

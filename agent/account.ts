@@ -76,7 +76,7 @@ export type Account = {
   readonly takeAccept: (accept: Accept) => void
   readonly takeReject: (reject: Reject) => void
   readonly takeSupply: (notice: SupplyNotice) => void
-  /** The gateway has signed what this device never showed: nothing is paid until it proves better. */
+  /** The gateway has signed what was never shown: nothing is paid until it proves better. */
   readonly haltForLie: () => void
   readonly goOffline: () => void
   readonly stop: () => void

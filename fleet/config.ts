@@ -79,7 +79,7 @@ export const fleetConfigSchema = v.strictObject({
       unreadAmountMax: v.optional(uint64Value, 0),
     }),
   ),
-  /** The person's own broker, where Home Assistant finds the devices; without it nothing is told. */
+  /** The person's own broker, where Home Assistant finds the devices. */
   homeAssistant: v.optional(
     v.strictObject({
       url: textValue,

@@ -1,6 +1,6 @@
 /**
- * A relay that is a coil of a Modbus unit on a line of its own. It is written with every reading, so
- * that a unit with a watchdog stays fed by live readings alone.
+ * A relay that is a coil of a Modbus unit on a line of its own. It is written with every reading,
+ * so that a unit with a watchdog stays fed by live readings alone.
  * @module
  */
 import type { SerialOpener, Timers } from '../../ports/index.ts'

@@ -4,7 +4,7 @@
  * the relay.
  * @module
  */
-import type { Connector, Ports, Transport } from '../../ports/index.ts'
+import type { Connector, Ports, Timers, Transport } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { RELAY_TIMEOUT_MS, type Relay, type RelayConfig } from './types.ts'
@@ -58,42 +58,46 @@ export function mqttRelay(
     return open
   }
 
-  const confirmed = (one: Open, word: string) =>
-    config.stateTopic === undefined ? sent === word : one.told === word
-
-  const waitFor = (one: Open, word: string) =>
-    new Promise<void>((resolve, reject) => {
-      const end = (settle: () => void) => {
-        one.onTold = nothing
-        cancel()
-        settle()
-      }
-      const fail = (why: string) => end(() => reject(new OperatorError(`${config.url}: ${why}`)))
-      const cancel = timers.after(RELAY_TIMEOUT_MS, () =>
-        fail(`the relay does not say "${word}" on ${config.stateTopic}`),
-      )
-      one.onTold = () => {
-        if (one.isGone) fail('the connection ended')
-        else if (confirmed(one, word)) end(resolve)
-      }
-      one.onTold()
-    })
-
   return {
     set: async (closed) => {
       const one = await current()
       const word = closed ? config.on : config.off
-      if (sent === word && confirmed(one, word)) return
+      if (sent === word && (config.stateTopic === undefined || one.told === word)) return
       // A state from before the command proves nothing about the command.
       one.told = undefined
       await one.transport.publish(config.commandTopic, encode(word), { retain: false })
       sent = word
-      await waitFor(one, word)
+      if (config.stateTopic !== undefined) await hear(one, word, config, timers)
     },
     close: async () => {
       if (open && !open.isGone) await open.transport.close().catch(() => undefined)
     },
   }
+}
+
+/** Resolves when the relay has said `word`. */
+function hear(
+  one: Open,
+  word: string,
+  { stateTopic, url }: RelayConfig & { kind: 'mqtt' },
+  timers: Timers,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      one.onTold = nothing
+      cancel()
+      settle()
+    }
+    const fail = (why: string) => end(() => reject(new OperatorError(`${url}: ${why}`)))
+    const cancel = timers.after(RELAY_TIMEOUT_MS, () =>
+      fail(`the relay does not say "${word}" on ${stateTopic}`),
+    )
+    one.onTold = () => {
+      if (one.isGone) fail('the connection ended')
+      else if (one.told === word) end(resolve)
+    }
+    one.onTold()
+  })
 }
 
 function encode(text: string): Uint8Array {

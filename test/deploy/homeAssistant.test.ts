@@ -43,7 +43,7 @@ function reportOf(reason: 'ok' | 'paused', online = true): DeviceReport {
   return { device: 'ev-1', online, channels: [{ ...channel, supply, reason }] }
 }
 
-/** The device form, as far as it is used; Home Assistant ignores devices with keys it does not know. */
+/** The device form, as far as it is used. */
 const entity = { name: v.string(), unique_id: v.string(), value_template: v.string() }
 const discoverySchema = v.strictObject({
   device: v.strictObject({

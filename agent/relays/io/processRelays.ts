@@ -1,6 +1,6 @@
 /**
- * Relays that are switched by programs: GPIO lines through `gpioset` of libgpiod, and commands of the
- * operator's own.
+ * Relays that are switched by programs: GPIO lines through `gpioset` of libgpiod, and commands of
+ * the operator's own.
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'

@@ -58,7 +58,7 @@ describe('events', () => {
     expect(read).toEqual([1_999, 3_999])
   })
 
-  test('one block that is refused is an error, and there are none before the contract', async () => {
+  test('one block that is refused is an error; there are none before the contract', async () => {
     const { ask } = stingyNode(0, 1)
     await expect(blocksOf(logRanges(ask, 0, 9))).rejects.toThrow('more than 10000')
     expect(await blocksOf(logRanges(ask, 10, 9))).toEqual([])

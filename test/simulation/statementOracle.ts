@@ -59,21 +59,30 @@ export function statementOracle(world: OracleWorld): StatementOracle {
       known.set(name, allocation)
       const sequence = before?.statementSequence ?? 0
       if (allocation.statementSequence === sequence) return
-      const found = (handed.get(name) ?? []).find(({ submission: { statement } }) => {
+      // A liar hands in others with the same sequence and root.
+      const found = (handed.get(name) ?? []).filter(({ submission: { statement } }) => {
         const isSame = statement.sequence === allocation.statementSequence
         return isSame && bytesToHex(statement.root) === bytesToHex(allocation.statementRoot)
       })
-      const leaves = found && world.leavesOf(digestHex(found.submission))
-      if (leaves) inForce.set(name, amountsOf(leaves))
-      const reason = found
-        ? (unsettled(world.domain, found, before, allocation, nowSeconds) ??
-          (leaves ? undefined : 'the fleet has not looked at it'))
-        : 'nobody handed it in'
+      const reasons = found.map((one) => {
+        const leaves = world.leavesOf(digestHex(one.submission))
+        if (leaves) inForce.set(name, amountsOf(leaves))
+        return (
+          unsettled(world.domain, one, before, allocation, nowSeconds) ??
+          (leaves ? undefined : 'the fleet has not looked at it')
+        )
+      })
+      const reason = reasons.length === 0 ? 'nobody handed it in' : firstUnless(reasons)
       if (reason !== undefined) world.onUnproven(`statement of ${name}: taken although ${reason}`)
     },
     leavesOf: (allocation, which) =>
       (which === 'in force' ? inForce : highest).get(allocation) ?? noLeaves,
   }
+}
+
+/** Undefined where one of the reasons is. */
+function firstUnless(reasons: readonly (string | undefined)[]): string | undefined {
+  return reasons.includes(undefined) ? undefined : reasons[0]
 }
 
 const noLeaves: ReadonlyMap<number, bigint> = new Map()

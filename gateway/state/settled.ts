@@ -10,6 +10,8 @@ import { raisePaid, setPaid } from './allocations.ts'
 import type { GatewayEvent, SettledItem } from './events.ts'
 import type { GatewayState } from './state.ts'
 import {
+  applyCosigned,
+  applyStated,
   applyStatementEnded,
   FORMER_LEAVES_MAX,
   FORMER_STATEMENTS_MAX,
@@ -18,7 +20,46 @@ import {
   unpackStrangers,
 } from './statements.ts'
 
-export function applySettled(
+type SettlementKind =
+  | 'submitted'
+  | 'settled'
+  | 'stated'
+  | 'cosigned'
+  | 'statement_ended'
+  | 'unstated'
+  | 'restated'
+
+export function applySettlement(
+  state: GatewayState,
+  event: Extract<GatewayEvent, { kind: SettlementKind }>,
+  seconds: number,
+): void {
+  switch (event.kind) {
+    case 'submitted':
+      state.outbox.set(bytesToHex(event.key), { key: event.key, items: event.items })
+      return
+    case 'settled':
+      applySettled(state, event.key, event.items, seconds)
+      return
+    case 'stated':
+      applyStated(state.statements, event.statement, event.leaves)
+      return
+    case 'cosigned':
+      applyCosigned(state.statements, event.allocation, event.signature)
+      return
+    case 'statement_ended':
+      applyEnded(state, event, seconds)
+      return
+    case 'unstated':
+      applyUnstated(state, event)
+      return
+    case 'restated':
+      applyRestated(state, event)
+      return
+  }
+}
+
+function applySettled(
   state: GatewayState,
   key: Uint8Array,
   items: readonly SettledItem[],
@@ -40,7 +81,7 @@ function settleChannel(state: GatewayState, channel: number): void {
 }
 
 /** A statement in force settles each of its channels up to its leaf. */
-export function applyEnded(
+function applyEnded(
   state: GatewayState,
   { allocation, outcome }: Extract<GatewayEvent, { kind: 'statement_ended' }>,
   seconds: number,
@@ -88,7 +129,7 @@ function rememberInForce(state: GatewayState, allocation: Uint8Array, statement:
  * allocation counts no more. `takenBack` says that it has paid less, too: then nothing counts as
  * paid until the evidence was shown again.
  */
-export function applyUnstated(
+function applyUnstated(
   state: GatewayState,
   { allocation, takenBack }: Extract<GatewayEvent, { kind: 'unstated' }>,
 ): void {
@@ -106,7 +147,7 @@ export function applyUnstated(
 }
 
 /** Leaves of the statement that the ledger goes by; with the last of them it is in force. */
-export function applyRestated(
+function applyRestated(
   state: GatewayState,
   { allocation, leaves, strangers, statement }: Extract<GatewayEvent, { kind: 'restated' }>,
 ): void {

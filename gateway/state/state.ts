@@ -31,9 +31,8 @@ import { type MandateStarts, noteStart } from './mandateStarts.ts'
 import { applyOrder, type Orders } from './orders.ts'
 import type { IssuedState } from './receipts.ts'
 import { holdRenewal, promotePending } from './renewals.ts'
-import { applyEnded, applyRestated, applySettled, applyUnstated } from './settled.ts'
+import { applySettlement } from './settled.ts'
 import type { Statements } from './statements.ts'
-import { applyCosigned, applyStated } from './statements.ts'
 
 export { allocationOf } from './allocations.ts'
 
@@ -197,31 +196,19 @@ function applyEvent(
       applyFlag(state, event.channel, FLAG_LAPSED)
       return
     case 'submitted':
-      state.outbox.set(bytesToHex(event.key), { key: event.key, items: event.items })
-      return
     case 'settled':
-      applySettled(state, event.key, event.items, seconds)
-      return
     case 'stated':
-      applyStated(state.statements, event.statement, event.leaves)
-      return
     case 'cosigned':
-      applyCosigned(state.statements, event.allocation, event.signature)
-      return
     case 'statement_ended':
-      applyEnded(state, event, seconds)
+    case 'unstated':
+    case 'restated':
+      applySettlement(state, event, seconds)
       return
     case 'receipted':
       state.receipts.newest = { root: event.root, items: event.items, tariffs: event.tariffs }
       return
     case 'order':
       applyOrder(state.orders, event.order)
-      return
-    case 'unstated':
-      applyUnstated(state, event)
-      return
-    case 'restated':
-      applyRestated(state, event)
       return
     case 'credential':
       applyCredential(state, event)

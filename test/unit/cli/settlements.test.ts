@@ -1,4 +1,4 @@
-/** What was settled, as CSV and as camt.053: to the last minor unit, and as docs/exports.md shows. */
+/** What was settled as CSV and as camt.053: to the last minor unit, as docs/exports.md shows. */
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -189,7 +189,7 @@ describe('settlements', () => {
     )
   })
 
-  test('the fee in every statement is its share of the cumulative total, to the last minor unit', () => {
+  test('the fee is its share of the cumulative total, to the last minor unit', () => {
     const payments = fc.array(fc.bigInt({ min: 1n, max: 1_000_000n }), {
       minLength: 1,
       maxLength: 30,

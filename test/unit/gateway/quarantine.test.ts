@@ -32,7 +32,7 @@ async function failingScene(count: number) {
 type Put = { readonly quarantined: number; readonly quarantine: readonly unknown[] }
 const statusOf = async (scene: Scene) => (await scene.call('status')) as Put
 
-test('(!) one claim that a ledger fails on is found by halves, and all others are paid', async () => {
+test('(!) a claim that a ledger fails on is found by halves, and all others are paid', async () => {
   const { scene, failing } = await failingScene(7)
   expect(await scene.call('settle')).toEqual({ channels: 7, paid: '18000', refused: 1 })
   expect(failing.calls).toBeLessThanOrEqual(7)

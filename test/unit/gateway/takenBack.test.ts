@@ -40,7 +40,7 @@ describe('T61: a chain that is rearranged', () => {
     expect(lines).toHaveLength(64)
   })
 
-  test('(!) with a statement: what was in force before it is so again, and nothing is lost', async () => {
+  test('(!) with a statement: the one before is in force again, and nothing is lost', async () => {
     let scene: Scene | undefined
     const chain = chainLedger(() => present(scene, 'a scene').world.ledgerStore)
     const owing = await owingScene(undefined, chain)

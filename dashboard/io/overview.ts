@@ -179,14 +179,19 @@ function showLatest(list: HTMLElement, happenings: readonly Happening[]): void {
 }
 
 function noDevices(fleetName: string): HTMLElement {
-  const command = `tickpay enrol device ev-1 --fleet ${fleetName} --key device.pub --meter main:Wh`
+  const command = `tickpay enrol device --fleet ${fleetName} --device ev-1 --key ev-1.key.pub`
   return emptyState(
     'No devices yet',
     el('p', {}, `The fleet ${fleetName} has no device that this gateway has heard of.`),
     el(
       'ol',
       {},
-      el('li', {}, 'Make a key on the device: ', el('code', {}, 'tickpay keys new device.key')),
+      el(
+        'li',
+        {},
+        'Make a key on the device: ',
+        el('code', {}, 'tickpay keys new ev-1.key --passphrase-file pass'),
+      ),
       el('li', {}, 'Enrol it on the machine of the gateway: ', el('code', {}, command)),
       el('li', {}, 'Start its agent: ', el('code', {}, 'tickpay agent --config agent.yaml')),
     ),

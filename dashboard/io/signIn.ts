@@ -57,11 +57,11 @@ function firstTime(): HTMLElement {
     {},
     el('summary', {}, 'The first time here?'),
     el('p', {}, 'On the machine of the gateway, make a credential; its password is shown once:'),
-    el('pre', { tabindex: '0' }, 'tickpay credential add ann --fleet acme --rights read,supply'),
+    el('pre', { tabindex: '0' }, 'tickpay credential add --fleet acme --name ann --supply'),
     el(
       'p',
       {},
-      'With "read" alone you see everything; "supply" lets you pause and resume devices.',
+      'Without --supply you see everything and change nothing; with it you may pause and resume.',
     ),
     el('p', {}, 'This tab remembers you until it is closed, and nothing is stored beyond it.'),
   )

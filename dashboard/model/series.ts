@@ -14,7 +14,7 @@ export function createSeries(values: number): Series {
   return { times: [], values: Array.from({ length: values }, () => []) }
 }
 
-/** Adds a point and forgets the oldest beyond `pointsMax`; one not later than the last replaces it. */
+/** Adds a point, in place of the last when it is not later; forgets the oldest ones. */
 export function addPoint(
   series: Series,
   time: number,

@@ -76,6 +76,7 @@ export const fleetConfigSchema = v.strictObject({
       /** By unit: how far a device's own reading may be behind what is stated, in units. */
       toleranceUnits: v.optional(v.record(textValue, uint64Value), {}),
       /** Minor units by which a channel may grow that no device tells a reading of. */
+      toleranceAmount: v.optional(uint64Value, 0),
       unreadAmountMax: v.optional(uint64Value, 0),
     }),
   ),
@@ -102,6 +103,7 @@ export function policyOf({ policy }: FleetConfig): Policy {
 /** What statements may differ by; undefined where none is to be co-signed. */
 export function tolerancesOf({ statements }: FleetConfig): Tolerances | undefined {
   if (!statements) return undefined
-  const { toleranceUnits, unreadAmountMax } = statements
-  return { toleranceUnits: new Map(Object.entries(toleranceUnits)), unreadAmountMax }
+  const { toleranceUnits, toleranceAmount, unreadAmountMax } = statements
+  const byUnit = new Map(Object.entries(toleranceUnits))
+  return { toleranceUnits: byUnit, toleranceAmount, unreadAmountMax }
 }

@@ -14,6 +14,8 @@ import type { ChannelReport } from './reports.ts'
 export type Tolerances = {
   /** By unit: how far a device's own reading may be behind what is stated, in units. */
   readonly toleranceUnits: ReadonlyMap<string, bigint>
+  /** Minor units by which what a device says that it owes may be behind what is stated. */
+  readonly toleranceAmount: bigint
   /** Minor units by which a channel may grow that no device tells a reading of. */
   readonly unreadAmountMax: bigint
 }
@@ -33,6 +35,8 @@ export type Known = {
   readonly channels: ReadonlyMap<string, ChannelReport>
   /** Register up to which the device itself says that it has paid, by hex id of the channel. */
   readonly paidReadings: ReadonlyMap<string, bigint>
+  /** What the device itself says that it owes, since the channel was opened, by its hex id. */
+  readonly paidAmounts: ReadonlyMap<string, bigint>
   readonly tolerances: Tolerances
 }
 
@@ -54,6 +58,7 @@ export const differenceReasons = [
   'over_mandate',
   'no_reading',
   'over_reading',
+  'over_amount',
 ] as const
 export type DifferenceReason = (typeof differenceReasons)[number]
 
@@ -146,20 +151,25 @@ function leafDifferences(leaf: StatementLeaf, known: Known): readonly Difference
     return [{ reason: 'unknown_channel', position, stated, known: floor.toString() }]
   }
   const place = { position, device: report.device }
-  return grownDifferences(amount, growth, report, known.paidReadings.get(id), known.tolerances).map(
-    (one) => ({ ...one, ...place }),
-  )
+  const said = { reading: known.paidReadings.get(id), amount: known.paidAmounts.get(id) }
+  return grownDifferences(amount, growth, report, said, known.tolerances).map((one) => ({
+    ...one,
+    ...place,
+  }))
 }
 
 type GrownDifference = Pick<Difference, 'reason' | 'stated' | 'known'>
+
+/** What a device says of itself. */
+type Said = { readonly reading: bigint | undefined; readonly amount: bigint | undefined }
 
 /** A leaf that grew, against the gateway's own report, our mandate and the device's own words. */
 function grownDifferences(
   amount: bigint,
   growth: bigint,
   report: ChannelReport,
-  paidReading: bigint | undefined,
-  { toleranceUnits, unreadAmountMax }: Tolerances,
+  said: Said,
+  { toleranceUnits, toleranceAmount, unreadAmountMax }: Tolerances,
 ): readonly GrownDifference[] {
   const found: GrownDifference[] = []
   const add = (reason: DifferenceReason, stated: unknown, known: unknown) =>
@@ -170,11 +180,14 @@ function grownDifferences(
     add('over_mandate', amount, report.mandate.limit)
   }
   const reached = report.startReading + report.unitsPaid
-  if (paidReading === undefined) {
+  if (said.reading === undefined || said.amount === undefined) {
     if (growth > unreadAmountMax) add('no_reading', `${reached} ${report.unit}`, 'none')
-  } else if (reached > paidReading + (toleranceUnits.get(report.unit) ?? 0n)) {
-    add('over_reading', `${reached} ${report.unit}`, `${paidReading} ${report.unit}`)
+    return found
   }
+  if (reached > said.reading + (toleranceUnits.get(report.unit) ?? 0n)) {
+    add('over_reading', `${reached} ${report.unit}`, `${said.reading} ${report.unit}`)
+  }
+  if (amount > said.amount + toleranceAmount) add('over_amount', amount, said.amount)
   return found
 }
 

@@ -49,7 +49,13 @@ type Meter = { readonly device: string; readonly meter: string }
 const meterKey = ({ device, meter }: Meter) => `${device}/${meter}`
 
 const stateSchema = v.object({
-  meters: v.array(v.object({ meter: v.string(), unitsPaid: v.nullable(v.string()) })),
+  meters: v.array(
+    v.object({
+      meter: v.string(),
+      unitsPaid: v.nullable(v.string()),
+      amount: v.optional(v.string()),
+    }),
+  ),
 })
 
 export function watchStatements(options: StatementOptions, ports: Ports): StatementWatch {
@@ -59,11 +65,13 @@ export function watchStatements(options: StatementOptions, ports: Ports): Statem
   const requests = createRequests(ports.timers, fleet, name)
   const channels = new Map<string, ChannelReport>()
   const readings = new Map<string, bigint>()
+  const amounts = new Map<string, bigint>()
   let transport: Transport | undefined
   const known = () => ({
     nowSeconds: Math.floor(ports.clock.nowMs() / 1_000),
     channels,
     paidReadings: readingsByChannel(channels, readings),
+    paidAmounts: amounts,
     tolerances,
   })
   const lookThrough = async (through: Transport, mode: CosignMode) => {
@@ -89,7 +97,8 @@ export function watchStatements(options: StatementOptions, ports: Ports): Statem
     take: (topic, payload) => {
       const parsed = parseTopic(topic)
       if (parsed?.kind === 'response') requests.take(payload)
-      else if (parsed?.kind === 'deviceState') learnState(readings, parsed.device, payload)
+      else if (parsed?.kind === 'deviceState')
+        learnState({ channels, readings, amounts }, parsed.device, payload)
       else if (parsed?.kind === 'fleet') rounds.begin()
       else if (parsed?.kind === 'deviceReport') learnReport(channels, readDeviceReport(payload))
     },
@@ -118,11 +127,40 @@ function learnReport(channels: Map<string, ChannelReport>, report: DeviceReport 
   }
 }
 
+type Heard = {
+  readonly channels: ReadonlyMap<string, ChannelReport>
+  readonly readings: Map<string, bigint>
+  readonly amounts: Map<string, bigint>
+}
+
+/** The channel that a meter pays on now: the last one that was reported for it. */
+function newestOf(channels: Heard['channels'], place: Meter): string | undefined {
+  let newest: string | undefined
+  for (const [id, report] of channels) if (meterKey(report) === meterKey(place)) newest = id
+  return newest
+}
+
+/** What a device has said that it owes on a channel counts on when another takes its place. */
+function learnAmount(
+  amounts: Map<string, bigint>,
+  id: string | undefined,
+  amount: bigint | undefined,
+): void {
+  if (id === undefined || amount === undefined) return
+  const before = amounts.get(id)
+  if (before === undefined || amount > before) amounts.set(id, amount)
+}
+
 /** A device that is gone leaves no readings; what it said last still counts. */
-function learnState(readings: Map<string, bigint>, device: string, payload: Uint8Array): void {
+function learnState(
+  { channels, readings, amounts }: Heard,
+  device: string,
+  payload: Uint8Array,
+): void {
   const parsed = v.safeParse(stateSchema, readJson(payload))
   if (!parsed.success) return
-  for (const { meter, unitsPaid } of parsed.output.meters) {
+  for (const { meter, unitsPaid, amount } of parsed.output.meters) {
+    learnAmount(amounts, newestOf(channels, { device, meter }), parseUint64(amount ?? ''))
     const paid = unitsPaid === null ? undefined : parseUint64(unitsPaid)
     const key = meterKey({ device, meter })
     if (paid !== undefined && (readings.has(key) || readings.size < CHANNELS_MAX)) {

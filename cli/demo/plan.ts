@@ -91,6 +91,7 @@ export function fleetYaml(folder: string, answer: DeviceAnswer, url: string): st
       data: `${folder}/fleet`,
       // Devices tell their readings every ten seconds: what flows meanwhile, and some more.
       toleranceUnits: { Wh: 500, mL: 20_000, kB: 100_000 },
+      toleranceAmount: 500_000,
     },
     log: 'info',
   })

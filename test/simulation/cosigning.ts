@@ -117,7 +117,8 @@ async function lookOnce(state: State, actor: GatewayActor): Promise<void> {
     nowSeconds: Math.floor(ports.clock.nowMs() / 1_000),
     channels,
     paidReadings: new Map([...record.shown].map(([id, { reading }]) => [id, reading])),
-    tolerances: { toleranceUnits: new Map(), unreadAmountMax: 0n },
+    paidAmounts: new Map([...record.shown].map(([id, { amount }]) => [id, amount])),
+    tolerances: { toleranceUnits: new Map(), toleranceAmount: 0n, unreadAmountMax: 0n },
   })
   const cosigner: Cosigner = {
     domain,

@@ -171,7 +171,8 @@ async function knownBy(world: World): Promise<Known> {
     before: world.signedBefore,
     channels: new Map(channels),
     paidReadings: new Map(channels.map(([id]) => [id, 0n])),
-    tolerances: { toleranceUnits: new Map(), unreadAmountMax: 0n },
+    paidAmounts: new Map(channels.map(([id]) => [id, 1n << 63n])),
+    tolerances: { toleranceUnits: new Map(), toleranceAmount: 0n, unreadAmountMax: 0n },
   }
 }
 

@@ -57,7 +57,8 @@ function knownOf(changes: Partial<Known> = {}): Known {
     before: undefined,
     channels: new Map(channels),
     paidReadings: new Map(devices.map(({ channelId }) => [channelId, 90n])),
-    tolerances: { toleranceUnits: new Map(), unreadAmountMax: 0n },
+    paidAmounts: new Map(devices.map(({ channelId }) => [channelId, 900n])),
+    tolerances: { toleranceUnits: new Map(), toleranceAmount: 0n, unreadAmountMax: 0n },
     ...changes,
   }
 }
@@ -115,6 +116,7 @@ const lies: Record<DifferenceReason, readonly [Statement, readonly StatementLeaf
   ],
   no_reading: [statementOf(good), good, knownOf({ paidReadings: new Map() })],
   over_reading: [statementOf(good), good, knownOf({ paidReadings: readingsBut(89n) })],
+  over_amount: [statementOf(good), good, knownOf({ paidAmounts: readingsBut(899n) })],
 }
 
 describe('a statement that does not fit', () => {
@@ -133,18 +135,29 @@ describe('a statement that does not fit', () => {
     const leaves = leavesOf(901n, 500n)
     expect(differencesOf(statementOf(leaves), leaves, knownOf())).toEqual([
       { reason: 'over_report', position: 0, device: 'ev-1', stated: '901', known: '900' },
+      { reason: 'over_amount', position: 0, device: 'ev-1', stated: '901', known: '900' },
     ])
   })
 
   test('a reading may be behind by the stated tolerance of its unit, and not by more', () => {
-    const tolerances = { toleranceUnits: new Map([['Wh', 10n]]), unreadAmountMax: 0n }
+    const toleranceUnits = new Map([['Wh', 10n]])
+    const tolerances = { toleranceUnits, toleranceAmount: 0n, unreadAmountMax: 0n }
     const withReading = (paid: bigint) => knownOf({ tolerances, paidReadings: readingsBut(paid) })
     expect(differencesOf(statementOf(good), good, withReading(80n))).toEqual([])
     expect(differencesOf(statementOf(good), good, withReading(79n))).toHaveLength(2)
   })
 
+  test('T11 what a device says that it owes may be behind by the stated amount, and no more', () => {
+    const tolerances = { toleranceUnits: new Map(), toleranceAmount: 40n, unreadAmountMax: 0n }
+    const saying = (owed: bigint) => knownOf({ tolerances, paidAmounts: readingsBut(owed) })
+    expect(differencesOf(statementOf(good), good, saying(860n))).toEqual([])
+    expect(differencesOf(statementOf(good), good, saying(859n))).toMatchObject([
+      { reason: 'over_amount', position: 0, stated: '900', known: '859' },
+    ])
+  })
+
   test('a channel that nobody tells a reading of may grow by what is configured', () => {
-    const tolerances = { toleranceUnits: new Map(), unreadAmountMax: 900n }
+    const tolerances = { toleranceUnits: new Map(), toleranceAmount: 0n, unreadAmountMax: 900n }
     const unread = knownOf({ tolerances, channels: new Map(), paidReadings: new Map() })
     expect(differencesOf(statementOf(good), good, unread)).toEqual([])
     const more = leavesOf(901n)

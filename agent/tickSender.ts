@@ -1,5 +1,6 @@
 /**
- * Sends ticks: all meters' newest in one message, within the limits on messages. Nothing queues: what could not leave is replaced by what is newer.
+ * Sends ticks: all meters' newest in one message, within the limits on messages. Nothing queues:
+ * what could not leave is replaced by what is newer.
  * @module
  */
 import type { Cancel, Clock, Timers } from '../ports/index.ts'

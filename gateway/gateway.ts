@@ -110,8 +110,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const core = await makeCore(options)
   await loadFunds(core)
   core.writer.record({ kind: 'life', life: options.life })
-  await core.writer.drained()
   core.policies.sweep()
+  await core.writer.drained()
   const publisher = createPublisher(core)
   const receipts = createReceipts(core, options.config.receiptSeconds ?? 0)
   core.hooks.closed = receipts.begin

@@ -13,7 +13,7 @@ export const command = defineCommand({
   details: [
     'Never ends because the gateway or a meter is away: it says so and keeps trying. On SIGINT or',
     'SIGTERM it turns supply off, pays what has flowed and stops. Log lines are JSON on standard',
-    'error. With a claim (also TICKPAY_CLAIM) it first asks to be enrolled and waits for the answer.',
+    'error. With a claim (also TICKPAY_CLAIM) it first asks to be enrolled and waits.',
     'Every key can be set from the environment: TICKPAY_AGENT__GATEWAY__URL is gateway.url.',
   ],
   arguments: {},

@@ -13,7 +13,7 @@ export const command = defineCommand({
   details: [
     "A gateway, a fleet's service, three agents and three simulated meters, each a program of its",
     'own. The serial lines are ptys where socat is there, else TCP. The fleet co-signs what is',
-    'owed every few seconds. Ctrl-C ends it with the reconciliation of four books: the registers of',
+    'owed every few seconds. Ctrl-C ends it by reconciling four books: the registers of',
     'the meters, the store of the gateway, the agents and the ledger. Exit code 1 when they do not',
     'agree.',
   ],

@@ -23,8 +23,8 @@ import {
   requireDevice,
   revokeDevice,
 } from '../enrolment.ts'
-import { reportChannel, reportStatus } from '../reports.ts'
 import { evidenceVerbs } from '../receipts/evidenceDesk.ts'
+import { reportChannel, reportStatus } from '../reports.ts'
 import { claimVerbs } from '../settle/claimDesk.ts'
 import { knownVerbs } from '../settle/knownDesk.ts'
 import { reportQuarantine, settleVerbs } from '../settle/settleDesk.ts'

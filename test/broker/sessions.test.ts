@@ -289,7 +289,7 @@ describe('ending', () => {
     expect(broker.counters().closed).toEqual({ strikes: 1 })
   })
 
-  test('after too many strikes devices are let in one after the other, others at once', async () => {
+  test('after too many strikes devices are let in one by one, others at once', async () => {
     const { login, broker } = await start()
     const names = ['pi1', 'pi2', 'pi3'].map((device) => `solar/${device}`)
     const closed = await Promise.all(names.map((username) => login({ username })))

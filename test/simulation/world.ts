@@ -101,18 +101,7 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const watch: Watch = { invariants: undefined }
   const all = gatewayNames.map((name) => gatewayOf(ground, watch, name))
   const gateways = all.map(({ actor }) => actor)
-  const devices = plan.devices.map((one, place) => {
-    const gateway = present(
-      gateways.find(({ name }) => name === one.gateway),
-      one.gateway,
-    )
-    return deviceActor(
-      { ports, slow, domain, place, site: plan.site },
-      one,
-      gateway,
-      testKey('ed25519', 31 + place),
-    )
-  })
+  const devices = devicesOf(ground, gateways)
   const watched = {
     ...ground,
     gateways,
@@ -139,6 +128,18 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   await enrolAll(world)
   if (plan.site) cosigning.serve(gateways)
   return { ...world, until: (isSo, limitMs) => until(world, isSo, limitMs) }
+}
+
+function devicesOf({ plan, ports, slow, ledger }: Ground, gateways: readonly GatewayActor[]) {
+  const { domain } = ledger.running()
+  return plan.devices.map((one, place) => {
+    const gateway = present(
+      gateways.find(({ name }) => name === one.gateway),
+      one.gateway,
+    )
+    const ground = { ports, slow, domain, place, site: plan.site }
+    return deviceActor(ground, one, gateway, testKey('ed25519', 31 + place))
+  })
 }
 
 type Ground = Pick<

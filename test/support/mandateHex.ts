@@ -1,4 +1,7 @@
-/** Mandates as a fleet hands them over: signed, and the hex of their wire form. */
+/**
+ * Mandates as a fleet hands them over: signed, and the hex of their wire form.
+ * @module
+ */
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { type PrivateKey, signDigest } from '../../protocol/keys.ts'

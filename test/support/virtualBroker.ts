@@ -1,6 +1,6 @@
 /**
- * The network of virtual time in good weather: each message takes the same time, and a test may lose
- * single ones.
+ * The network of virtual time in good weather: each message takes the same time, and a test may
+ * lose single ones.
  * @module
  */
 import type { ClientLink } from '../../gateway/core.ts'

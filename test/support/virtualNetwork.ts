@@ -60,7 +60,7 @@ export type VirtualNetwork = {
   readonly connect: Connector
   /** Puts a gateway behind the broker. */
   readonly serve: (side: BrokerSide) => void
-  /** The gateway is gone with all that it retained: every connection closes, new ones are refused. */
+  /** The gateway is gone with all that it retained: connections close, new ones are refused. */
   readonly stop: () => void
   readonly retained: ReadonlyMap<string, Uint8Array>
   /** Cuts one device's connection. */

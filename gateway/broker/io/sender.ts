@@ -30,17 +30,7 @@ export type SenderOptions = {
 }
 
 export function createSender({ shared, retained, routeOf }: SenderOptions): Sender {
-  const write = (
-    { gate, packetIds }: Connection,
-    topic: Uint8Array,
-    payload: Uint8Array,
-    qos: 0 | 1,
-    retain: boolean,
-  ) => {
-    shared.counters.messagesOut += 1
-    const packetId = qos === 0 ? 0 : packetIds.take()
-    gate?.writer.publish({ qos, retain, topic, packetId }, payload)
-  }
+  const write = createWrite(shared)
 
   const pumpOutbox = (connection: Connection) => {
     while (hasRoom(connection)) {
@@ -102,6 +92,21 @@ export function createSender({ shared, retained, routeOf }: SenderOptions): Send
   }
 
   return { send, replay, pump }
+}
+
+/** Hands one message to the line of a connection. */
+function createWrite({ counters }: Shared) {
+  return (
+    { gate, packetIds }: Connection,
+    topic: Uint8Array,
+    payload: Uint8Array,
+    qos: 0 | 1,
+    retain: boolean,
+  ) => {
+    counters.messagesOut += 1
+    const packetId = qos === 0 ? 0 : packetIds.take()
+    gate?.writer.publish({ qos, retain, topic, packetId }, payload)
+  }
 }
 
 /** Has retained messages made, one at a time for each connection, and hands them to `take`. */

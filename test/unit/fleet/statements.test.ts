@@ -147,7 +147,7 @@ describe('a statement that does not fit', () => {
     expect(differencesOf(statementOf(good), good, withReading(79n))).toHaveLength(2)
   })
 
-  test('T11 what a device says that it owes may be behind by the stated amount, and no more', () => {
+  test('T11 what a device says it owes may be behind by the stated amount, and no more', () => {
     const tolerances = { toleranceUnits: new Map(), toleranceAmount: 40n, unreadAmountMax: 0n }
     const saying = (owed: bigint) => knownOf({ tolerances, paidAmounts: readingsBut(owed) })
     expect(differencesOf(statementOf(good), good, saying(860n))).toEqual([])

@@ -143,7 +143,7 @@ describe('a microcontroller that restarts', () => {
     expect(bench.saved[1]?.offset).toBeGreaterThan(5_000n)
   })
 
-  test('supplies nothing before the new offset is on the disk, which is tried at every poll', async () => {
+  test('supplies nothing before the new offset is on the disk, tried at every poll', async () => {
     const bench = await meterBench({ initialRegister: 5_000 })
     bench.link.supplyOnUntil(1_000_000n)
     await bench.time.advance(30_000)

@@ -19,7 +19,8 @@ type Verified = Exclude<Proof, 'gateway_lied'>
 export function adoptSlot(payer: Payer, told: ChannelFacts, proof: Proof, now: Now): Payer {
   const known = payer.facts
   const same = known && equalBytes(known.channelId, told.channelId)
-  const facts = same ? { ...told, mandate: newerMandate(known.mandate, told.mandate) } : told
+  const isLate = same && payer.online
+  const facts = isLate ? { ...told, mandate: newerMandate(known.mandate, told.mandate) } : told
   const mine = known && !same ? forgetChannel(payer) : payer
   if (proof === 'gateway_lied') return { ...mine, facts, online: true, halt: proof }
   const adopted = adoptProof(mine, proof)
@@ -37,7 +38,10 @@ export function adoptSlot(payer: Payer, told: ChannelFacts, proof: Proof, now: N
   }
 }
 
-/** What a late message tells again of an older mandate counts no more. */
+/**
+ * Within a connection, what a late message tells again of an older mandate counts no more. On a new
+ * one the gateway may have been restored, and judges by what it knows.
+ */
 function newerMandate(known: Mandate | undefined, told: Mandate | undefined): Mandate | undefined {
   return (known?.sequence ?? 0) > (told?.sequence ?? 0) ? known : told
 }

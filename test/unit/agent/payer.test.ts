@@ -7,6 +7,7 @@ import {
   connect,
   deviceTakes,
   feed,
+  gatewayTakes,
   makePair,
   offered,
   openedPair,
@@ -286,7 +287,7 @@ describe('checkpoints', () => {
     connect(pair)
     settle(pair)
     pair.gateway.mandate = first
-    connect(pair)
+    gatewayTakes(pair, { kind: 'hello' })
     settle(pair)
     expect(pair.payer.facts?.mandate).toMatchObject({ sequence: 9, limit: 900_000n })
   })

@@ -1,6 +1,7 @@
 /** How the payer goes on after either side forgot something. */
 import { describe, expect, test } from 'vitest'
 import { amountAt, readingAt } from '../../../protocol/channel.ts'
+import { mandate } from '../../support/fixtures.ts'
 import { heldReading, takeCommit } from './support/modelGateway.ts'
 import {
   connect,
@@ -126,5 +127,18 @@ describe('resuming', () => {
     expect(pair.gateway.verdicts).toContain('stale')
     expect(heldReading(pair.gateway)).toBe(1_330n)
     expect(pair.payer.running?.terms.epoch).toBe(2)
+  })
+
+  test('commits within the mandate that a restored gateway knows, be it an older one', () => {
+    const pair = openedPair()
+    pair.gateway.mandate = { ...mandate, sequence: 9, expiry: mandate.expiry + 3_600 }
+    connect(pair)
+    settle(pair)
+    pair.gateway.mandate = mandate
+    pair.gateway.held = undefined
+    connect(pair)
+    settle(pair)
+    expect(pair.payer.running?.terms.expiry).toBe(mandate.expiry)
+    expect(pair.gateway.verdicts).not.toContain('expiry_too_late')
   })
 })

@@ -61,7 +61,8 @@ async function settleOne(
 ): Promise<StatementResult | undefined> {
   const { value, signature } = statement
   if (!fleetSignature) {
-    if (isOver(core, value)) await end(core, value, leaves, 'expired')
+    if (isPast(core, value)) await end(core, value, leaves, 'refused')
+    else if (isOver(core, value)) await end(core, value, leaves, 'expired')
     return undefined
   }
   const submission = { statement: value, gatewaySignature: signature, fleetSignature }
@@ -75,6 +76,11 @@ async function settleOne(
     core.ports.log('error', 'the ledger refused a statement; evidence settles instead', { reason })
   }
   return result
+}
+
+/** A store from a backup may still offer what the ledger has long gone by; nobody signs it again. */
+function isPast({ funds }: Core, { allocation, sequence }: Statement): boolean {
+  return (funds.state(allocation)?.statementSequence ?? 0) >= sequence
 }
 
 /** A statement of a clock that was ahead is signed by nobody, and would expire days from now. */

@@ -142,3 +142,15 @@ test('a gateway that makes no statements any more still has to know the one in f
   await scene.world.time.advance(periodMs)
   expect(await settled(scene)).toEqual(['3000', '600'])
 })
+
+test('what waited in the backup and is past at the ledger is not offered any more', async () => {
+  const { scene } = await owingScene()
+  await scene.world.time.advance(periodMs)
+  const fleet = fleetOf(scene)
+  const copy = backUp(scene.world)
+  await cosignAndKeep(scene, fleet)
+  await scene.world.crash()
+  await restore(scene.world, copy)
+  await scene.world.restart()
+  expect(await scene.call('statement', { fleet: 'acme' })).not.toMatchObject({ state: 'waiting' })
+})

@@ -259,10 +259,10 @@ function countLives({ lives }: State, gateway: Gateway, why: Why): void {
     for (const name of lives.keys()) {
       if (!known.some((one) => one.name === name)) lives.set(name, -1)
     }
-    // A start that did not get far has left a life behind too.
+    // What the store that is there now knows of each life before the present one.
     for (const [place, { name }] of known.slice(0, -1).entries()) {
       const next = known[place + 1]?.position ?? 0
-      lives.set(name, Math.min(lives.get(name) ?? 0, next - 1))
+      lives.set(name, next - 1)
     }
   }
   if (newest) lives.set(newest.name, Number.POSITIVE_INFINITY)

@@ -163,6 +163,7 @@ export function encodeState(status: AgentStatus): Uint8Array {
     units: one.units,
     unitsPaid: one.unitsPaid,
     unitsUnpaid: one.unitsUnpaid,
+    amount: one.amount,
     supply: one.supply,
     supplyReason: one.supplyReason,
     problem: one.problem,

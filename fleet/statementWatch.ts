@@ -65,13 +65,14 @@ export function watchStatements(options: StatementOptions, ports: Ports): Statem
   const requests = createRequests(ports.timers, fleet, name)
   const channels = new Map<string, ChannelReport>()
   const readings = new Map<string, bigint>()
+  const latest = new Map<string, bigint>()
   const amounts = new Map<string, bigint>()
   let transport: Transport | undefined
   const known = () => ({
     nowSeconds: Math.floor(ports.clock.nowMs() / 1_000),
     channels,
     paidReadings: readingsByChannel(channels, readings),
-    paidAmounts: amounts,
+    paidAmounts: amountsByChannel({ channels, latest, amounts }),
     tolerances,
   })
   const lookThrough = async (through: Transport, mode: CosignMode) => {
@@ -98,7 +99,7 @@ export function watchStatements(options: StatementOptions, ports: Ports): Statem
       const parsed = parseTopic(topic)
       if (parsed?.kind === 'response') requests.take(payload)
       else if (parsed?.kind === 'deviceState')
-        learnState({ channels, readings, amounts }, parsed.device, payload)
+        learnState({ readings, latest }, parsed.device, payload)
       else if (parsed?.kind === 'fleet') rounds.begin()
       else if (parsed?.kind === 'deviceReport') learnReport(channels, readDeviceReport(payload))
     },
@@ -127,45 +128,39 @@ function learnReport(channels: Map<string, ChannelReport>, report: DeviceReport 
   }
 }
 
-type Heard = {
+type Owed = {
   readonly channels: ReadonlyMap<string, ChannelReport>
-  readonly readings: Map<string, bigint>
+  /** What each meter's device said last, whatever channel that was about. */
+  readonly latest: ReadonlyMap<string, bigint>
   readonly amounts: Map<string, bigint>
 }
 
-/** The channel that a meter pays on now: the last one that was reported for it. */
-function newestOf(channels: Heard['channels'], place: Meter): string | undefined {
-  let newest: string | undefined
-  for (const [id, report] of channels) if (meterKey(report) === meterKey(place)) newest = id
-  return newest
+/**
+ * What devices say that they owe, by channel: of each meter the one that was reported last. What was
+ * said of a channel counts on when another takes its place.
+ */
+function amountsByChannel({ channels, latest, amounts }: Owed): ReadonlyMap<string, bigint> {
+  const newest = new Map([...channels].map(([id, report]) => [meterKey(report), id]))
+  for (const [meter, id] of newest) {
+    const amount = latest.get(meter)
+    if (amount !== undefined && amount >= (amounts.get(id) ?? 0n)) amounts.set(id, amount)
+  }
+  return amounts
 }
 
-/** What a device has said that it owes on a channel counts on when another takes its place. */
-function learnAmount(
-  amounts: Map<string, bigint>,
-  id: string | undefined,
-  amount: bigint | undefined,
-): void {
-  if (id === undefined || amount === undefined) return
-  const before = amounts.get(id)
-  if (before === undefined || amount > before) amounts.set(id, amount)
-}
+type Said = { readonly readings: Map<string, bigint>; readonly latest: Map<string, bigint> }
 
 /** A device that is gone leaves no readings; what it said last still counts. */
-function learnState(
-  { channels, readings, amounts }: Heard,
-  device: string,
-  payload: Uint8Array,
-): void {
+function learnState({ readings, latest }: Said, device: string, payload: Uint8Array): void {
   const parsed = v.safeParse(stateSchema, readJson(payload))
   if (!parsed.success) return
   for (const { meter, unitsPaid, amount } of parsed.output.meters) {
-    learnAmount(amounts, newestOf(channels, { device, meter }), parseUint64(amount ?? ''))
-    const paid = unitsPaid === null ? undefined : parseUint64(unitsPaid)
     const key = meterKey({ device, meter })
-    if (paid !== undefined && (readings.has(key) || readings.size < CHANNELS_MAX)) {
-      readings.set(key, paid)
-    }
+    if (!readings.has(key) && readings.size >= CHANNELS_MAX) continue
+    const paid = unitsPaid === null ? undefined : parseUint64(unitsPaid)
+    if (paid !== undefined) readings.set(key, paid)
+    const owed = amount === undefined ? undefined : parseUint64(amount)
+    if (owed !== undefined) latest.set(key, owed)
   }
 }
 

@@ -76,8 +76,8 @@ export const settlingRules: readonly Mutant[] = [
     name: 'cosign-reading',
     rule: '(!) the fleet signs no more than its meters say',
     file: check,
-    find: '} else if (reached > paidReading + (toleranceUnits.get(report.unit) ?? 0n)) {',
-    put: '} else if (reached < 0n) {',
+    find: 'if (reached > said.reading + (toleranceUnits.get(report.unit) ?? 0n)) {',
+    put: 'if (reached < 0n) {',
     from,
   },
   {

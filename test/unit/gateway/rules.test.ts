@@ -35,11 +35,13 @@ describe('supply', () => {
     ['closed', { closed: true }],
     ['no_mandate', { mandateExpirySeconds: 0 }],
     ['paused', { paused: true }],
+    ['mandate_not_yet', { mandateNotBeforeSeconds: 1_001 }],
     ['mandate_expired', { mandateExpirySeconds: 1_000 }],
     ['commitment_expired', { commitmentExpirySeconds: 1_000 }],
     ['fenced', { fenced: true }],
     ['clone_suspected', { cloneSuspected: true }],
     ['over_limit', { spentToday: 85n }],
+    ['price_ceiling', { ordered: 'price_ceiling' }],
     ['not_paying', { unpaidUnits: 161n }],
     ['no_space', { spaceLow: true }],
   ]

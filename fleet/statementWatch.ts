@@ -136,8 +136,8 @@ type Owed = {
 }
 
 /**
- * What devices say that they owe, by channel: of each meter the one that was reported last. What was
- * said of a channel counts on when another takes its place.
+ * What devices say that they owe, by channel: of each meter the one that was reported last. What
+ * was said of a channel counts on when another takes its place.
  */
 function amountsByChannel({ channels, latest, amounts }: Owed): ReadonlyMap<string, bigint> {
   const newest = new Map([...channels].map(([id, report]) => [meterKey(report), id]))

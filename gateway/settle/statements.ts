@@ -78,7 +78,7 @@ async function settleOne(
   return result
 }
 
-/** A store from a backup may still offer what the ledger has long gone by; nobody signs it again. */
+/** A store from a backup may offer what the ledger has long gone by; nobody signs it again. */
 function isPast({ funds }: Core, { allocation, sequence }: Statement): boolean {
   return (funds.state(allocation)?.statementSequence ?? 0) >= sequence
 }

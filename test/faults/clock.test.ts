@@ -114,11 +114,11 @@ describe.skipIf(LIBRARY === undefined)('clocks', () => {
       const credit = BigInt(waterMeter.creditTicks) * waterMeter.unitsPerTick
       await during(8_000, async () => {
         expect(await paid()).toBeGreaterThanOrEqual(first?.unitsPaid ?? 0n)
-        // Its device takes that time for true, and looks at its mandate by itself.
-        const meter = (await site.agentStatus(waterMeter))?.meters[0]
-        expect(meter?.supply === 'on' && meter.relayClosed).toBe(false)
         expect(site.register(waterMeter)).toBeLessThanOrEqual(stopped + 2n * credit)
       })
+      // By now its device has heard of it, and looks at its mandate by itself too.
+      const meter = (await site.agentStatus(waterMeter))?.meters[0]
+      expect(meter?.supply === 'on' && meter.relayClosed).toBe(false)
       setClock('gateway', RIGHT)
       // Its device asks for the time again when it connects.
       site.proxy.breakAll()

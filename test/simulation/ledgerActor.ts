@@ -152,6 +152,7 @@ async function restart(state: State): Promise<void> {
 
 /** Rejects when the ledger goes away before it has answered. */
 function ask<T>(state: State, question: () => Promise<T>): Promise<T> {
+  if (state.life.isOver) return Promise.reject(new Error('the ledger is away'))
   return new Promise((resolve, reject) => {
     state.waiting.add(reject)
     const forget = () => state.waiting.delete(reject)

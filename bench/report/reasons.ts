@@ -17,10 +17,10 @@ export const reasons: Readonly<Record<string, string>> = {
     'and copies 0.2, register, journal and ack the rest. Five times (c) would need 0.35 us a ' +
     'tick, little more than the bare hash: only hashing in other threads gets there.',
   'scale: the same with all connected and ticking, MB':
-    'A million slots on 15,625 connections: by the case connections some 30 KiB a connection, ' +
-    '470 MB, and about 1 KB a slot for what a session keeps of it: where it began, what it was told ' +
-    'of supply and length, each in a map of its own. Columns by channel in their place would ' +
-    'take some 25 bytes a slot; the connections stay.',
+    'A million slots on 15,625 connections: by the case connections some 30 KiB a ' +
+    'connection, 470 MB, and about 1 KB a slot for what a session keeps of it: where it ' +
+    'began, what it was told of supply and length, each in a map of its own. Columns by ' +
+    'channel in their place would take some 25 bytes a slot; the connections stay.',
   'chain: verify step, share of the bare loop to text':
     'Putting the index and the next word into the block and comparing the result takes 60 ns ' +
     'beside a hash of 320.',

@@ -106,9 +106,14 @@ def _tool(identity, action, topic):
     rights = identity['rights']
     if action != 'publish':
         return 'read' in rights and _fleet(identity, action, topic)
-    verbs = {'read': ('list', 'get'), 'supply': ('pause', 'resume')}
-    allowed = [verb for right in rights for verb in verbs[right]]
-    return _fleet(identity, action, topic) and parse(topic)['verb'] in allowed
+    if not _fleet(identity, action, topic) or 'command' in rights:
+        return _fleet(identity, action, topic)
+    allowed = [verb for right in rights for verb in VERBS[right]]
+    return parse(topic)['verb'] in allowed
+
+
+VERBS = {'read': ('list', 'get', 'policy', 'export'),
+         'supply': ('pause', 'resume')}
 
 
 RULES = {'device': _device, 'stale_clock': _stale_clock, 'claimant': _claimant, 'fleet': _fleet,

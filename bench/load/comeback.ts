@@ -113,21 +113,22 @@ function attend(member: Member, port: number, counts: Counts): void {
 async function comeBack(member: Member, port: number, counts: Counts): Promise<void> {
   const { device } = member
   const { packets, name, secure } = device.connection
-  device.connection = new LoadConnection(name, secure)
-  device.connection.packets = packets
-  device.connection.open(port)
+  const connection = new LoadConnection(name, secure)
+  connection.packets = packets
+  device.connection = connection
+  connection.open(port)
   attend(member, port, counts)
   try {
     await logIn(device, 'down')
   } catch {
-    device.connection.socket.destroy()
+    connection.socket.destroy()
     return
   }
   // Every index below was acknowledged once: the gateway must not hold less.
   const held = heldIndex(device)
   if (held < member.confirmed) counts.lost += 1
-  device.connection.sent = held
-  device.connection.acknowledged = held
+  connection.sent = held
+  connection.acknowledged = held
   member.isOnline = true
   member.failures = 0
 }

@@ -35,6 +35,9 @@ export class LoadConnection {
   onDown: DownListener = () => {}
   onPacket: (type: number, code: number) => void = () => {}
   onLost: (connection: LoadConnection) => void = () => {}
+  /** After everything that one read has brought, and at the end. */
+  onNews: () => void = () => {}
+  isLost = false
   /** Keys and certificate, where it connects over TLS. */
   readonly secure: SecureContext | undefined
   #carry: Buffer = nothing
@@ -69,7 +72,11 @@ export class LoadConnection {
       : connect(options)
     this.#socket.setNoDelay(true)
     this.#socket.on('error', () => {})
-    this.#socket.on('close', () => this.onLost(this))
+    this.#socket.on('close', () => {
+      this.isLost = true
+      this.onLost(this)
+      this.onNews()
+    })
   }
 
   get inFlight(): number {
@@ -113,6 +120,7 @@ export class LoadConnection {
       this.onAcknowledged(this, acknowledged)
     }
     this.socket.uncork()
+    this.onNews()
   }
 
   /** Returns how many of the prepared messages were acknowledged. */

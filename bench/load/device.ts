@@ -30,7 +30,6 @@ import { type SparseChain, sparseChain } from './words.ts'
 
 const EPOCH_SECONDS = 86_400
 const WORD_OFFSET = 10
-const POLL_MS = 1
 /** Commitments of a device on their way. */
 const COMMITS_AT_ONCE = 16
 const ANSWER_TIMEOUT_MS = 60_000
@@ -105,7 +104,7 @@ export async function logIn(device: LoadDevice, listen: 'down' | 'none'): Promis
   if (gateway) {
     const expected = listen === 'down' ? device.channels.length : 0
     send(device, 'hello', encodeHello({ mark: undefined, meters: [] }))
-    await until(connection, () => connection.others === 0 && slots >= expected)
+    await until(connection, () => yes(connection.others === 0 && slots >= expected))
   }
 }
 
@@ -136,37 +135,37 @@ export function passwordOf(
 }
 
 function packetOf({ connection }: LoadDevice, type: number): Promise<number> {
-  return inTime(
-    connection,
-    new Promise((resolve) => {
-      connection.onPacket = (arrived, code) => {
-        if (arrived === type) resolve(code)
-      }
-    }),
-  )
-}
-
-function until(connection: LoadConnection, isTrue: () => boolean): Promise<void> {
-  const poll = (resolve: () => void) => {
-    if (isTrue()) resolve()
-    else setTimeout(() => poll(resolve), POLL_MS)
+  let arrived: number | undefined
+  connection.onPacket = (other, code) => {
+    if (other === type) arrived = code
   }
-  return inTime(connection, new Promise(poll))
+  return until(connection, () => arrived)
 }
 
-async function inTime<T>(connection: LoadConnection, answer: Promise<T>): Promise<T> {
+/** Resolves with what `answer` says once that is something; looks after each read. */
+async function until<T>(connection: LoadConnection, answer: () => T | undefined): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${connection.name}: the server does not answer`)),
-      ANSWER_TIMEOUT_MS,
-    )
-  })
   try {
-    return await Promise.race([answer, late])
+    return await new Promise<T>((resolve, reject) => {
+      const fail = (why: string) => reject(new Error(`${connection.name}: ${why}`))
+      timer = setTimeout(() => fail('the server does not answer'), ANSWER_TIMEOUT_MS)
+      const look = () => {
+        const found = answer()
+        if (found !== undefined) resolve(found)
+        else if (connection.isLost) fail('the connection was closed')
+      }
+      connection.onNews = look
+      look()
+    })
   } finally {
     clearTimeout(timer)
+    connection.onNews = () => {}
   }
+}
+
+/** For conditions: true or not yet. */
+function yes(isTrue: boolean): true | undefined {
+  return isTrue || undefined
 }
 
 function send(device: LoadDevice, name: UpName, payload: Uint8Array): void {
@@ -224,7 +223,7 @@ async function commit(device: LoadDevice, gateway: GatewayPlan, length: number):
     channel.reading += moved * gateway.unitsPerTick
     channel.epoch += 1
     // More, and what the gateway answers would overflow its queue for this device.
-    await until(device.connection, () => device.connection.others < COMMITS_AT_ONCE)
+    await until(device.connection, () => yes(device.connection.others < COMMITS_AT_ONCE))
     const terms = termsOf(channel, gateway, length)
     // A payer derives its last word from a secret; to whoever checks it is just 32 bytes.
     channel.chain = sparseChain(bindOf(terms), randomBytes(WORD_BYTES), length)
@@ -242,7 +241,7 @@ async function committed(device: LoadDevice, { door }: GatewayPlan): Promise<voi
   const uncommitted = () => downs['uncommitted'] ?? 0
   const isAnswered = () => (downs['accept'] ?? 0) + uncommitted() >= channels.length
   await until(connection, () => {
-    return connection.others === 0 && (door === 'embedded' || isAnswered())
+    return yes(connection.others === 0 && (door === 'embedded' || isAnswered()))
   })
   if (uncommitted() > 0) {
     throw new Error(`${connection.name}: the gateway refused a commitment ${JSON.stringify(downs)}`)

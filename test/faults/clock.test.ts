@@ -11,6 +11,7 @@ import { waterMeter } from '../support/siteLife.ts'
 import { bundleProgram, type Program } from '../support/siteProgram.ts'
 import { type RealSite, realSite } from '../support/siteReal.ts'
 import { allWell, cleanStop, recoverySeconds, stopAll } from '../support/siteWell.ts'
+import { until } from '../support/until.ts'
 
 const LIBRARY = ['x86_64', 'aarch64', 'arm']
   .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
@@ -64,6 +65,12 @@ async function paid(): Promise<bigint> {
   return (await site.channels())?.[0]?.unitsPaid ?? 0n
 }
 
+/** Whether its meter may run: nothing was heard counts as no. */
+async function isSupplied(): Promise<boolean> {
+  const meter = (await site.agentStatus(waterMeter))?.meters[0]
+  return meter?.supply === 'on' && meter.relayClosed === true
+}
+
 async function during(ms: number, look: () => Promise<void>): Promise<void> {
   const endMs = performance.now() + ms
   while (performance.now() < endMs) {
@@ -112,13 +119,18 @@ describe.skipIf(LIBRARY === undefined)('clocks', () => {
       await site.gateway.start()
       const [first] = (await site.channels()) ?? []
       const credit = BigInt(waterMeter.creditTicks) * waterMeter.unitsPerTick
-      await during(8_000, async () => {
+      const held = async () => {
         expect(await paid()).toBeGreaterThanOrEqual(first?.unitsPaid ?? 0n)
         expect(site.register(waterMeter)).toBeLessThanOrEqual(stopped + 2n * credit)
+      }
+      await until('its device to hear of it', async () => {
+        await held()
+        return !(await isSupplied())
       })
-      // By now its device has heard of it, and looks at its mandate by itself too.
-      const meter = (await site.agentStatus(waterMeter))?.meters[0]
-      expect(meter?.supply === 'on' && meter.relayClosed).toBe(false)
+      await during(4_000, async () => {
+        await held()
+        expect(await isSupplied()).toBe(false)
+      })
       setClock('gateway', RIGHT)
       // Its device asks for the time again when it connects.
       site.proxy.breakAll()

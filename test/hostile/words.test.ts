@@ -4,7 +4,7 @@
  * is identical, and an honest device beside does not notice.
  */
 import { p256 } from '@noble/curves/nist.js'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { present } from '../../protocol/assert.ts'
 import { concatBytes } from '../../protocol/bytes.ts'
 import { STRIKES_MAX } from '../../protocol/limits.ts'
@@ -326,14 +326,15 @@ describe('when everything else was tried', () => {
     session = await world.login(evil)
     await expectUnchanged('tick', [tick({})], ['expired'])
     await expectUnchanged('commit', [commitBytes(signed())], ['expired'])
+    const before = world.honest.ticks()
     await world.skew(0)
+    await vi.waitFor(() => expect(world.honest.ticks()).toBeGreaterThan(before), 10_000)
   })
 
   test('an honest device beside has noticed nothing', async () => {
     const { received, ticks, slowestMs } = world.honest
     expect(received.closed).toBe(false)
-    // Its words of the moment in which the gateway's clock was nine days ahead were late.
-    expect(received.rejects.filter(({ reason }) => reason !== 'expired')).toEqual([])
+    expect(received.rejects).toEqual([])
     expect(ticks()).toBeGreaterThan(10)
     expect(slowestMs()).toBeLessThan(5_000)
     expect(world.gateway.isAlive()).toBe(true)

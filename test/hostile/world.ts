@@ -26,7 +26,7 @@ export type HostileWorld = {
   readonly gateway: GatewayProcess
   readonly honest: Honest
   readonly nowSeconds: () => number
-  /** Moves the wall clock of everybody. */
+  /** Moves the wall clock of everybody; the honest device rests until it is right again. */
   readonly skew: (ms: number) => Promise<void>
   /** Enrols a device; its channels get mandates unless `mandate` is null. */
   readonly enrol: (name: string, options?: EnrolOptions) => Promise<Enrolled>
@@ -83,8 +83,10 @@ export async function startHostileWorld(): Promise<HostileWorld> {
     honest,
     nowSeconds: () => nowSeconds(state),
     skew: async (ms) => {
+      if (ms !== 0) await honest.pause()
       await gateway.skew(ms)
       state.skewMs = ms
+      if (ms === 0) honest.resume()
     },
     enrol: (name, options) => enrol(state, name, options),
     login: (enrolled) => loginSession(sessionOptions(state, enrolled)),
@@ -156,6 +158,9 @@ export type Honest = {
   /** From a tick to its acknowledgement, at worst. */
   readonly slowestMs: () => number
   readonly received: Received
+  /** Resolves when what was under way is acknowledged. */
+  readonly pause: () => Promise<void>
+  readonly resume: () => void
   /** Throws what went wrong, if something did. */
   readonly stop: () => Promise<void>
 }
@@ -168,24 +173,34 @@ async function startHonest(state: State): Promise<Honest> {
   const committed = await session.commit({ length: 65_536, expiry })
   let ticks = 0
   let slowestMs = 0
-  let stopping = false
+  let resting = false
   const run = async () => {
-    while (!stopping && ticks < 65_536) {
+    while (!resting && ticks < 65_536) {
       const startMs = performance.now()
       await session.tick(committed, ticks + 1)
       ticks += 1
       slowestMs = Math.max(slowestMs, performance.now() - startMs)
     }
   }
-  const running = run()
-  running.catch(() => {})
+  let running = Promise.resolve()
+  const resume = () => {
+    resting = false
+    running = run()
+    running.catch(() => {})
+  }
+  const pause = () => {
+    resting = true
+    return running
+  }
+  resume()
   return {
     ticks: () => ticks,
     slowestMs: () => slowestMs,
     received: session.received,
+    pause,
+    resume,
     stop: async () => {
-      stopping = true
-      await running
+      await pause()
       await session.transport.close()
     },
   }

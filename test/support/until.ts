@@ -5,15 +5,17 @@
 
 const lookEveryMs = 10
 
+type Looked<T> = T | undefined | false
+
 /** Resolves with the first value that is not undefined or false; rejects after `limitMs`. */
 export async function until<T>(
   what: string,
-  look: () => T | undefined | false,
+  look: () => Looked<T> | Promise<Looked<T>>,
   limitMs = 20_000,
 ): Promise<T> {
   const endMs = performance.now() + limitMs
   while (performance.now() < endMs) {
-    const seen = look()
+    const seen = await look()
     if (seen !== undefined && seen !== false) return seen
     await new Promise((done) => setTimeout(done, lookEveryMs))
   }

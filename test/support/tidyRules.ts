@@ -33,7 +33,7 @@ const allowedBy: Readonly<Record<string, Allowed>> = {
   },
   gateway: {
     folders: ['gateway', 'ledger', 'ports', 'protocol'],
-    packages: ['@noble/hashes', 'valibot', 'aedes', 'lmdb', 'pino', 'prom-client', 'ws'],
+    packages: ['@noble/hashes', 'valibot', 'aedes', 'lmdb', 'otpauth', 'pino', 'prom-client', 'ws'],
   },
   dashboard: { folders: ['dashboard', 'protocol'], packages: ['mqtt', 'uplot'] },
   ledger: {

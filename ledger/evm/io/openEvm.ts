@@ -26,7 +26,7 @@ export type OpenEvmOptions = {
   readonly settings: EvmSettings
   readonly ports: Ports
   readonly payee: Uint8Array
-  readonly gatewayKey: PublicKey
+  readonly gatewayKey?: PublicKey
   readonly verify: Verify
   readonly sha256: Sha256
 }
@@ -43,15 +43,16 @@ export async function openEvm(options: OpenEvmOptions) {
   const codec = await openCodec(readArtifact('contracts/TickpayEscrow.json').abi)
   const policy = policyOf(settings)
   const shared = { node, codec, createdAt, pollMs, policy, ...ports }
+  const account = await accountOf(settings.keyFile)
+  const signed = gatewayKey ? { gatewayKey } : {}
   const ledger = createEvmLedger({
-    ...{ ...shared, contract, chainId, gatewayKey, verify, sha256 },
+    ...{ ...shared, ...signed, contract, chainId, account, verify, sha256 },
     ...(second ? { second } : {}),
-    account: await accountOf(settings.keyFile),
     payouts: [payee],
   })
   const to = hexOf(contract)
   const { confirmations } = policy
-  const reader = createReader({ node, codec, contract: to, createdAt, confirmations, gatewayKey })
+  const reader = createReader({ node, codec, contract: to, createdAt, confirmations, ...signed })
   const desk = createEvmDesk({
     ...{ domain: ledger.domain, codec, reader },
     eventsOf: (id) => eventsOf(node, codec, to, createdAt, id),
@@ -70,7 +71,12 @@ export async function openEvm(options: OpenEvmOptions) {
     if (state) desk.watch(id)
     return state
   }
-  return { ledger: { ...ledger, allocation }, desk, close: ledger.close }
+  const isSubmitter = async (): Promise<boolean> => {
+    const data = codec.encode('isSubmitter', [hexOf(payee), account.address])
+    return codec.decode('isSubmitter', await node.call({ to, data }, 'latest')) === true
+  }
+  const { address } = account
+  return { ledger: { ...ledger, allocation }, desk, address, isSubmitter, close: ledger.close }
 }
 
 async function reached(node: Node, rpc: string): Promise<bigint> {

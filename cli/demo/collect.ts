@@ -15,7 +15,7 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import { channelsAnswer, type LedgerEntry, readAnswer } from '../answers.ts'
 import { openCalls } from '../io/gatewayCalls.ts'
 import { readEntries } from '../ledgerEntries.ts'
-import { type GatewayStatus, statusAnswer } from './live.ts'
+import { type GatewayStatus, statusAnswer } from '../live/look.ts'
 import {
   type DemoDevice,
   demoAsset,

@@ -10,14 +10,17 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
 import { stopSignal } from '../io/runUntilStopped.ts'
 import { jsonText } from '../jsonLine.ts'
+import { look, remember, type Sight, viewOf } from '../live/look.ts'
+import { inlineCanvas } from '../live/screen.ts'
+import { OTHER_LINES } from '../live/top.ts'
+import { plainLine, viewLines } from '../live/view.ts'
 import { styleOf, type Terminal } from '../terminal.ts'
+import { accessLines } from './access.ts'
 import { collectFigures, type DemoNote, notePath } from './collect.ts'
 import { type DemoLedger, startDemoLedger } from './ledgers.ts'
-import { look, remember, type Sight, viewOf } from './live.ts'
-import { demoDevices, demoFleet, type Settling } from './plan.ts'
+import { demoAsset, demoDevices, demoFleet, type Settling } from './plan.ts'
 import { differences, type Figures, figuresJson, figuresLines } from './reconcile.ts'
 import { linkNames, type RunningDemo, startDemo } from './setup.ts'
-import { plainLine, redraw, viewLines } from './view.ts'
 
 const lookPeriodMs = 250
 /** The service co-signs within a second, unless a reading is late. */
@@ -169,23 +172,30 @@ function painter(
   startedMs: number,
 ): (sights: readonly Sight[]) => void {
   const style = styleOf(terminal.isColoured)
-  const meters = new Map(demoDevices.map(({ device, kind }) => [device, kind]))
-  const link = `lines: ${linkNames[demo.link]}`
-  const note = 'Ctrl-C stops everything and shows the reconciliation.'
-  let drawn = 0
+  const kinds = new Map(demoDevices.map(({ device, kind }) => [device, kind]))
+  const intro = accessLines(demo.access)
+  for (const line of intro) terminal.out(line)
+  const canvas = inlineCanvas(terminal, intro)
+  const setting = {
+    title: 'Tickpay demo',
+    place: `lines: ${linkNames[demo.link]}`,
+    note: 'Ctrl-C stops everything and shows the reconciliation.',
+    asset: demoAsset,
+    nameOf: ({ device }: { readonly device: string }) => {
+      return { device, meter: kinds.get(device) ?? '' }
+    },
+    ...{ forSeconds, startedMs },
+  }
   let lastPlainMs = startedMs
   return (sights) => {
-    const nowSeconds = Date.now() / 1_000
-    const view = viewOf(sights, { forSeconds, link, note, meters, startedMs, nowSeconds })
+    const devicesMax = Math.max(1, terminal.rows() - OTHER_LINES)
+    const view = viewOf(sights, { ...setting, devicesMax, nowSeconds: Date.now() / 1_000 })
     if (view === undefined) return
-    if (!terminal.isScreen) {
-      if (performance.now() - lastPlainMs < plainPeriodMs) return
+    if (terminal.isScreen) {
+      canvas.paint(viewLines(view, terminal.columns() - 1, style))
+    } else if (performance.now() - lastPlainMs >= plainPeriodMs) {
       lastPlainMs += plainPeriodMs
       terminal.out(plainLine(view))
-      return
     }
-    const lines = viewLines(view, terminal.columns() - 1, style).slice(0, terminal.rows() - 1)
-    terminal.draw(redraw(lines, drawn))
-    drawn = lines.length
   }
 }

@@ -106,7 +106,10 @@ export function gatewayYaml(folder: string, settling: Settling): string {
     payee: 'demo-operator',
     asset: demoAsset,
     feeBasisPoints: 100,
-    listeners: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+    listeners: [
+      { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      { kind: 'ws', host: '127.0.0.1', port: 0, roles: ['reader'] },
+    ],
     tariffs: demoDevices.map(({ unit, unitsPerTick, pricePerTick }) => {
       return { unit, unitsPerTick, pricePerTick }
     }),

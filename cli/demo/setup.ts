@@ -9,10 +9,11 @@ import { formatPublicKey } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/keys.ts'
-import type { DeviceAnswer } from '../answers.ts'
+import { credentialAnswer, type DeviceAnswer, readAnswer } from '../answers.ts'
 import { enrol, signFirstMandates } from '../enrolment.ts'
 import { type Calls, connectControl } from '../io/controlClient.ts'
 import { newKeyFiles, openKey } from '../io/keyFiles.ts'
+import { type Access, accessText, demoPerson } from './access.ts'
 import { type Child, startChild } from './children.ts'
 import { configureLedger, type DemoLedger } from './ledgers.ts'
 import { type Line, type LineKind, lineKind, openLine } from './lines.ts'
@@ -37,6 +38,8 @@ export type RunningDemo = {
   /** By device. */
   readonly agentCalls: ReadonlyMap<string, Calls>
   readonly link: LineKind
+  /** How somebody watches it and takes part. */
+  readonly access: Access
   /** Resolves with a line when one of the programs ends without being told to. */
   readonly lost: Promise<string>
   /** Ends agents, then meters, then `beforeGatewayEnds`, then the fleet and the gateway. */
@@ -93,8 +96,10 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
     settled(demoDevices.map((device) => startMeter(options, started, link, device))),
   ])
   onProgress('enrolling the fleet and its devices')
-  const { calls, url } = gateway
+  const { calls, ports } = gateway
+  const url = `mqtt://127.0.0.1:${ports.broker}`
   await enrolFleet(calls, keys.signer)
+  const access = await giveAccess(folder, calls, ports)
   onProgress('starting the agents')
   const answers: DeviceAnswer[] = []
   const agentCalls = await settled(
@@ -120,6 +125,7 @@ async function startAll(options: StartDemo, started: Started): Promise<RunningDe
     calls,
     agentCalls: new Map(agentCalls),
     link,
+    access,
     lost: Promise.race(all.map(({ lost }) => lost)),
     stop: (beforeGatewayEnds) => endAll(started, beforeGatewayEnds),
   }
@@ -183,17 +189,31 @@ function start(
   return startChild(`${role} ${name}`, file, [...first, ...words], log)
 }
 
+type GatewayPorts = { readonly broker: number; readonly dashboard: number }
+
 async function startGateway(
   options: StartDemo,
   started: Started,
-): Promise<{ readonly calls: Calls; readonly url: string }> {
+): Promise<{ readonly calls: Calls; readonly ports: GatewayPorts }> {
   const { folder } = options
   const config = join(folder, 'gateway.yaml')
   const gateway = start(options, 'demo', ['gateway', '--config', config], 'gateway')
   started.gateways.push(gateway)
-  const port = /:(\d+)$/.exec(await gateway.ready)?.[1]
+  // In the order of its listeners.
+  const said = (await gateway.ready).matchAll(/:(\d+)/g)
+  const [broker = 0, dashboard = 0] = [...said].map(([, port]) => Number(port))
   const calls = await mustConnect(join(folder, 'data', 'control.sock'))
-  return { calls, url: `mqtt://127.0.0.1:${port}` }
+  return { calls, ports: { broker, dashboard } }
+}
+
+/** A credential that may watch, pause and resume, in a file too. */
+async function giveAccess(folder: string, calls: Calls, ports: GatewayPorts): Promise<Access> {
+  const wanted = { fleet: demoFleet, name: demoPerson, rights: ['read', 'supply'] }
+  const credential = readAnswer(credentialAnswer, await calls.call('credential_add', wanted))
+  const dashboard = `http://127.0.0.1:${ports.dashboard}/`
+  const access = { dashboard, brokerPort: ports.broker, ...credential }
+  await writeFile(join(folder, 'access.env'), accessText(access), { mode: 0o600 })
+  return access
 }
 
 async function startFleet(

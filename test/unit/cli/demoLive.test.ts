@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { agentSchema } from '../../../agent/config.ts'
-import { type GatewayStatus, remember, type Sight, viewOf } from '../../../cli/demo/live.ts'
 import { agentYaml, demoDevices, gatewayYaml, readDuration } from '../../../cli/demo/plan.ts'
+import { type GatewayStatus, remember, type Sight, viewOf } from '../../../cli/live/look.ts'
 import { readDeviceReport } from '../../../fleet/reports.ts'
 import { gatewayConfigSchema } from '../../../gateway/config.ts'
 import { parseConfig } from '../../../ports/config.ts'
@@ -13,11 +13,12 @@ import { fakeChannel, gatewayKey, reportOf } from '../../support/fleetGateway.ts
 const [channel] = present(readDeviceReport(reportOf(fakeChannel('ev'))), 'report').channels
 
 function sight(atMs: number, accepted: number, changes: Partial<GatewayStatus> = {}): Sight {
+  const gateway = { gateway: 'depot', sessions: 1, channels: 1 }
   const money = { acceptedAmount: '5000', settled: '4000', unsettled: '1000' }
   const counts = { settlements: 2, lastSettlementAtSeconds: 1_000, refused: {}, signatures: {} }
   return {
     atMs,
-    status: { accepted, ...money, ...counts, ledgerSum: '0', ...changes },
+    status: { ...gateway, accepted, ...money, ...counts, ledgerSum: '0', ...changes },
     channels: [{ ...present(channel, 'channel'), unitsPaid: 120n }],
     agents: new Map([['ev', { units: 1_127n, unitsPaid: 1_120n }]]),
   }
@@ -25,9 +26,12 @@ function sight(atMs: number, accepted: number, changes: Partial<GatewayStatus> =
 
 const setting = {
   forSeconds: undefined,
-  link: 'ptys',
+  title: 'demo',
+  place: 'ptys',
   note: '',
-  meters: new Map([['ev', 'sdm630']]),
+  asset: { code: 'EUR', scale: 6 },
+  nameOf: ({ device }: { readonly device: string }) => ({ device, meter: 'sdm630' }),
+  devicesMax: 10,
   startedMs: 0,
   nowSeconds: 1_004,
 }

@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest'
-import { creditBar, type DemoView, plainLine, redraw, viewLines } from '../../../cli/demo/view.ts'
+import { redraw } from '../../../cli/live/screen.ts'
+import { creditBar, type LiveView, plainLine, viewLines } from '../../../cli/live/view.ts'
 import { styleOf } from '../../../cli/terminal.ts'
 
 const plain = styleOf(false)
 
-const view: DemoView = {
+const view: LiveView = {
+  title: 'Tickpay demo',
   elapsedSeconds: 72,
   forSeconds: 90,
-  link: 'ptys through socat',
+  place: 'ptys through socat',
   asset: { code: 'EUR', scale: 6 },
   devices: [
     {
@@ -35,12 +37,14 @@ const view: DemoView = {
       reason: 'not_paying',
     },
   ],
+  unseen: 0,
   ticks: 1_240,
   ticksPerSecond: 17.26,
   accepted: 3_703_000n,
   settled: 3_500_000n,
   settlements: 14,
   sinceSettlementSeconds: 3.2,
+  refused: {},
   note: 'Ctrl-C stops everything and shows the reconciliation.',
 }
 
@@ -73,6 +77,13 @@ test.each([100, 80, 60, 40, 20])('no line is wider than a screen of %d columns',
 test('a narrow screen keeps what matters most: who, units, paid, supply', () => {
   const [, , titles] = viewLines(view, 56, plain)
   expect(titles).toMatch(/device +units +paid +supply/)
+})
+
+test('messages that were refused and devices without room have a line each', () => {
+  const lines = viewLines({ ...view, unseen: 12, refused: { closed: 3, stale: 0 } }, 120, plain)
+  expect(lines).toHaveLength(11)
+  expect(lines[5]).toBe('... and 12 more')
+  expect(lines[9]).toBe('refused: closed 3')
 })
 
 test('colours are there only when they are wanted', () => {

@@ -1,5 +1,5 @@
 /**
- * The demo's live view as lines of text: a pure function of what is known and of the width.
+ * A gateway live, as lines of text: a pure function of what is known and of the width.
  * @module
  */
 import { type Asset, formatAmount } from '../../protocol/amount.ts'
@@ -9,10 +9,10 @@ import type { Style } from '../terminal.ts'
 
 export type DeviceView = {
   readonly device: string
-  /** What kind of meter, and over which line it is read. */
+  /** What kind of meter, or what it is called. */
   readonly meter: string
   readonly unit: string
-  /** Units that flowed since the demo began. */
+  /** Units that flowed since its channel began. */
   readonly units: bigint
   readonly paid: bigint
   readonly reserved: bigint
@@ -22,13 +22,17 @@ export type DeviceView = {
   readonly reason: SupplyReason
 }
 
-export type DemoView = {
+export type LiveView = {
+  readonly title: string
   readonly elapsedSeconds: number
   /** Undefined: until somebody stops it. */
   readonly forSeconds: number | undefined
-  readonly link: string
+  /** Which gateway, or how its meters are read. */
+  readonly place: string
   readonly asset: Asset
   readonly devices: readonly DeviceView[]
+  /** How many there are beside `devices`. */
+  readonly unseen: number
   readonly ticks: number
   readonly ticksPerSecond: number
   readonly accepted: bigint
@@ -36,6 +40,8 @@ export type DemoView = {
   readonly settlements: number
   /** Undefined before the first one. */
   readonly sinceSettlementSeconds: number | undefined
+  /** Messages by the reason for which they were refused. */
+  readonly refused: Readonly<Record<string, number>>
   /** What is going on while nothing flows yet, or what is wrong. */
   readonly note: string
 }
@@ -66,7 +72,7 @@ const cells: readonly Cell[] = [
 ]
 
 /** Lines of the whole view, none longer than `columns`. */
-export function viewLines(view: DemoView, columns: number, style: Style): readonly string[] {
+export function viewLines(view: LiveView, columns: number, style: Style): readonly string[] {
   const chosen = fitting(view, columns)
   const widths = chosen.map((cell) => widthOf(cell, view))
   const line = (texts: readonly string[]) =>
@@ -83,15 +89,19 @@ export function viewLines(view: DemoView, columns: number, style: Style): readon
     '',
     style('dim', cut(line(chosen.map(({ title }) => title)), columns)),
     ...rows.map(({ device, text }) => coloured(device, cut(text, columns), style)),
+    ...(view.unseen > 0
+      ? [style('dim', cut(`... and ${grouped(view.unseen)} more`, columns))]
+      : []),
     '',
     cut(ticksText(view), columns),
     cut(settlementText(view), columns),
+    ...refusedTexts(view).map((text) => cut(text, columns)),
     style('dim', cut(view.note, columns)),
   ]
 }
 
 /** One line, for a place that is no screen. */
-export function plainLine(view: DemoView): string {
+export function plainLine(view: LiveView): string {
   const devices = view.devices.map((one) => {
     const supply = supplyText(one)
     return `${one.device} ${one.units} ${one.unit} ${formatAmount(one.paid, view.asset)} ${supply}`
@@ -99,15 +109,6 @@ export function plainLine(view: DemoView): string {
   const rate = `${view.ticksPerSecond.toFixed(1)} ticks/s`
   const settled = `settled ${formatAmount(view.settled, view.asset)} in ${view.settlements}`
   return [clock(view.elapsedSeconds), ...devices, rate, settled].join(' | ')
-}
-
-/** Text that draws `lines` over the `previous` lines drawn before. */
-export function redraw(lines: readonly string[], previous: number): string {
-  const up = previous > 0 ? `\u001b[${previous}A` : ''
-  const surplus = Math.max(0, previous - lines.length)
-  const cleared = lines.map((line) => `\r\u001b[2K${line}\n`).join('')
-  const rest = '\r\u001b[2K\n'.repeat(surplus)
-  return `${up}${cleared}${rest}${surplus > 0 ? `\u001b[${surplus}A` : ''}`
 }
 
 /** `1:05` */
@@ -132,17 +133,17 @@ function supplyText({ supply, reason }: DeviceView): string {
   return reason === 'ok' ? supply : `${supply} (${reason})`
 }
 
-function titleText(view: DemoView): string {
+function titleText(view: LiveView): string {
   const end = view.forSeconds === undefined ? '' : ` of ${clock(view.forSeconds)}`
-  return `Tickpay demo   ${clock(view.elapsedSeconds)}${end}   ${view.link}`
+  return `${view.title}   ${clock(view.elapsedSeconds)}${end}   ${view.place}`
 }
 
-function ticksText(view: DemoView): string {
+function ticksText(view: LiveView): string {
   const accepted = formatAmount(view.accepted, view.asset)
   return `${grouped(view.ticks)} ticks, ${view.ticksPerSecond.toFixed(1)}/s, worth ${accepted}`
 }
 
-function settlementText(view: DemoView): string {
+function settlementText(view: LiveView): string {
   const { settlements, settled, sinceSettlementSeconds } = view
   if (sinceSettlementSeconds === undefined) return 'nothing settled yet'
   const times = settlements === 1 ? '1 settlement' : `${settlements} settlements`
@@ -150,12 +151,19 @@ function settlementText(view: DemoView): string {
   return `settled ${formatAmount(settled, view.asset)} in ${times}, ${since}`
 }
 
+/** No line while nothing was refused. */
+function refusedTexts({ refused }: LiveView): readonly string[] {
+  const reasons = Object.entries(refused).filter(([, count]) => count > 0)
+  if (reasons.length === 0) return []
+  return [`refused: ${reasons.map(([reason, count]) => `${reason} ${grouped(count)}`).join(', ')}`]
+}
+
 function coloured(device: DeviceView, line: string, style: Style): string {
   if (device.supply === 'on') return line
   return style(device.supply === 'off' ? 'red' : 'yellow', line)
 }
 
-function fitting(view: DemoView, columns: number): readonly Cell[] {
+function fitting(view: LiveView, columns: number): readonly Cell[] {
   let chosen = cells
   while (totalWidth(chosen, view) > columns && chosen.length > 1) {
     const highest = Math.max(...chosen.map(({ rank }) => rank))
@@ -165,11 +173,11 @@ function fitting(view: DemoView, columns: number): readonly Cell[] {
   return chosen
 }
 
-function totalWidth(chosen: readonly Cell[], view: DemoView): number {
+function totalWidth(chosen: readonly Cell[], view: LiveView): number {
   return chosen.reduce((sum, cell) => sum + widthOf(cell, view) + 2, -2)
 }
 
-function widthOf(cell: Cell, view: DemoView): number {
+function widthOf(cell: Cell, view: LiveView): number {
   const texts = view.devices.map((device) => cell.text(device, view.asset))
   return Math.max(cell.title.length, ...texts.map(({ length }) => length))
 }

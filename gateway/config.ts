@@ -28,6 +28,7 @@ import {
 } from '../protocol/limits.ts'
 import type { Tariff } from '../protocol/structures.ts'
 import { brokerValue } from './bridge/config.ts'
+import { type FraudConfig, fraudValue } from './fraud/config.ts'
 import { httpValue } from './http/config.ts'
 import { ledgerValue } from './ledgerConfig.ts'
 import { logValue } from './logAreas.ts'
@@ -178,6 +179,8 @@ const gatewayEntries = v.strictObject({
   retention: v.optional(retentionValue, {}),
   /** Health and metrics over HTTP; nowhere when it is absent. docs/metrics.md */
   http: v.optional(httpValue),
+  /** What watches for fraud and faults, and what it may do; or off. docs/fraud.md */
+  fraud: v.optional(fraudValue, {}),
   /** How often a device's retained report may change. */
   reportSeconds: v.optional(integerValue(1, 3_600), 10),
   /** How often channels that moved get a receipt; 0: never. */
@@ -224,6 +227,8 @@ export type GatewayConfig = {
     readonly channelsPerDevice: number
   }
   readonly reportSeconds: number
+  /** Nothing watches when it is absent. */
+  readonly fraud?: FraudConfig | undefined
   /** How often channels that moved get a receipt; never where this is 0 or absent. */
   readonly receiptSeconds?: number
   /** Days for which journal segments stay after they are settled; none when it is absent. */
@@ -243,6 +248,7 @@ export function toGatewayConfig(settings: GatewaySettings): GatewayConfig {
     feeBasisPoints,
     settlement,
     reportSeconds,
+    fraud: settings.fraud,
     receiptSeconds,
     journalDays,
     tariffs: settings.tariffs.map((tariff) => ({ ...shared, ...tariff })),

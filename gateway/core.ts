@@ -12,6 +12,7 @@ import type { RejectedName } from '../protocol/messages.ts'
 import type { Make } from './broker/retained.ts'
 import type { CommitWatch } from './commitWatch.ts'
 import type { GatewayConfig } from './config.ts'
+import type { Signs } from './fraud/signs.ts'
 import type { JumpBudget } from './intake/jumpBudget.ts'
 import type { Session } from './intake/session.ts'
 import type { MeetsHeldWord } from './intake/ticks.ts'
@@ -89,6 +90,8 @@ export type Core = {
   readonly jumps: JumpBudget
   readonly counters: Counters
   readonly trace: Trace
+  /** What the watch for fraud counts; see gateway/fraud/. */
+  readonly signs: Signs
   /** First position of an allocation beyond all that its ledger has paid. */
   readonly firstUnpaidPosition: (allocation: Uint8Array) => number
   /** Something about this device changed: its retained report goes out with the next round. */

@@ -25,6 +25,10 @@ import { claimVerbsOf } from './enrol/claimDesk.ts'
 import { createClaimLogin, isClaimLogin } from './enrol/claimLogin.ts'
 import { takeEnrol } from './enrol/requests.ts'
 import { takeFleetRequest } from './fleetRequests.ts'
+import { watchedLogin } from './fraud/loginWatch.ts'
+import { countedTrace, createSigns, noWatch } from './fraud/signs.ts'
+import { withFraudVerbs } from './fraud/verbs.ts'
+import { startFraudWatch } from './fraud/watch.ts'
 import { retellLengths } from './intake/answers.ts'
 import { sendTime } from './intake/hello.ts'
 import { takeDeviceMessage } from './intake/intake.ts'
@@ -130,6 +134,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   publisher.start()
   republishStatements(core)
   const snapshots = createSnapshots(core, options)
+  const fraud = startFraudWatch(core)
   const cancels = [
     ...createSweeps(core),
     core.ports.timers.every(core.config.settlement.periodSeconds * 1_000, settlement.runQuietly),
@@ -138,11 +143,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }),
     core.ports.timers.every(SNAPSHOT_PERIOD_MS, snapshots.runQuietly),
     publisher.close,
+    ...(fraud ? [fraud.stop] : []),
   ]
   if (settlement.isUnfinished()) settlement.runQuietly()
   return {
     core,
-    authenticate: login.authenticate,
+    authenticate: watchedLogin(core, login.authenticate),
     ...sessionHandlers(core),
     onMessage: (identity, sessionId, topic, payload, done) => {
       core.counters.messages += 1
@@ -166,7 +172,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
       core.writer.whenDurable(done)
     },
-    call: verbs,
+    call: withFraudVerbs(verbs, core, fraud),
     settle: settlement.run,
     withSnapshot: snapshots.hold,
     quiesce: core.writer.drained,
@@ -227,6 +233,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
   const commits = createCommitWatch(clock)
   const writer = createWriter({ state, journal, clock, timers, onFatal, watch: commits })
   const touched = new Map<string, DeviceName>()
+  const signs = config.fraud ? createSigns() : noWatch
   const funds = followFunds(ledger)
   const stated = (allocation: Uint8Array) => funds.state(allocation)?.statementPositions ?? 0
   return {
@@ -255,7 +262,8 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     firstUnpaidPosition: positionsAt(options.desk, stated),
     jumps: createJumpBudget(),
     counters: newCounters(),
-    trace: createTrace(clock),
+    trace: config.fraud ? countedTrace(createTrace(clock), signs) : createTrace(clock),
+    signs,
     hooks: { closed: () => {} },
     spaceLow: journal.spaceLow,
   }

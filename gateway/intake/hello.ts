@@ -29,7 +29,10 @@ export function takeHello(core: Core, session: Session, payload: Uint8Array): vo
 }
 
 function judgeMark(core: Core, session: Session, mark: Mark): void {
-  if (!core.marks.isOurs(mark)) return
+  if (!core.marks.isOurs(mark)) {
+    core.signs.add(session.fleet, session.device, 'foreign_mark')
+    return
+  }
   const { lives, fencedLives } = core.state
   if (!isBeyondJournal(mark, lives, core.writer.position())) return
   // One fence covers all that this life lost; another would fence those who have come back since.

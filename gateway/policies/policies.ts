@@ -22,10 +22,12 @@ import {
   parseMembership,
   parsePolicy,
   policyText,
+  quarantineScope,
   roll,
   shift,
   spans,
   spentIn,
+  watchScope,
 } from './policy.ts'
 
 /** The whole gateway stands under the name of no fleet, in this scope. */
@@ -154,7 +156,7 @@ function scopesByDevice(known: Known, fleet: string) {
     const cached = cache.get(device)
     if (cached) return cached
     const { group, site } = membershipOf(known, fleet, device)
-    const scopes = [`device:${device}`]
+    const scopes = [`device:${device}`, watchScope(device), quarantineScope(device)]
     if (group !== undefined) scopes.push(`group:${group}`)
     if (site !== undefined) scopes.push(`site:${site}`)
     scopes.push(FLEET_SCOPE)

@@ -71,6 +71,22 @@ function json(value: unknown): string {
   return JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? one.toString() : one))
 }
 
+/** What the operator's watch orders for a device, until it ends by itself; see gateway/fraud/. */
+export function watchScope(device: string): string {
+  return `watch:${device}`
+}
+
+/** The same until an operator ends it. */
+export function quarantineScope(device: string): string {
+  return `quarantine:${device}`
+}
+
+/** The device of a scope of the watch; undefined for all others. */
+export function watchedDevice(scope: string): string | undefined {
+  const [kind, device] = scope.split(':')
+  return kind === 'watch' || kind === 'quarantine' ? device : undefined
+}
+
 /** Scope of the record that says where a device belongs. */
 export function memberScope(device: string): string {
   return `member:${device}`

@@ -1,0 +1,119 @@
+/**
+ * What is usual for a device: the median of the same hour of day over 14 days, and how far hours
+ * stray from it. Advice, not proof: it may ask for a look or lower a limit, and stops nothing.
+ * @module
+ */
+import type { DeviceObservation, MeterObservation } from '../observation.ts'
+import { baselineOf, createRings } from '../robust.ts'
+import { defineRule, eachMeter, shown, threshold } from '../rule.ts'
+
+const HOUR_SECONDS = 3_600
+const HOURS = 24
+/** Days of a baseline. */
+export const BASELINE_DAYS = 14
+
+const common = {
+  days: threshold(10, 'days', 'that must be known before anything is said'),
+  sigmas: threshold(8, 'sigma', 'above the median, with sigma from the median absolute deviation'),
+}
+
+/** Calls `take` with what was paid in each whole hour that the device was heard at both ends of. */
+function eachHour(take: (hour: number, units: number) => void) {
+  let hour = -1
+  let start: number | undefined
+  return (meter: MeterObservation, { atSeconds, online }: DeviceObservation) => {
+    const now = Math.floor(atSeconds / HOUR_SECONDS)
+    if (now === hour) return
+    const isNext = now === hour + 1
+    const before = start
+    hour = now
+    start = online && meter.epoch > 0 ? meter.paidReading : undefined
+    if (isNext && before !== undefined && start !== undefined) take(now - 1, start - before)
+  }
+}
+
+export const unusualHour = defineRule({
+  strongest: 'limit',
+  about: 'hours in which it consumes far more than it does at this time of day',
+  thresholds: {
+    ...common,
+    share: threshold(1, 'of the highest hour', 'above all that the same hour has seen'),
+    hours: threshold(2, 'hours', 'one after the other'),
+  },
+  begin: ({ days, sigmas, share, hours }) =>
+    eachMeter(() => {
+      const usual = createRings(HOURS, BASELINE_DAYS)
+      let running = 0
+      let words: string | undefined
+      let unit = ''
+      const watch = eachHour((hour, units) => {
+        const place = hour % HOURS
+        const values = usual.of(place)
+        usual.put(place, units)
+        const isKnown = values.length >= days
+        const { median, sigma } = isKnown ? baselineOf(values) : { median: 0, sigma: 0 }
+        const bound = Math.max(median + sigmas * sigma, (1 + share) * Math.max(...values))
+        running = isKnown && units > bound ? running + 1 : 0
+        words =
+          running >= hours
+            ? `in the hour from ${place}:00 UTC it took ${shown(units)} ${unit}; on ` +
+              `${values.length} days the median was ${shown(median)}, and it strays by ` +
+              `${shown(sigma)}`
+            : undefined
+      })
+      return (meter, seen) => {
+        unit = meter.unit
+        words = undefined
+        watch(meter, seen)
+        return words
+      }
+    }),
+})
+
+export const risingFloor = defineRule({
+  strongest: 'limit',
+  about: 'the quietest hour of the day rises above what it was: something leaks or stays on',
+  thresholds: {
+    ...common,
+    share: threshold(0.3, 'of the median', 'above it, where days hardly differ'),
+    inARow: threshold(2, 'days', 'one after the other'),
+  },
+  begin: ({ days, sigmas, share, inARow }) =>
+    eachMeter(() => {
+      const floors = createRings(1, BASELINE_DAYS)
+      let day = -1
+      let lowest = Number.POSITIVE_INFINITY
+      let running = 0
+      let words: string | undefined
+      let unit = ''
+      const endDay = () => {
+        const values = floors.of(0)
+        if (lowest !== Number.POSITIVE_INFINITY) floors.put(0, lowest)
+        const isKnown = values.length >= days && lowest !== Number.POSITIVE_INFINITY
+        const { median, sigma } = isKnown ? baselineOf(values) : { median: 0, sigma: 0 }
+        const bound = median + Math.max(sigmas * sigma, share * median)
+        running = isKnown && lowest > bound ? running + 1 : 0
+        words =
+          running >= inARow
+            ? `its quietest hour of the day took ${shown(lowest)} ${unit}; over ` +
+              `${values.length} days the median was ${shown(median)}, and it strays by ` +
+              `${shown(sigma)}`
+            : undefined
+      }
+      const watch = eachHour((hour, units) => {
+        const today = Math.floor(hour / HOURS)
+        if (today !== day) {
+          if (day >= 0) endDay()
+          day = today
+          lowest = Number.POSITIVE_INFINITY
+        }
+        lowest = Math.min(lowest, units)
+      })
+      return (meter, seen) => {
+        unit = meter.unit
+        words = undefined
+        watch(meter, seen)
+        return words
+      }
+    }),
+})

@@ -1,0 +1,92 @@
+/**
+ * Registers against each other: what a device reports may not go back, and what the provider's own
+ * meter counts must be paid.
+ * @module
+ */
+import type { MeterObservation } from '../observation.ts'
+import { defineRule, eachMeter, shown, threshold } from '../rule.ts'
+
+export const registerBackwards = defineRule({
+  about: 'a register that the device reports lower than before',
+  thresholds: {
+    ticks: threshold(2, 'ticks', 'by which it may be lower: what a restart forgets of one'),
+  },
+  begin: ({ ticks }) =>
+    eachMeter(() => {
+      let highest = 0
+      return ({ register, unit, price }) => {
+        if (register === undefined) return undefined
+        const back = highest - register
+        // From here on, so that one step back is one finding.
+        highest =
+          back > 0 && back > ticks * price.unitsPerTick ? register : Math.max(highest, register)
+        return back > ticks * price.unitsPerTick
+          ? `its register went back by ${shown(back)} ${unit}, to ${shown(register)}`
+          : undefined
+      }
+    }),
+})
+
+type Anchor = { readonly provider: number; readonly paid: number; readonly atSeconds: number }
+
+/** What may be missing for reasons that are nobody's fault. */
+type Slack = { readonly ticks: number; readonly share: number; readonly lagSeconds: number }
+
+export const meteredAgainstPaid = defineRule({
+  about:
+    "what the provider's own meter counts and nobody pays: a bypass, or a register that stands",
+  thresholds: {
+    ticks: threshold(3, 'ticks', 'that may be on their way'),
+    share: threshold(0.04, 'of what is metered', 'by which two sound meters may differ'),
+    lagSeconds: threshold(10, 's', 'by which either may be late'),
+    windowSeconds: threshold(300, 's', 'after which both are set to zero again, at twice that'),
+    settleSeconds: threshold(30, 's', 'after a connection before it is looked at'),
+  },
+  begin: ({ ticks, share, lagSeconds, windowSeconds, settleSeconds }) =>
+    eachMeter(() => {
+      const slack = { ticks, share, lagSeconds }
+      let older: Anchor | undefined
+      let newer: Anchor | undefined
+      let onlineSeconds = 0
+      return (meter, { atSeconds, online }) => {
+        const { provider, paidReading } = meter
+        if (!online) onlineSeconds = atSeconds
+        if (!provider || meter.epoch === 0) return undefined
+        const now = {
+          provider: provider.register,
+          paid: paidReading,
+          atSeconds: provider.atSeconds,
+        }
+        // The provider's meter was exchanged.
+        if (older && now.provider < older.provider) older = undefined
+        older ??= now
+        newer ??= older
+        const words = missing(meter, older, now, slack, online)
+        if (now.atSeconds - newer.atSeconds >= windowSeconds && online) {
+          older = newer
+          newer = now
+        }
+        return online && atSeconds - onlineSeconds < settleSeconds ? undefined : words
+      }
+    }),
+})
+
+function missing(
+  { unit, price, creditTicks }: MeterObservation,
+  from: Anchor,
+  now: Anchor,
+  slack: Slack,
+  online: boolean,
+): string | undefined {
+  const seconds = now.atSeconds - from.atSeconds
+  const metered = now.provider - from.provider
+  const paid = now.paid - from.paid
+  if (seconds <= 0) return undefined
+  // Without a connection a device may go on to the end of its credit window.
+  const onTheirWay = (slack.ticks + (online ? 0 : creditTicks)) * price.unitsPerTick
+  const lag = (metered / seconds) * Math.min(slack.lagSeconds, seconds)
+  return metered - paid > onTheirWay + metered * slack.share + lag
+    ? `the provider's meter counted ${shown(metered)} ${unit} in ${shown(seconds)} s, and ` +
+        `${shown(paid)} ${unit} were paid`
+    : undefined
+}

@@ -28,6 +28,13 @@ export const mandatesAnswer = v.array(v.object({ channelId: v.string(), status: 
 
 export const credentialAnswer = v.object({ username: v.string(), password: v.string() })
 
+export const operatorAnswer = v.object({
+  username: v.string(),
+  password: v.string(),
+  secret: v.string(),
+  uri: v.string(),
+})
+
 const entryValue = v.object({
   number: v.number(),
   timeSeconds: v.number(),

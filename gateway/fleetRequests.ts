@@ -91,11 +91,14 @@ function run(
 }
 
 /** Whoever tries what is not his is seen: by the operator in the log, by the fleet on its topic. */
-function refuse(asked: Asked, { reason, error }: Pick<Refused, 'reason' | 'error'>): void {
+function refuse(
+  asked: Asked,
+  { reason, error, isQuestion }: Pick<Refused, 'reason' | 'error' | 'isQuestion'>,
+): void {
   const { core, fleet, verb, by, transaction } = asked
-  const level = isHarmless(reason) ? 'info' : 'warn'
+  const level = isHarmless(reason) || isQuestion ? 'info' : 'warn'
   core.ports.log(level, 'a request of a fleet was refused', { fleet, verb, by, reason })
-  announce(core, fleet, { event: 'refused', verb, by, reason })
+  if (!isQuestion) announce(core, fleet, { event: 'refused', verb, by, reason })
   respond(asked, { transaction, status: 'error', reason, error })
 }
 

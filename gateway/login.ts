@@ -11,6 +11,7 @@ import { CLOCK_TOLERANCE_SECONDS } from '../protocol/limits.ts'
 import type { ConnectRequest } from './broker/broker.ts'
 import { refuseCertificate } from './broker/tls/certificateRule.ts'
 import type { Core } from './core.ts'
+import { markPage } from './operators/stepUp.ts'
 
 export type Login = {
   readonly authenticate: (
@@ -43,7 +44,11 @@ export function createLogin(core: Core, checkCredential: CheckCredential): Login
     const password = request.password ?? new Uint8Array()
     const refusal = refuseCertificate(username, request.certificate)
     if (refusal !== undefined) return { refused: refusal }
-    if (username.includes('@')) return checkCredential(username, password)
+    if (username.includes('@')) {
+      const found = await checkCredential(username, password)
+      if (!('refused' in found) && request.origin !== undefined) markPage(found)
+      return found
+    }
     const verdict = checkConnect(
       {
         domain: core.state.domain,

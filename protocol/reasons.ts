@@ -62,6 +62,7 @@ export const commandReasons = [
   'malformed',
   'unknown_verb',
   'missing_right',
+  'second_factor',
   'slow_down',
   'wrong_gateway',
   'wrong_fleet',

@@ -54,6 +54,8 @@ export type ConnectRequest = {
   readonly remote: string
   /** Undefined at a listener that asks for no certificates. */
   readonly certificate?: PeerCertificate | undefined
+  /** Where the page in a browser came from that connects; undefined for every other program. */
+  readonly origin?: string | undefined
 }
 
 /**

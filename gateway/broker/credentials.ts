@@ -39,6 +39,8 @@ export type Credential = {
   readonly createdSeconds: number
   readonly lastUsedSeconds?: number
   readonly revokedSeconds?: number
+  /** Of an operator: the secret of his one-time codes in base32, and the last step he showed. */
+  readonly secondFactor?: { readonly secret: string; readonly usedStep: number }
 }
 
 export type CredentialVerdict =

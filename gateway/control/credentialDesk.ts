@@ -12,6 +12,8 @@ import type { Core } from '../core.ts'
 import { isClaimName } from '../enrol/claims.ts'
 import { requireFleet } from '../enrolment.ts'
 import type { CheckCredential } from '../login.ts'
+import type { CredentialFile } from './operatorDesk.ts'
+import { operatorVerbs } from './operatorDesk.ts'
 import type { Verb } from './verb.ts'
 import { verb } from './verb.ts'
 
@@ -21,11 +23,14 @@ export type CredentialDesk = {
 }
 
 const CREDENTIALS_MAX = 1_000
+const nameSchema = v.strictObject({ fleet: idValue, name: idValue })
+const isPlain = ({ secondFactor }: Credential) => secondFactor === undefined
 
 export function createCredentialDesk(core: Core, derive: Derive): CredentialDesk {
   // A login changes no money: its time is kept in memory and not journaled.
   const lastUsedSeconds = new Map<string, number>()
   const nowSeconds = () => Math.floor(core.ports.clock.nowMs() / 1_000)
+  const add = adderOf(core, derive, nowSeconds)
   return {
     check: async (username, password) => {
       const login = { username, password }
@@ -36,9 +41,15 @@ export function createCredentialDesk(core: Core, derive: Derive): CredentialDesk
       return verdict.identity
     },
     verbs: {
-      credential_add: addVerb(core, derive, nowSeconds),
-      credential_list: verb(v.strictObject({}), () => list(core, lastUsedSeconds)),
-      credential_remove: removeVerb(core),
+      credential_add: addVerb(add),
+      credential_list: verb(v.strictObject({}), () => list(core, lastUsedSeconds, isPlain)),
+      credential_remove: verb(nameSchema, ({ fleet, name }) => remove(core, fleet, name)),
+      ...operatorVerbs(core, {
+        add,
+        find: (fleet, name) => find(core, fleet, name),
+        remove: (fleet, name) => remove(core, fleet, name),
+        listOperators: () => list(core, lastUsedSeconds, (one) => !isPlain(one)),
+      }),
     },
   }
 }
@@ -55,46 +66,51 @@ function staticCredentials({ state }: Core): readonly string[] {
     .map(([, record]) => record)
 }
 
-function list(core: Core, lastUsedSeconds: ReadonlyMap<string, number>) {
-  return staticCredentials(core).map((record) => {
-    const { fleet, name, rights, createdSeconds } = JSON.parse(record) as Credential
+function list(
+  core: Core,
+  lastUsedSeconds: ReadonlyMap<string, number>,
+  isWanted: (one: Credential) => boolean,
+) {
+  const all = staticCredentials(core).map((record) => JSON.parse(record) as Credential)
+  return all.filter(isWanted).map(({ fleet, name, rights, createdSeconds }) => {
     const username = credentialUsername(fleet, name)
     const lastUseAtSeconds = lastUsedSeconds.get(username) ?? null
     return { username, fleet, name, rights, createdAtSeconds: createdSeconds, lastUseAtSeconds }
   })
 }
 
-function addVerb(core: Core, derive: Derive, nowSeconds: () => number): Verb {
+function addVerb(add: CredentialFile['add']): Verb {
   const right = v.picklist(rights, 'read, supply or command')
   const wantedRights = v.optional(v.array(right), ['read'])
   const schema = v.strictObject({ fleet: idValue, name: idValue, rights: wantedRights })
-  return verb(schema, async (wanted) => {
+  return verb(schema, (wanted) => add(wanted, undefined))
+}
+
+function adderOf(core: Core, derive: Derive, nowSeconds: () => number): CredentialFile['add'] {
+  return async (wanted, secondFactor) => {
     const { fleet, name } = wanted
     requireFleet(core, fleet)
     if (staticCredentials(core).length >= CREDENTIALS_MAX) {
       throw new OperatorError(`there are ${CREDENTIALS_MAX} credentials: remove one first`)
     }
-    if (find(core, fleet, name)) {
-      throw new OperatorError(`credential ${name} of fleet ${fleet} exists: remove it first`)
+    const known = find(core, fleet, name)
+    if (known) {
+      const kind = isPlain(known) ? 'credential' : 'operator'
+      throw new OperatorError(`${kind} ${name} of fleet ${fleet} exists: remove it first`)
     }
     const { random } = core.ports
-    const { credential, password } = await createCredential(
-      { random, derive },
-      wanted,
-      nowSeconds(),
-    )
+    const made = await createCredential({ random, derive }, wanted, nowSeconds())
+    const credential = secondFactor ? { ...made.credential, secondFactor } : made.credential
     core.writer.record({ kind: 'credential', fleet, name, record: JSON.stringify(credential) })
-    return { username: credentialUsername(fleet, name), password }
-  })
+    return { username: credentialUsername(fleet, name), password: made.password }
+  }
 }
 
-function removeVerb(core: Core): Verb {
-  return verb(v.strictObject({ fleet: idValue, name: idValue }), ({ fleet, name }) => {
-    if (!find(core, fleet, name)) {
-      throw new OperatorError(`fleet ${fleet} has no credential ${name}`)
-    }
-    core.writer.record({ kind: 'credential', fleet, name, record: '' })
-    core.link.disconnectReader(fleet, name)
-    return { username: credentialUsername(fleet, name) }
-  })
+function remove(core: Core, fleet: string, name: string) {
+  if (!find(core, fleet, name)) {
+    throw new OperatorError(`fleet ${fleet} has no credential ${name}`)
+  }
+  core.writer.record({ kind: 'credential', fleet, name, record: '' })
+  core.link.disconnectReader(fleet, name)
+  return { username: credentialUsername(fleet, name) }
 }

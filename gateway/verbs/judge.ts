@@ -10,6 +10,7 @@ import type { CommandReason } from '../../protocol/reasons.ts'
 import { fullBucket, type TokenBucket, takeTokens } from '../broker/tokenBucket.ts'
 import type { Core } from '../core.ts'
 import type { FleetRequester } from '../fleetRequests.ts'
+import { stepUpRefusal } from '../operators/stepUp.ts'
 import { scopeOf } from '../policies/policy.ts'
 import { type FleetVerb, findVerb } from './table.ts'
 
@@ -18,8 +19,11 @@ export type Refused = {
   readonly reason: CommandReason
   /** One line for people. */
   readonly error: string
+  /** Nothing was tried: the asker is only told what to show. */
+  readonly isQuestion?: boolean
 }
 
+type NamedElsewhere = 'not_possible' | 'unknown_verb' | 'second_factor'
 type Fields = Readonly<Record<string, unknown>>
 
 /** `ordered`: by a Command. */
@@ -31,7 +35,7 @@ const UNSIGNED_BURST = 20
 /** Credentials whose rate is known. */
 const REMEMBERED_MAX = 1_000
 
-const errors: Readonly<Record<Exclude<CommandReason, 'not_possible' | 'unknown_verb'>, string>> = {
+const errors: Readonly<Record<Exclude<CommandReason, NamedElsewhere>, string>> = {
   malformed: 'send "command" as hex and "arguments" as the JSON text that it was signed for',
   missing_right: 'this needs a signed Command: see "tickpay fleet sign"',
   slow_down: 'too many changes of supply: wait a minute, or send a signed Command',
@@ -59,26 +63,42 @@ export function judgeRequest(
   const verb = findVerb(name)
   if (!verb) return { kind: 'refused', reason: 'unknown_verb', error: `unknown verb "${name}"` }
   if ('command' in fields) return judgeCommand(core, identity, name, fields)
-  const reason = unsignedRefusal(core, identity, verb, fields)
-  return reason ? refused(reason) : { kind: 'asked', args: fields }
+  // The code of an operator is for the judge and no argument of the verb.
+  const { code, ...others } = fields
+  const args = verb.right === 'supply' ? others : fields
+  const reason = rightRefusal(identity, verb, args)
+  if (reason) return refused(reason)
+  const isChange = verb.right === 'supply' && args['dry_run'] !== true
+  const refusal =
+    isChange && identity.kind === 'reader' ? supplyRefusal(core, identity, args, code) : undefined
+  return refusal ?? { kind: 'asked', args }
 }
 
 /** What a right alone allows. A dry run changes nothing. */
-function unsignedRefusal(
-  core: Core,
+function rightRefusal(
   identity: FleetRequester,
   { right }: FleetVerb,
   fields: Fields,
-): 'missing_right' | 'slow_down' | undefined {
+): 'missing_right' | undefined {
   if (right === 'own_signature') return undefined
   const has = (one: 'read' | 'supply') => identity.kind === 'fleet' || identity.rights.includes(one)
   if (right === 'read') return has('read') ? undefined : 'missing_right'
   if (fields['dry_run'] === true) return has('read') || has('supply') ? undefined : 'missing_right'
-  if (right === 'command' || !has('supply')) return 'missing_right'
-  if (identity.kind === 'fleet') return undefined
+  return right === 'command' || !has('supply') ? 'missing_right' : undefined
+}
+
+/** What a person who changes supply has to keep to beside his right. */
+function supplyRefusal(
+  core: Core,
+  identity: Extract<FleetRequester, { kind: 'reader' }>,
+  fields: Fields,
+  code: unknown,
+): Refused | undefined {
   const { fleet, name: by } = identity
+  const unproven = stepUpRefusal(core, identity, code)
+  if (unproven) return unproven
   if (takeTokens(bucketOf(core, `${by}@${fleet}`), 1, core.ports.clock.monotonicMs()) > 0) {
-    return 'slow_down'
+    return refused('slow_down')
   }
   core.ports.log('info', 'a credential changes supply', { fleet, by, ...textFields(fields) })
   return undefined

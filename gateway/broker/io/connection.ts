@@ -64,6 +64,8 @@ export type Connection = {
   readonly roles: readonly Role[]
   /** Undefined at a listener that asks for no certificates. */
   readonly certificate: PeerCertificate | undefined
+  /** Of the page in a browser that connects. */
+  readonly origin: string | undefined
   phase: Phase
   /** The client has said DISCONNECT: nothing after it counts. */
   parting: boolean
@@ -106,6 +108,7 @@ export function newConnection(
   remote: string,
   roles: readonly Role[],
   certificate: PeerCertificate | undefined,
+  origin?: string,
 ): Connection {
   const { limits } = shared
   const nowMs = shared.ports.clock.monotonicMs()
@@ -117,6 +120,7 @@ export function newConnection(
     failureCost: FAILURE_COST,
     roles,
     certificate,
+    origin,
     phase: 'new',
     parting: false,
     gate: undefined,

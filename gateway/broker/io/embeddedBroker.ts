@@ -7,14 +7,7 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
 import { Aedes } from 'aedes'
 import { present } from '../../../protocol/assert.ts'
-import type {
-  Broker,
-  BrokerHandlers,
-  Listener,
-  PeerCertificate,
-  Role,
-  SessionInfo,
-} from '../broker.ts'
+import type { Broker, BrokerHandlers, Listener, PeerCertificate, SessionInfo } from '../broker.ts'
 import { countReason, newCounters } from '../broker.ts'
 import { createCooling } from '../cooling.ts'
 import type { Doorway } from '../doorway.ts'
@@ -177,8 +170,12 @@ async function listen(state: State, listeners: readonly Listener[]): Promise<rea
 }
 
 function openListener(state: State, listener: Listener): Promise<OpenListener> {
-  const take = (line: Duplex, remote: string, shown: PeerCertificate | undefined) =>
-    accept(state, line, remote, listener.roles, shown)
+  const take = (
+    line: Duplex,
+    remote: string,
+    certificate: PeerCertificate | undefined,
+    origin?: string,
+  ) => accept(state, line, { remote, roles: listener.roles, certificate, origin })
   const context = { ...state.shared, doorway: state.doorway, onConnection: take }
   if (listener.kind === 'ws' || listener.kind === 'wss') return listenWs(listener, context)
   return openPlace(listener, context)
@@ -186,17 +183,16 @@ function openListener(state: State, listener: Listener): Promise<OpenListener> {
 
 const tooMany = { kind: 'refused', why: 'too_many' } as const
 
+/** What is known of a client before its first byte. */
+type Caller = Pick<Connection, 'remote' | 'roles' | 'certificate' | 'origin'>
+
 /** Takes a new line of any kind: the gate and the deadline are the same for all of them. */
-function accept(
-  state: State,
-  line: Duplex,
-  remote: string,
-  roles: readonly Role[],
-  certificate: PeerCertificate | undefined,
-): void {
+function accept(state: State, line: Duplex, caller: Caller): void {
+  const { remote, roles, certificate, origin } = caller
   const { shared, aedes, arrivals, connections, byClient } = state
   const { limits, counters } = shared
-  const connection = newConnection(shared, ++state.numbers, remote, roles, certificate)
+  const number = ++state.numbers
+  const connection = newConnection(shared, number, remote, roles, certificate, origin)
   const hasRoom = connections.size < limits.connectionsMax && !state.closing
   const entry = hasRoom
     ? state.doorway.enter(connection.address, connection, connection.nowMs)

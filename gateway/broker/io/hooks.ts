@@ -127,10 +127,10 @@ async function login(
   username: string | undefined,
   password: Uint8Array | undefined,
 ): Promise<string | undefined> {
-  const { hello, remote, certificate } = connection
+  const { hello, remote, certificate, origin } = connection
   if (!hello || hello.refusal !== undefined) return hello?.refusal ?? 'malformed'
   const { clientId } = hello
-  const request = { clientId, username, password, remote, certificate }
+  const request = { clientId, username, password, remote, certificate, origin }
   const verdict = await authenticate(context, request)
   if ('refused' in verdict) return verdict.refused
   if (connection.phase !== 'connecting' || context.isClosing()) return 'unavailable'

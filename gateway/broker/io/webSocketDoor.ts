@@ -25,13 +25,15 @@ export type DoorContext = {
     line: Duplex,
     remote: string,
     certificate: PeerCertificate | undefined,
+    /** Of the page that asks; a program names none. */
+    origin: string | undefined,
   ) => void
   /** Answers a request that does not ask for WebSocket. */
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void
 }
 
 export type WebSocketDoor = {
-  readonly take: DoorContext['onConnection']
+  readonly take: (line: Duplex, remote: string, certificate: PeerCertificate | undefined) => void
   /** Ends what is no WebSocket yet. */
   readonly close: () => void
 }
@@ -129,7 +131,8 @@ function upgrade(state: State, request: IncomingMessage, line: Duplex, head: Buf
     return
   }
   state.sockets.handleUpgrade(request, line, head, (socket) => {
-    state.onConnection(openLine(socket), caller.remote, caller.certificate)
+    const { remote, certificate } = caller
+    state.onConnection(openLine(socket), remote, certificate, request.headers.origin)
   })
 }
 

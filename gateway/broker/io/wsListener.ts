@@ -18,6 +18,7 @@ export type ListenerContext = Omit<TlsContext, 'onConnection'> & {
     line: Duplex,
     remote: string,
     certificate: PeerCertificate | undefined,
+    origin?: string,
   ) => void
 }
 

@@ -3,8 +3,9 @@
  * @module
  */
 import { fleetConfigSchema } from '../fleet/config.ts'
+import { publicKeyFor, signFor } from '../fleet/signer.ts'
 import type { ListenerConfig } from '../gateway/config.ts'
-import type { DeviceKeyConfig, KeyFileConfig } from '../ports/configTypes.ts'
+import type { DeviceKeyConfig, KeyFileConfig, SignerKeyConfig } from '../ports/configTypes.ts'
 import { type BrokerAddress, brokerConnector, brokerWarnings } from '../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../ports/io/configFile.ts'
 import { probeSigner } from '../ports/io/signerCommand.ts'
@@ -12,8 +13,9 @@ import { readStoreKey } from '../ports/io/storeKey.ts'
 import { formatPublicKey } from '../ports/keyText.ts'
 import type { PrivateKey } from '../protocol/keys.ts'
 import { fleetPrefix } from './commands/fleetServe.ts'
+import { watchPrefix } from './commands/watch.ts'
 import { readGatewayConfig } from './io/gatewayCalls.ts'
-import { openKey } from './io/keyFiles.ts'
+import { openKey, openSigner } from './io/keyFiles.ts'
 import { readYaml } from './io/readYaml.ts'
 import type { Role } from './role.ts'
 
@@ -40,7 +42,12 @@ const checks: Readonly<Record<Role, (path: string) => Promise<CheckResult>>> = {
   },
   fleet: async (path) => {
     const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)
-    return checkKey(config.key, config.gateway)
+    return checkSigner(config.key, config.gateway)
+  },
+  watch: async (path) => {
+    const { watchConfigSchema } = await import('../ledger/watch/config.ts')
+    await readConfigFile(path, watchPrefix, watchConfigSchema, process.env)
+    return { warnings: [], facts: {} }
   },
   'meter-sim': async (path) => {
     const { parseMeterSimConfig } = await import('../firmware-sim/config.ts')
@@ -63,12 +70,20 @@ async function checkListeners(listeners: readonly ListenerConfig[]): Promise<rea
   return all.flatMap((files) => files?.warningsAt(Date.now()) ?? [])
 }
 
-/** The key opens with its passphrase, and what goes with it to the broker can be used. */
-async function checkKey(key: KeyFileConfig, broker?: BrokerAddress): Promise<CheckResult> {
+/** The key opens with its passphrase. */
+async function checkKey(key: KeyFileConfig): Promise<CheckResult> {
   const warnings: string[] = []
-  const { publicKey, privateKey } = await openKey(key, (line) => warnings.push(line))
-  if (broker) warnings.push(...(await checkBroker(broker, privateKey)))
+  const { publicKey } = await openKey(key, (line) => warnings.push(line))
   return { warnings, facts: { publicKey: formatPublicKey(publicKey) } }
+}
+
+/** As `checkKey`; a command is asked for a signature. */
+async function checkSigner(key: SignerKeyConfig, broker: BrokerAddress): Promise<CheckResult> {
+  const warnings: string[] = []
+  const { signerKey, ownKey } = await openSigner(key, (line) => warnings.push(line))
+  if (ownKey === undefined) await probeSigner({ sign: (digest) => signFor(signerKey, digest) })
+  warnings.push(...(await checkBroker(broker, ownKey)))
+  return { warnings, facts: { publicKey: formatPublicKey(publicKeyFor(signerKey)) } }
 }
 
 /** As `checkKey`; a command is asked for a signature, to see that the public key is its. */

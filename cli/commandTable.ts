@@ -147,6 +147,18 @@ export const commandTable: CommandTable = {
     'Takes a static credential back',
     () => import('./commands/credentialRemove.ts'),
   ),
+  'operator add': entry(
+    'Lets a person act from the dashboard, with a password and one-time codes',
+    () => import('./commands/operatorAdd.ts'),
+  ),
+  'operator list': entry(
+    'Lists the operators and when each was last signed in',
+    () => import('./commands/operatorList.ts'),
+  ),
+  'operator remove': entry(
+    'Takes the login of an operator back, and ends his sessions',
+    () => import('./commands/operatorRemove.ts'),
+  ),
   'ca create': entry(
     'Makes an authority that signs certificates for a gateway and its devices',
     () => import('./commands/caCreate.ts'),
@@ -201,6 +213,10 @@ export const commandTable: CommandTable = {
     'Looks for what keeps a gateway or an agent from working, and says what to do',
     () => import('./commands/doctor.ts'),
   ),
+  top: entry(
+    'Shows a running gateway live: who consumes, who pays, what is settled',
+    () => import('./commands/top.ts'),
+  ),
   trace: entry(
     'Shows what happened to a device lately, and why its messages were refused',
     () => import('./commands/trace.ts'),
@@ -253,6 +269,10 @@ export const commandTable: CommandTable = {
   settle: entry(
     'Settles now what is owed, without waiting for the period',
     () => import('./commands/settle.ts'),
+  ),
+  watch: entry(
+    'Watches a ledger, and shows it evidence in time while the gateway is away',
+    () => import('./commands/watch.ts'),
   ),
   'evidence export': entry(
     'Writes all evidence of one channel to a file that stands alone',

@@ -4,13 +4,14 @@
  */
 import { OperatorError } from '../ports/operatorError.ts'
 
-export const roles = ['gateway', 'agent', 'fleet', 'meter-sim'] as const
+export const roles = ['gateway', 'agent', 'fleet', 'watch', 'meter-sim'] as const
 export type Role = (typeof roles)[number]
 
 const tellingKeys: Readonly<Record<Role, readonly string[]>> = {
   gateway: ['listeners', 'tariffs', 'payee'],
   agent: ['meters', 'device'],
   fleet: ['policy'],
+  watch: ['claims', 'marginHours'],
   'meter-sim': ['line', 'profile'],
 }
 

@@ -15,7 +15,9 @@ export const command = defineCommand({
     'Tells what is wrong in one line: which key, what it is and what it must be. Nothing is',
     'started or changed. Exit code 4 when something is wrong.',
   ],
-  arguments: { file: argument('gateway.yaml, agent.yaml, fleet.yaml or that of a meter-sim') },
+  arguments: {
+    file: argument('gateway.yaml, agent.yaml, fleet.yaml, watch.yaml or that of a meter-sim'),
+  },
   options: {
     role: text('ROLE', `${roles.join(', ')} (default: told by its keys)`),
     ...jsonOption,

@@ -3,6 +3,7 @@
  * @module
  */
 import { open, readFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import type { ClaimFileHead } from '../../gateway/store/claimFile.ts'
 import {
@@ -13,9 +14,10 @@ import {
   frameItem,
   splitItems,
 } from '../../gateway/store/claimFile.ts'
+import { nodeDisk } from '../../ports/io/disk.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex, concatBytes, parseHex } from '../../protocol/bytes.ts'
+import { bytesToHex, concatBytes, equalBytes, parseHex } from '../../protocol/bytes.ts'
 import { readAnswer } from '../answers.ts'
 import type { Calls } from './controlClient.ts'
 
@@ -47,7 +49,38 @@ async function ledgerOf({ call }: Calls) {
 
 /** Writes the evidence of all unsettled channels to a new file; answers how many there are. */
 export async function exportClaims(calls: Calls, path: string, nowMs: number): Promise<number> {
-  const { gateway, domain } = await ledgerOf(calls)
+  const items = await askClaims(calls)
+  await writeNew(path, await fileOf(calls, items, nowMs))
+  return items.length
+}
+
+/** The file keeps what it was exported from, so that the same need not be written again. */
+export type Followed = { readonly items: readonly Uint8Array[] }
+
+/**
+ * Replaces the file when anything has changed since `last`: the old or the new content is there at
+ * every moment, never a mix.
+ */
+export async function followClaims(
+  calls: Calls,
+  path: string,
+  nowMs: number,
+  last: Followed | undefined,
+): Promise<Followed> {
+  const items = await askClaims(calls)
+  const isSame = last?.items.length === items.length
+  if (isSame && items.every((one, place) => equalBytes(one, last.items[place] ?? NOTHING))) {
+    return last
+  }
+  const disk = await nodeDisk(dirname(resolve(path)))
+  await disk.replace(basename(path), await fileOf(calls, items, nowMs))
+  return { items }
+}
+
+const NOTHING = new Uint8Array()
+
+/** The claims of all channels that owe something, page by page. */
+async function askClaims(calls: Calls): Promise<readonly Uint8Array[]> {
   const items: Uint8Array[] = []
   for (let from: number | null = 0; from !== null; ) {
     const page: v.InferOutput<typeof pageAnswer> = readAnswer(
@@ -57,11 +90,19 @@ export async function exportClaims(calls: Calls, path: string, nowMs: number): P
     for (const hex of page.claims) items.push(present(parseHex(hex), 'claims are hex'))
     from = page.next
   }
+  return items
+}
+
+async function fileOf(
+  calls: Calls,
+  items: readonly Uint8Array[],
+  nowMs: number,
+): Promise<Uint8Array> {
+  const { gateway, domain } = await ledgerOf(calls)
   const createdAtSeconds = Math.floor(nowMs / 1_000)
   const version = CLAIM_FILE_VERSION
   const head = encodeClaimHead({ version, gateway, domain, createdAtSeconds, claims: items.length })
-  await writeNew(path, concatBytes(...[head, ...items].map(frameItem)))
-  return items.length
+  return concatBytes(...[head, ...items].map(frameItem))
 }
 
 async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
@@ -103,19 +144,26 @@ export async function submitClaims(
   path: string,
   { head, claims }: ReadClaims,
 ): Promise<readonly SubmittedClaim[]> {
-  const { domain } = await ledgerOf(calls)
-  if (ledgerText(domain) !== ledgerText(head.domain)) {
-    throw new OperatorError(
-      `${path} is for the ledger ${ledgerText(head.domain)}, this one is ${ledgerText(domain)}: ` +
-        'no other ledger can pay it',
-    )
-  }
+  requireDomain(path, { head }, (await ledgerOf(calls)).domain)
   const results: SubmittedClaim[] = []
   for (let from = 0; from < claims.length; from += CLAIMS_PER_CALL) {
     const texts = claims.slice(from, from + CLAIMS_PER_CALL).map(bytesToHex)
     results.push(...readAnswer(resultsAnswer, await calls.call('submit_claims', { claims: texts })))
   }
   return results
+}
+
+/** @throws OperatorError when the claims are for another ledger */
+export function requireDomain(
+  path: string,
+  { head }: Pick<ReadClaims, 'head'>,
+  domain: ClaimFileHead['domain'],
+): void {
+  if (ledgerText(domain) === ledgerText(head.domain)) return
+  throw new OperatorError(
+    `${path} is for the ledger ${ledgerText(head.domain)}, this one is ${ledgerText(domain)}: ` +
+      'no other ledger can pay it',
+  )
 }
 
 function ledgerText({ chainId, verifyingContract }: ClaimFileHead['domain']): string {

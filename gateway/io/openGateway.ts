@@ -33,6 +33,7 @@ import { openLedger } from './openLedger.ts'
 import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
 import { configuredStoreKey, openSeals } from './storeSeals.ts'
 import { withStoreVerbs } from './storeVerbs.ts'
+import { keepCopy } from './upgradeCopy.ts'
 
 export type OpenGateway = {
   readonly gateway: Gateway
@@ -155,8 +156,10 @@ async function openStore(
 ): Promise<Opened> {
   const { disk: folder, lock } = await openStoreFolder(settings.data)
   try {
-    const storeKey = await configuredStoreKey(settings, process.env, portsOf(ports, 'store').log)
+    const { log } = portsOf(ports, 'store')
+    const storeKey = await configuredStoreKey(settings, process.env, log)
     const seals = await openSeals(folder, storeKey, ports.random)
+    await keepCopy(settings.data, folder, log)
     const { disk } = seals
     const { life, storeId } = await startLife(disk, ports.random, seals.newRing)
     // What a device showed is not verified a second time when it is settled.

@@ -132,6 +132,11 @@ export type Ledger = {
   readonly domain: Domain
   /** Hash steps that the ledger follows in one claim; a commitment must not be longer. */
   readonly maxTail: number
+  /**
+   * Hash steps up to which evidence is cheap: devices with a longer tail are asked for a checkpoint
+   * before they settle. Absent where steps cost nothing.
+   */
+  readonly cheapTail?: number
   /** The durable state, or undefined for an id that this ledger does not know. */
   readonly allocation: (id: Uint8Array) => Promise<AllocationState | undefined>
   /**

@@ -58,6 +58,14 @@ export function scopeOf(
   return age(nowSeconds) > age(lastRunSeconds) ? 'all' : 'due'
 }
 
+/**
+ * True when evidence with `steps` hash steps costs its ledger more than a checkpoint in its place.
+ * @param cheapTail as the ledger says; absent where steps cost nothing
+ */
+export function hasDearTail(steps: number, cheapTail: number | undefined): boolean {
+  return cheapTail !== undefined && steps > cheapTail
+}
+
 /** True when so much is owed that settlement does not wait for its period. */
 export function isBroughtForward(exposure: bigint, exposureMax: bigint): boolean {
   return exposureMax > 0n && exposure >= exposureMax

@@ -7,6 +7,7 @@ import type { Cancel } from '../../ports/index.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import type { Core } from '../core.ts'
 import { heldAmount } from '../state/hotChannels.ts'
+import { shortenTails } from './checkpoints.ts'
 import { isSameStatement, isTakenBack } from './doubts.ts'
 import type { Scope } from './policy.ts'
 import { isBroughtForward, pathOf, retrySeconds, scopeOf } from './policy.ts'
@@ -127,7 +128,9 @@ async function runOnce(core: Core, wanted: Pick<Wanted, 'scope' | 'retry'>) {
   await reconcileAll(core)
   const shownAgain = new Set(core.doubts.shownAgain)
   if (cosignSecondsOf(core) > 0) await beginStatements(core, before.ended, wanted.scope)
-  const summary = await settleDue(core, { ...wanted, shownAgain })
+  const all = { ...wanted, shownAgain }
+  await shortenTails(core, all)
+  const summary = await settleDue(core, all)
   for (const name of shownAgain) core.doubts.shownAgain.delete(name)
   return addSummaries(before.summary, summary)
 }

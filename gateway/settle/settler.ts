@@ -51,7 +51,7 @@ export async function settleDue(core: Core, wanted: Wanted): Promise<SettlementS
   try {
     await inTurns(core, async (from, to) => {
       for (let channel = from; channel < to; channel++) {
-        if (!isWanted(core, channel, wanted) || isStated(core, channel)) continue
+        if (!isShown(core, channel, wanted)) continue
         items.push(itemOf(core, channel))
         if (items.length < ITEMS_MAX) continue
         await line.settle(items)
@@ -176,6 +176,11 @@ function isStated({ state, doubts }: Core, channel: number): boolean {
   if (underWay.size + doubts.forgotten.size === 0) return false
   const name = bytesToHex(allocationOf(state, channel).id)
   return underWay.has(name) || doubts.forgotten.has(name)
+}
+
+/** True when the channel's evidence goes to the ledger in this run. */
+export function isShown(core: Core, channel: number, wanted: Wanted): boolean {
+  return isWanted(core, channel, wanted) && !isStated(core, channel)
 }
 
 function isWanted(core: Core, channel: number, { scope, retry, shownAgain }: Wanted): boolean {

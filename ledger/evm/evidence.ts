@@ -18,6 +18,8 @@ import { hexOf } from './states.ts'
 
 /** Hash steps in one claim: 4,096 cost a million gas. */
 export const TAIL_TICKS_MAX = 4_096
+/** Each step costs 230 gas, and a later claim shall stay below 25,000. */
+export const CHEAP_TAIL_TICKS = 2
 
 /** A claim and where its result belongs. */
 export type Placed = { readonly claim: Claim; readonly place: number }

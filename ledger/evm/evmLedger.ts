@@ -6,7 +6,7 @@
  */
 import type { Domain } from '../../protocol/typedData.ts'
 import type { Ledger } from '../ledger.ts'
-import { TAIL_TICKS_MAX } from './evidence.ts'
+import { CHEAP_TAIL_TICKS, TAIL_TICKS_MAX } from './evidence.ts'
 import { createFollower } from './follow.ts'
 import { type EvmLedgerOptions, type Parts, refusalIn } from './parts.ts'
 import { createReader } from './reader.ts'
@@ -41,6 +41,7 @@ export function createEvmLedger(options: EvmLedgerOptions): EvmLedger {
   return {
     domain,
     maxTail: TAIL_TICKS_MAX,
+    cheapTail: CHEAP_TAIL_TICKS,
     allocation: async (id) => {
       const known = await reader.read(id)
       if (!known) return undefined

@@ -1,6 +1,6 @@
 /**
- * Builds the dashboard into `dist/dashboard`: one script and one style sheet with everything they
- * need, so that a gateway serves them without a network.
+ * Builds the dashboard into `dist/dashboard`: the page's script, that of its worker, and one style
+ * sheet, with everything they need, so that a gateway serves them without a network.
  * @module
  */
 import { copyFileSync, mkdirSync } from 'node:fs'
@@ -17,6 +17,7 @@ await build({
   absWorkingDir: new URL('.', root).pathname,
   entryPoints: [
     { in: 'dashboard/io/main.ts', out: 'dashboard' },
+    { in: 'dashboard/io/worker.ts', out: 'worker' },
     { in: 'dashboard/style.css', out: 'dashboard' },
   ],
   outdir: 'dist/dashboard',

@@ -14,6 +14,8 @@ import { deviceLink, emptyState, showBadge } from './view.ts'
 const ROW_HEIGHT = 44
 /** Beyond what is in sight, so that scrolling shows no gap. */
 const ROWS_AROUND = 6
+/** What is drawn in between is the rows that are there. */
+const CHOOSE_EVERY_MS = 1_000
 
 type Row = {
   readonly element: HTMLTableRowElement
@@ -41,7 +43,11 @@ export function deviceList(desk: Desk): View {
   const body = el('tbody', {}, before, after)
   const count = el('p', { class: 'quiet', role: 'status' })
   const nothing = emptyState('No device fits', 'Clear the filter to see all of them.')
+  let chosenMs = 0
+  let chosenMembership = -1
   const choose = () => {
+    chosenMs = performance.now()
+    chosenMembership = fleet.membership
     shown = chooseDevices(fleet.devices.values(), wanted)
     draw()
   }
@@ -77,7 +83,12 @@ export function deviceList(desk: Desk): View {
       area,
       nothing,
     ),
-    update: choose,
+    update: () => {
+      // Rows that move while somebody reads them are no help, and order costs the most.
+      const isDue = performance.now() - chosenMs >= CHOOSE_EVERY_MS
+      if (isDue || chosenMembership !== fleet.membership) choose()
+      else draw()
+    },
     close: () => {},
   }
 }

@@ -2,13 +2,17 @@
  * One device: its channels to the unit, plots, what happened to it, and pause and resume.
  * @module
  */
-import { coarse, dateTime, money, moneyRate, units, whole, words } from '../format.ts'
+import { dateTime, money, moneyRate, units, whole, words } from '../format.ts'
 import type { Device } from '../model/fleet.ts'
 import type { Channel } from '../model/reports.ts'
-import { el, say, setChildren, setHidden, setText } from './dom.ts'
+import { createActing } from './acting.ts'
+import { amountTiles, moneyPlot } from './amounts.ts'
+import { el, setChildren, setHidden } from './dom.ts'
 import { createPlot } from './plot.ts'
 import type { Desk, View } from './view.ts'
-import { emptyState, showBadge, showHappenings, tile } from './view.ts'
+import { emptyState, showBadge, showLatest, tile } from './view.ts'
+
+const HAPPENINGS_SHOWN = 20
 
 export function deviceView(desk: Desk, name: string): View {
   const { fleet } = desk
@@ -17,8 +21,7 @@ export function deviceView(desk: Desk, name: string): View {
   const channels = el('div', { class: 'channels' })
   const happenings = el('ol', { class: 'happenings' })
   const acting = createActing(desk, name)
-  const scale = () => 10 ** fleet.asset.scale
-  const paid = createPlot('Paid', (value) => coarse(value / scale()))
+  const paid = moneyPlot('Paid', fleet)
   const used = createPlot('Units paid', (value) => whole(Math.round(value)))
   const missing = emptyState('Unknown device', `The gateway has not reported ${name} here yet.`)
   const full = el(
@@ -45,7 +48,8 @@ export function deviceView(desk: Desk, name: string): View {
       figures.show(device)
       acting.show(device)
       showChannels(channels, device)
-      showOwn(happenings, desk, name)
+      const own = fleet.happenings.filter((one) => one.device === name)
+      showLatest(happenings, own.slice(0, HAPPENINGS_SHOWN))
       const { times, values } = device.series
       paid.show(times, values[0] ?? [])
       used.show(times, values[1] ?? [])
@@ -60,59 +64,22 @@ export function deviceView(desk: Desk, name: string): View {
 function createFigures() {
   const used = tile('Used and paid', 'since its channels were opened')
   const rate = tile('Spend', 'over the last twenty seconds')
-  const paid = tile('Paid', 'accepted words, in all')
-  const exposure = tile('Exposure', 'accepted and not yet settled')
-  const reserved = tile('Reserved', 'the worst case of what it has committed to')
-  const settled = tile('Settled', 'paid by the ledger')
   const limit = tile('Limit', 'what its mandates allow in all')
   const channels = tile('Channels', 'one for each meter')
-  const all = [used, rate, channels, limit, paid, settled, exposure, reserved]
+  const amounts = amountTiles('the worst case of what it has committed to')
+  const all = [used, rate, channels, limit, ...amounts.tiles]
   return {
     tiles: all.map(({ element }) => element),
-    show: ({ sums, asset, spendPerHour, units: sumsOfUnits, report }: Device) => {
-      const limits = report.channels.map((one) => one.limit ?? 0n)
-      limit.show(
-        money(
-          limits.reduce((sum, one) => sum + one, 0n),
-          asset,
-        ),
-      )
-      channels.show(whole(sums.channels))
-      used.show(sumsOfUnits.map(([unit, value]) => units(value, unit)).join(', ') || '–')
-      rate.show(moneyRate(spendPerHour, asset))
-      paid.show(money(sums.paid, asset))
-      exposure.show(money(sums.exposure, asset))
-      reserved.show(money(sums.reserved, asset))
-      settled.show(money(sums.settled, asset))
-    },
-  }
-}
-
-function createActing(desk: Desk, name: string) {
-  const button = el('button', { type: 'button', class: 'primary' }, 'Pause')
-  const outcome = el('span', { class: 'quiet' })
-  let isAsking = false
-  button.addEventListener('click', async () => {
-    if (isAsking) return
-    isAsking = true
-    const verb = isPaused(desk.fleet.devices.get(name)) ? 'resume' : 'pause'
-    setText(outcome, `${verb}: asking the gateway`)
-    const answer = await desk.ask(verb, { device: name })
-    isAsking = false
-    const text = answer.kind === 'ok' ? `${verb}: done` : `${verb}: ${answer.why}`
-    setText(outcome, text)
-    say(`${name}: ${text}`)
-  })
-  return {
-    element: el('div', { class: 'acting' }, button, outcome),
     show: (device: Device) => {
-      setText(button, isPaused(device) ? 'Resume' : 'Pause')
+      const { sums, asset, spendPerHour, report } = device
+      const allowed = report.channels.reduce((sum, one) => sum + (one.limit ?? 0n), 0n)
+      limit.show(money(allowed, asset))
+      channels.show(whole(sums.channels))
+      used.show(device.units.map(([unit, value]) => units(value, unit)).join(', ') || '–')
+      rate.show(moneyRate(spendPerHour, asset))
+      amounts.show(device)
     },
   }
-}
-
-function isPaused(device: Device | undefined): boolean {
-  return device?.report.channels.some(({ reason }) => reason === 'paused') ?? false
 }
 
 function showChannels(place: HTMLElement, { report }: Device): void {
@@ -154,10 +121,4 @@ function rowsOf(channel: Channel): readonly (readonly [string, string])[] {
     ['Epoch, tick', `${whole(channel.epoch)}, ${whole(channel.index)}`],
     ['Channel', channel.channelId],
   ]
-}
-
-function showOwn(list: HTMLElement, { fleet }: Desk, name: string): void {
-  const own = fleet.happenings.filter(({ device }) => device === name).slice(0, 20)
-  if (own.length > 0) showHappenings(list, own)
-  else setChildren(list, 'none', () => [el('li', {}, 'Nothing since this page was opened.')])
 }

@@ -9,20 +9,22 @@ import {
   createFleet,
   note,
   samplePoint,
+  sweepAlarms,
   takeGatewayState,
   takeHealth,
   takeReport,
 } from '../model/fleet.ts'
-import { parseObject, readDevice, readHealth } from '../model/reports.ts'
+import type { FleetEvent, Heard } from '../model/heard.ts'
 import { deviceList } from './deviceList.ts'
 import { deviceView } from './deviceView.ts'
 import { el, setAttribute, setText } from './dom.ts'
 import { eventsView } from './eventsView.ts'
 import { overview } from './overview.ts'
-import type { Login, Session } from './session.ts'
+import type { Session } from './session.ts'
 import { forgetLogin, openSession, rememberedLogin, rememberLogin } from './session.ts'
 import { signInPage } from './signIn.ts'
 import type { Desk, View } from './view.ts'
+import type { Login } from './wire.ts'
 
 const DRAW_EVERY_MS = 250
 const SAMPLE_EVERY_MS = 1_000
@@ -67,7 +69,9 @@ function start(login: Login): void {
   const fleet = createFleet()
   const light = el('span', { class: 'light connecting' }, 'connecting')
   const session = openSession(login, {
-    onMessage: (topic, text) => take(fleet, topic, text),
+    onHeard: (heard) => {
+      for (const one of heard) take(fleet, one)
+    },
     onState: (state) => {
       setAttribute(light, 'class', `light ${state}`)
       setText(light, state === 'away' ? 'connection lost, trying again' : state)
@@ -84,33 +88,21 @@ function start(login: Login): void {
   }
 }
 
-function take(fleet: Fleet, topic: string, text: string): void {
-  const levels = topic.split('/')
-  const last = levels.at(-1)
-  if (levels[2] === '_gateway') {
-    if (last === 'health') {
-      const health = readHealth(text)
-      if (health) takeHealth(fleet, health)
-      return
-    }
-    const state = parseObject(text)?.['state']
-    takeGatewayState(fleet, levels[3] ?? '', String(state), nowSeconds())
-  } else if (levels[4] === 'devices') {
-    const report = readDevice(text)
-    if (report) takeReport(fleet, report)
-  } else if (last === 'event') takeEvent(fleet, text)
+function take(fleet: Fleet, heard: Heard): void {
+  if (heard.kind === 'report') takeReport(fleet, heard.report)
+  else if (heard.kind === 'health') takeHealth(fleet, heard.health)
+  else if (heard.kind === 'gateway') {
+    takeGatewayState(fleet, heard.gateway, heard.state, nowSeconds())
+  } else takeEvent(fleet, heard.event)
 }
 
-function takeEvent(fleet: Fleet, text: string): void {
-  const fields = parseObject(text)
-  if (!fields) return
-  const { event, device, timeSeconds, reason } = fields
-  const why = typeof reason === 'string' ? `: ${words(reason)}` : ''
+function takeEvent(fleet: Fleet, { event, device, reason, timeSeconds }: FleetEvent): void {
+  const why = reason === undefined ? '' : `: ${words(reason)}`
   note(fleet, {
-    timeSeconds: typeof timeSeconds === 'number' ? timeSeconds : nowSeconds(),
-    device: typeof device === 'string' ? device : 'fleet',
-    text: `${words(String(event))}${why}`,
-    isBad: false,
+    timeSeconds: timeSeconds ?? nowSeconds(),
+    device: device ?? 'fleet',
+    text: `${words(event)}${why}`,
+    isBad: event === 'refused',
   })
 }
 
@@ -142,7 +134,10 @@ function showPages(fleet: Fleet, session: Session): () => void {
   }
   addEventListener('hashchange', go)
   const drawing = setInterval(draw, DRAW_EVERY_MS)
-  const sampling = setInterval(() => samplePoint(fleet, nowSeconds()), SAMPLE_EVERY_MS)
+  const sampling = setInterval(() => {
+    samplePoint(fleet, nowSeconds())
+    sweepAlarms(fleet, nowSeconds())
+  }, SAMPLE_EVERY_MS)
   go()
   return () => {
     removeEventListener('hashchange', go)

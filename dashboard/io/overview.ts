@@ -3,15 +3,14 @@
  * somebody.
  * @module
  */
-import { clockTime, coarse, money, moneyRate, whole } from '../format.ts'
+import { clockTime, money, moneyRate, whole } from '../format.ts'
 import type { Alarm } from '../model/alarms.ts'
-import { ALARMS_MAX, findAlarms } from '../model/alarms.ts'
-import type { Fleet, Happening } from '../model/fleet.ts'
-import { fleetSpendPerHour } from '../model/fleet.ts'
+import { worstAlarms } from '../model/alarms.ts'
+import type { Fleet } from '../model/fleet.ts'
+import { amountTiles, moneyPlot } from './amounts.ts'
 import { el, setChildren, setHidden } from './dom.ts'
-import { createPlot } from './plot.ts'
 import type { Desk, Tile, View } from './view.ts'
-import { deviceLink, emptyState, showHappenings, tile } from './view.ts'
+import { deviceLink, emptyState, showLatest, tile } from './view.ts'
 
 const HAPPENINGS_SHOWN = 8
 
@@ -22,11 +21,8 @@ export function overview(desk: Desk): View {
   const refusals = el('tbody')
   const gateway = createGatewayFigures()
   const happenings = el('ol', { class: 'happenings' })
-  const scale = () => 10 ** fleet.asset.scale
-  const spend = createPlot('Paid', (value) => coarse(value / scale()))
-  const exposure = createPlot('Exposure: accepted, not yet settled', (value) =>
-    coarse(value / scale()),
-  )
+  const spend = moneyPlot('Paid', fleet)
+  const exposure = moneyPlot('Exposure: accepted, not yet settled', fleet)
   const empty = noDevices(desk.fleetName)
   const full = el(
     'div',
@@ -65,12 +61,12 @@ export function overview(desk: Desk): View {
     update: () => {
       setHidden(empty, fleet.devices.size > 0)
       setHidden(full, fleet.devices.size === 0)
-      const found = findAlarms(fleet, desk.nowSeconds())
-      figures.show(fleet, found.length)
+      const found = worstAlarms(fleet)
+      figures.show(fleet, found.count)
       gateway.show(fleet)
       showAlarms(alarms, found)
       showRefusals(refusals, fleet)
-      showLatest(happenings, fleet.happenings)
+      showLatest(happenings, fleet.happenings.slice(0, HAPPENINGS_SHOWN))
       const { times, values } = fleet.series
       spend.show(times, values[0] ?? [])
       exposure.show(times, values[1] ?? [])
@@ -86,13 +82,9 @@ function createFigures() {
   const online = tile('Devices online', 'connected now, of all that are enrolled')
   const channels = tile('Channels', 'one for each meter of a device')
   const rate = tile('Spend', 'of all devices, over the last twenty seconds')
-  const paid = tile('Paid', 'accepted words, in all')
-  const exposure = tile('Exposure', 'accepted and not yet settled')
-  const reserved = tile('Reserved', 'the worst case of what devices have committed to')
-  const settled = tile('Settled', 'paid by the ledger')
   const alarms = tile('Needs attention', 'see below')
-  const amounts = [paid, settled, exposure, reserved]
-  const all: readonly Tile[] = [online, channels, rate, alarms, ...amounts]
+  const amounts = amountTiles('the worst case of what devices have committed to')
+  const all: readonly Tile[] = [online, channels, rate, alarms, ...amounts.tiles]
   return {
     tiles: all.map(({ element }) => element),
     show: (fleet: Fleet, alarmsFound: number) => {
@@ -100,11 +92,8 @@ function createFigures() {
       alarms.show(whole(alarmsFound))
       online.show(`${whole(fleet.online)} of ${whole(fleet.devices.size)}`)
       channels.show(whole(sums.channels))
-      rate.show(moneyRate(fleetSpendPerHour(fleet), asset))
-      paid.show(money(sums.paid, asset))
-      exposure.show(money(sums.exposure, asset))
-      reserved.show(money(sums.reserved, asset))
-      settled.show(money(sums.settled, asset))
+      rate.show(moneyRate(fleet.spendPerHour, asset))
+      amounts.show(fleet)
     },
   }
 }
@@ -156,12 +145,11 @@ function showRefusals(body: HTMLElement, fleet: Fleet): void {
   })
 }
 
-function showAlarms(list: HTMLElement, alarms: readonly Alarm[]): void {
-  const shown = alarms.slice(0, ALARMS_MAX)
-  const key = `${alarms.length} ${shown.map(({ text }) => text).join('|')}`
+function showAlarms(list: HTMLElement, { shown, count }: ReturnType<typeof worstAlarms>): void {
+  const key = `${count} ${shown.map(({ text }) => text).join('|')}`
   setChildren(list, key, () => {
     if (shown.length === 0) return [el('li', { class: 'good' }, 'Nothing. All is well.')]
-    const rest = alarms.length - shown.length
+    const rest = count - shown.length
     const more = rest > 0 ? [el('li', {}, `and ${whole(rest)} more`)] : []
     return [...shown.map(alarmItem), ...more]
   })
@@ -171,11 +159,6 @@ function alarmItem({ level, text, advice, device }: Alarm) {
   const link = device === undefined ? [] : [' ', deviceLink(device)]
   const words = device === undefined ? text : text.replace(device, '').replace(/^: /, '').trim()
   return el('li', { class: level }, el('strong', {}, ...link, ` ${words}`), el('span', {}, advice))
-}
-
-function showLatest(list: HTMLElement, happenings: readonly Happening[]): void {
-  if (happenings.length > 0) showHappenings(list, happenings.slice(0, HAPPENINGS_SHOWN))
-  else setChildren(list, 'none', () => [el('li', {}, 'Nothing since this page was opened.')])
 }
 
 function noDevices(fleetName: string): HTMLElement {

@@ -19,6 +19,7 @@ export function createPlot(title: string, format: (value: number) => string): Pl
   const element = el('figure', { class: 'card plot' }, el('figcaption', {}, title), place)
   let drawn: uPlot | undefined
   let data: uPlot.AlignedData = [[], []]
+  let shown = ''
   const draw = () => {
     drawn?.destroy()
     drawn = new uPlot(options(place, format), data, place)
@@ -33,8 +34,11 @@ export function createPlot(title: string, format: (value: number) => string): Pl
   return {
     element,
     show: (times, values) => {
-      data = [[...times], [...values]]
       if (!place.isConnected || place.clientWidth === 0) return
+      const newest = `${times.length} ${times[0]} ${times.at(-1)} ${values.at(-1)}`
+      if (newest === shown) return
+      shown = newest
+      data = [[...times], [...values]]
       if (drawn) drawn.setData(data)
       else draw()
     },

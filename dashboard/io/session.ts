@@ -1,36 +1,26 @@
 /**
- * The page's connection to the gateway: MQTT over WebSocket with a person's credential, which the
- * browser forgets with the tab.
+ * The page's session with the gateway: a worker holds the connection; a person's login is
+ * forgotten with the tab.
  * @module
  */
-import mqtt from 'mqtt'
-
-export type Login = { readonly username: string; readonly password: string }
-
-export type Answer = { readonly kind: 'ok' } | { readonly kind: 'refused'; readonly why: string }
+import type { Heard } from '../model/heard.ts'
+import type { Answer, Fields, Login, ToPage, ToWorker } from './wire.ts'
 
 export type Session = {
   readonly fleet: string
   /** Asks on `request/{verb}`; one answer, or that there is none. */
-  readonly ask: (verb: string, fields: Readonly<Record<string, unknown>>) => Promise<Answer>
+  readonly ask: (verb: string, fields: Fields) => Promise<Answer>
   readonly close: () => void
 }
 
 export type Listener = {
-  readonly onMessage: (topic: string, text: string) => void
+  readonly onHeard: (heard: readonly Heard[]) => void
   readonly onState: (state: 'connecting' | 'online' | 'away') => void
-  /** The credential is not good, or not any more. */
+  /** The login is not good, or not any more. */
   readonly onRefused: (why: string) => void
 }
 
 const LOGIN_KEY = 'tickpay login'
-/** The browser lets a page in the background look at its clock once a minute. */
-const KEEPALIVE_SECONDS = 120
-const RECONNECT_MS = 2_000
-const CONNECT_TIMEOUT_MS = 10_000
-const ANSWER_TIMEOUT_MS = 10_000
-/** CONNACK (MQTT 3.1.1 section 3.2.2.3) 4: bad user name or password; 5: not authorised. */
-const refusedCodes: ReadonlySet<number> = new Set([4, 5])
 
 export function rememberedLogin(): Login | undefined {
   const text = sessionStorage.getItem(LOGIN_KEY)
@@ -52,78 +42,30 @@ export function fleetOf(username: string): string | undefined {
 
 export function openSession(login: Login, listener: Listener): Session {
   const fleet = fleetOf(login.username) ?? ''
-  const root = `tickpay/1/${fleet}/_`
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
-  const client = mqtt.connect(`${scheme}://${location.host}/mqtt`, {
-    ...login,
-    protocolVersion: 4,
-    clientId: `dashboard-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`,
-    clean: true,
-    keepalive: KEEPALIVE_SECONDS,
-    reconnectPeriod: RECONNECT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    // The library's own run in a worker made of a blob, which the page's policy forbids.
-    timerVariant: 'native',
+  const worker = new Worker('/worker.js', { type: 'module' })
+  const tell = (message: ToWorker) => worker.postMessage(message)
+  const answers = new Map<number, (answer: Answer) => void>()
+  let asked = 0
+  worker.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
+    if (data.kind === 'batch') {
+      listener.onHeard(data.heard)
+      tell({ kind: 'taken' })
+    } else if (data.kind === 'answer') {
+      answers.get(data.number)?.(data.answer)
+      answers.delete(data.number)
+    } else if (data.kind === 'state') listener.onState(data.state)
+    else listener.onRefused('The gateway does not know this name with this password.')
   })
-  const answers = new Map<string, (answer: Answer) => void>()
-  listener.onState('connecting')
-  client.on('connect', () => {
-    listener.onState('online')
-    client.subscribe([`${root}/devices/+`, `${root}/event`, `${root}/response/+`], { qos: 0 })
-    client.subscribe(['tickpay/1/_gateway/+/health', 'tickpay/1/_gateway/+/state'], { qos: 0 })
-  })
-  client.on('close', () => {
-    listener.onState('away')
-    // So a broker answers what a credential may not ask for.
-    const why = 'The gateway closed the connection. Has this credential the right "supply"?'
-    for (const end of [...answers.values()]) end({ kind: 'refused', why })
-  })
-  client.on('error', (error) => {
-    if (!('code' in error) || !refusedCodes.has(Number(error.code))) return
-    client.end(true)
-    listener.onRefused('The gateway does not know this name with this password.')
-  })
-  const text = new TextDecoder()
-  client.on('message', (topic, payload) => {
-    if (topic.startsWith(`${root}/response/`)) settle(answers, text.decode(payload))
-    else listener.onMessage(topic, text.decode(payload))
-  })
+  tell({ kind: 'open', url: `${scheme}://${location.host}/mqtt`, login, fleet })
   return {
     fleet,
-    ask: (verb, fields) => ask(client, answers, `${root}/request/${verb}`, fields),
-    close: () => client.end(true),
-  }
-}
-
-function ask(
-  client: ReturnType<typeof mqtt.connect>,
-  answers: Map<string, (answer: Answer) => void>,
-  topic: string,
-  fields: Readonly<Record<string, unknown>>,
-): Promise<Answer> {
-  const transaction = crypto.getRandomValues(new Uint32Array(4)).join('-')
-  return new Promise((resolve) => {
-    const end = (answer: Answer) => {
-      clearTimeout(timer)
-      answers.delete(transaction)
-      resolve(answer)
-    }
-    const silent: Answer = { kind: 'refused', why: 'The gateway did not answer.' }
-    const timer = setTimeout(() => end(silent), ANSWER_TIMEOUT_MS)
-    answers.set(transaction, end)
-    // Not again by itself: somebody who may not ask would be cut off again and again.
-    client.publish(topic, JSON.stringify({ ...fields, transaction }), { qos: 0 })
-  })
-}
-
-/** Answers to others of the fleet come here too. */
-function settle(answers: Map<string, (answer: Answer) => void>, text: string): void {
-  try {
-    const { transaction, status, error } = JSON.parse(text) as Record<string, unknown>
-    const end = answers.get(String(transaction))
-    if (status === 'ok') end?.({ kind: 'ok' })
-    else end?.({ kind: 'refused', why: String(error) })
-  } catch {
-    // Not an answer to us.
+    ask: (verb, fields) =>
+      new Promise((resolve) => {
+        asked += 1
+        answers.set(asked, resolve)
+        tell({ kind: 'ask', number: asked, verb, fields })
+      }),
+    close: () => worker.terminate(),
   }
 }

@@ -3,8 +3,8 @@
  * @module
  */
 import { el } from './dom.ts'
-import type { Login } from './session.ts'
 import { fleetOf } from './session.ts'
+import type { Login } from './wire.ts'
 
 export function signInPage(why: string, onLogin: (login: Login) => void): HTMLElement {
   const name = el('input', {
@@ -56,13 +56,15 @@ function firstTime(): HTMLElement {
     'details',
     {},
     el('summary', {}, 'The first time here?'),
-    el('p', {}, 'On the machine of the gateway, make a credential; its password is shown once:'),
-    el('pre', { tabindex: '0' }, 'tickpay credential add --fleet acme --name ann --supply'),
+    el('p', {}, 'On the machine of the gateway, make yourself an operator of your fleet:'),
+    el('pre', { tabindex: '0' }, 'tickpay operator add ann --fleet acme'),
     el(
       'p',
       {},
-      'Without --supply you see everything and change nothing; with it you may pause and resume.',
+      'It prints a password, and a secret for your authenticator, once. You see everything of ' +
+        'your fleet, and pause and resume with a code. To look only:',
     ),
+    el('pre', { tabindex: '0' }, 'tickpay credential add --fleet acme --name bob'),
     el('p', {}, 'This tab remembers you until it is closed, and nothing is stored beyond it.'),
   )
 }

@@ -6,13 +6,13 @@
 import { clockTime, words } from '../format.ts'
 import type { Device, Fleet, Happening } from '../model/fleet.ts'
 import { el, setAttribute, setChildren, setText } from './dom.ts'
-import type { Answer } from './session.ts'
+import type { Answer, Fields } from './wire.ts'
 
 export type Desk = {
   readonly fleet: Fleet
   readonly fleetName: string
   readonly nowSeconds: () => number
-  readonly ask: (verb: string, fields: Readonly<Record<string, unknown>>) => Promise<Answer>
+  readonly ask: (verb: string, fields: Fields) => Promise<Answer>
 }
 
 export type View = {
@@ -56,6 +56,12 @@ export function showHappenings(list: HTMLElement, happenings: readonly Happening
       ),
     ),
   )
+}
+
+/** The same where only the newest have room, and may be none. */
+export function showLatest(list: HTMLElement, happenings: readonly Happening[]): void {
+  if (happenings.length > 0) showHappenings(list, happenings)
+  else setChildren(list, 'none', () => [el('li', {}, 'Nothing since this page was opened.')])
 }
 
 export function emptyState(title: string, ...lines: readonly (Node | string)[]): HTMLElement {

@@ -32,10 +32,52 @@ const adviceFor: Readonly<Record<string, string>> = {
   price_ceiling: 'the price is above what the fleet allows',
 }
 
-export function findAlarms(fleet: Fleet, nowSeconds: number): readonly Alarm[] {
-  const found = [...gatewayAlarms(fleet)]
-  for (const device of fleet.devices.values()) found.push(...deviceAlarms(device, nowSeconds))
-  return found.sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'))
+/** The alarms of devices, kept as reports come: nobody goes through ten thousand to draw a page. */
+export type AlarmBook = {
+  /** By device, which is in one of the two: that of its worst alarm. */
+  readonly bad: Map<string, readonly Alarm[]>
+  readonly warning: Map<string, readonly Alarm[]>
+  count: number
+}
+
+export function createAlarmBook(): AlarmBook {
+  return { bad: new Map(), warning: new Map(), count: 0 }
+}
+
+/** Notes what is to be said of a device now; true when that is something else than before. */
+export function noteAlarms(book: AlarmBook, device: Device, nowSeconds: number): boolean {
+  const { name } = device
+  const before = book.bad.get(name) ?? book.warning.get(name)
+  const after = [...deviceAlarms(device, nowSeconds)]
+  if (isSame(before ?? [], after)) return false
+  book.count += after.length - (before?.length ?? 0)
+  const level = after.some((one) => one.level === 'bad') ? 'bad' : 'warning'
+  // In its place where it has one: a list that people read must not jump.
+  if (level === 'bad' || after.length === 0) book.warning.delete(name)
+  if (level === 'warning' || after.length === 0) book.bad.delete(name)
+  if (after.length > 0) book[level].set(name, after)
+  return true
+}
+
+function isSame(before: readonly Alarm[], after: readonly Alarm[]): boolean {
+  return before.length === after.length && before.every(({ text }, at) => text === after[at]?.text)
+}
+
+/** The worst alarms, at most `ALARMS_MAX`, and how many there are in all. */
+export function worstAlarms(fleet: Fleet): {
+  readonly shown: readonly Alarm[]
+  readonly count: number
+} {
+  const { bad, warning, count } = fleet.alarms
+  const ofGateways = [...gatewayAlarms(fleet)]
+  const shown = ofGateways.slice(0, ALARMS_MAX)
+  for (const level of [bad, warning]) {
+    for (const alarms of level.values()) {
+      if (shown.length >= ALARMS_MAX) break
+      shown.push(...alarms.slice(0, ALARMS_MAX - shown.length))
+    }
+  }
+  return { shown, count: ofGateways.length + count }
 }
 
 function* gatewayAlarms(fleet: Fleet): Generator<Alarm> {

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Asset } from '../../protocol/amount.ts'
+import type { AlarmBook } from './alarms.ts'
+import { createAlarmBook, noteAlarms } from './alarms.ts'
 import type { DeviceReport, Health } from './reports.ts'
 import type { Series } from './series.ts'
 import { addPoint, createSeries, ratePerHour } from './series.ts'
@@ -48,6 +50,11 @@ export type Fleet = {
   readonly gateways: Map<string, string>
   sums: Sums
   online: number
+  /** Minor units an hour, of all devices that are online. */
+  spendPerHour: number
+  readonly alarms: AlarmBook
+  /** Devices whose alarms are still to be looked at anew, by the clock. */
+  swept: Iterator<Device>
   asset: Asset
   /** Newest first. */
   readonly happenings: Happening[]
@@ -66,6 +73,10 @@ const FLEET_POINTS_MAX = 900
 const HAPPENINGS_MAX = 500
 /** Reports come every ten seconds by default. */
 const RATE_SECONDS = 20
+/** Rates are whole multiples of this part, so that a sum kept by differences does not drift. */
+const RATE_STEPS = 1_024
+/** All of ten thousand devices in twenty seconds. */
+const SWEEP_DEVICES = 500
 const noSums: Sums = { paid: 0n, reserved: 0n, settled: 0n, exposure: 0n, channels: 0 }
 
 export function createFleet(): Fleet {
@@ -75,6 +86,9 @@ export function createFleet(): Fleet {
     gateways: new Map(),
     sums: noSums,
     online: 0,
+    spendPerHour: 0,
+    alarms: createAlarmBook(),
+    swept: [].values(),
     asset: { code: 'EUR', scale: 2 },
     happenings: [],
     series: createSeries(2),
@@ -108,7 +122,13 @@ export function takeReport(fleet: Fleet, report: DeviceReport): void {
   Object.assign(device, { report, sums, state, reason, asset, units: unitsOf(report) })
   const figures = [Number(sums.paid), Number(report.channels[0]?.units ?? 0n)]
   addPoint(device.series, report.timeSeconds, figures, DEVICE_POINTS_MAX)
-  device.spendPerHour = report.isOnline ? ratePerHour(device.series, 0, RATE_SECONDS) : 0
+  const rate = report.isOnline ? ratePerHour(device.series, 0, RATE_SECONDS) : 0
+  const before = device.spendPerHour
+  device.spendPerHour = Math.round(rate * RATE_STEPS) / RATE_STEPS
+  const steps = (device.spendPerHour - before) * RATE_STEPS
+  fleet.spendPerHour =
+    (Math.round(fleet.spendPerHour * RATE_STEPS) + Math.round(steps)) / RATE_STEPS
+  noteAlarms(fleet.alarms, device, report.timeSeconds)
 }
 
 function newDevice(report: DeviceReport, asset: Asset): Device {
@@ -157,12 +177,16 @@ export function samplePoint(fleet: Fleet, nowSeconds: number): void {
   fleet.revision += 1
 }
 
-/** Minor units an hour, of the whole fleet. */
-export function fleetSpendPerHour(fleet: Fleet): number {
-  let sum = 0
-  for (const device of fleet.devices.values())
-    if (device.report.isOnline) sum += device.spendPerHour
-  return sum
+/** Looks at some devices anew whose alarms come with time alone, such as a mandate that ends. */
+export function sweepAlarms(fleet: Fleet, nowSeconds: number): void {
+  for (let looked = 0; looked < SWEEP_DEVICES; looked++) {
+    const next = fleet.swept.next()
+    if (next.done) {
+      fleet.swept = fleet.devices.values()
+      return
+    }
+    if (noteAlarms(fleet.alarms, next.value, nowSeconds)) fleet.revision += 1
+  }
 }
 
 function sumsOf(report: DeviceReport): Sums {

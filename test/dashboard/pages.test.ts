@@ -5,9 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { formatAmount } from '../../protocol/amount.ts'
 import type { SiteDevice } from '../bridge/device.ts'
 import { until } from '../support/until.ts'
-import type { Credential, DashboardSite } from './site.ts'
+import type { Credential, DashboardSite, Operator } from './site.ts'
 import {
   chromiumPath,
+  codeOf,
   figureIs,
   hasChromium,
   openBrowser,
@@ -33,7 +34,7 @@ const allocationsSchema = v.array(v.object({ paid: v.string() }))
 
 let site: DashboardSite
 let browser: Browser
-let ann: Credential
+let ann: Operator
 const devices = new Map<string, SiteDevice>()
 const pages: Page[] = []
 const problems: string[] = []
@@ -42,7 +43,7 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
   beforeAll(async () => {
     site = await openDashboardSite()
     browser = await openBrowser()
-    ann = await site.credential('ann', ['read', 'supply'])
+    ann = await site.operator('ann')
     for (const [place, name] of ['charger-1', 'charger-2', 'charger-3'].entries()) {
       const device = await site.device(name)
       await device.tick(await device.commit(), 7 * (place + 1))
@@ -91,33 +92,62 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     await figureIs(page, 'Devices online', '3 of 3')
   })
 
-  test('pause stops the supply of a device, and resume starts it', async () => {
+  async function openDevice(who: Credential, name: string): Promise<Page> {
     const page = await open()
-    await signIn(page, site, ann)
+    await signIn(page, site, who)
     await page.getByRole('link', { name: 'Devices' }).click()
-    await page.getByRole('link', { name: 'charger-2' }).click()
+    await page.getByRole('link', { name }).click()
+    return page
+  }
+
+  const reasonOf = async (device: string) =>
+    v.parse(channelsSchema, await site.call('channels', { device }))[0]?.reason
+
+  test('an operator with a code stops the supply of a device, and starts it again', async () => {
+    const page = await openDevice(ann, 'charger-2')
     const levels = () => devices.get('charger-2')?.client.received.supplies ?? []
+    const code = codeOf(ann)
     await page.getByRole('button', { name: 'Pause' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Confirm: pause charger-2' })
+    await dialog.getByLabel('Code').waitFor()
+    expect(await reasonOf('charger-2')).not.toBe('paused')
+    await page.keyboard.type('000000')
+    await page.keyboard.press('Enter')
+    await dialog.getByRole('alert').filter({ hasText: 'wrong' }).waitFor()
+    expect(await violations(page)).toEqual([])
+    await page.keyboard.type(code)
+    await page.keyboard.press('Enter')
     await until('supply is off', () => levels().at(-1)?.supply.reason === 'paused')
     expect(levels().at(-1)?.supply.level).toBe('off')
     await page.locator('.title .badge', { hasText: 'off: paused' }).waitFor()
-    const [one] = v.parse(channelsSchema, await site.call('channels', { device: 'charger-2' }))
-    expect(one).toMatchObject({ supply: 'off', reason: 'paused' })
+    expect(await reasonOf('charger-2')).toBe('paused')
+    // The session is proven for some minutes.
     await page.getByRole('button', { name: 'Resume' }).click()
     await until('supply is on', () => levels().at(-1)?.supply.level === 'on')
     await page.locator('.title .badge.on').waitFor()
   })
 
-  test('who may only read is told so, and changes nothing', async () => {
-    const page = await open()
-    await signIn(page, site, await site.credential('bob', ['read']))
-    await page.getByRole('link', { name: 'Devices' }).click()
-    await page.getByRole('link', { name: 'charger-3' }).click()
+  test('who gives up at the code changes nothing', async () => {
+    const page = await openDevice(ann, 'charger-3')
     await page.getByRole('button', { name: 'Pause' }).click()
-    await page.locator('.acting', { hasText: /(right|allowed)/ }).waitFor()
-    const [one] = v.parse(channelsSchema, await site.call('channels', { device: 'charger-3' }))
-    expect(one?.reason).not.toBe('paused')
+    await page.getByLabel('Code').waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.acting', { hasText: 'not done' }).waitFor()
+    expect(await reasonOf('charger-3')).not.toBe('paused')
   })
+
+  test.each([
+    ['bob', ['read'], /(right|allowed)/],
+    ['switch', ['read', 'supply'], /operator/],
+  ] as const)(
+    '%s, who is no operator, is told so, and changes nothing',
+    async (name, rights, told) => {
+      const page = await openDevice(await site.credential(name, rights), 'charger-3')
+      await page.getByRole('button', { name: 'Pause' }).click()
+      await page.locator('.acting', { hasText: told }).waitFor()
+      expect(await reasonOf('charger-3')).not.toBe('paused')
+    },
+  )
 
   test('a wrong password leads back, and nothing of it is kept', async () => {
     const page = await open()

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TOTP } from 'otpauth'
 import type { Browser, Page } from 'playwright-core'
 import { chromium } from 'playwright-core'
 import * as v from 'valibot'
@@ -40,10 +41,13 @@ export function openBrowser(): Promise<Browser> {
 
 export type Credential = { readonly username: string; readonly password: string }
 
+export type Operator = Credential & { readonly secret: string }
+
 export type DashboardSite = {
   readonly url: string
   readonly call: OpenGateway['gateway']['call']
   readonly credential: (name: string, rights: readonly string[]) => Promise<Credential>
+  readonly operator: (name: string) => Promise<Operator>
   readonly device: (name: string) => Promise<SiteDevice>
   readonly close: () => Promise<void>
 }
@@ -84,6 +88,7 @@ export async function openDashboardSite(): Promise<DashboardSite> {
     call,
     credential: async (name, rights) =>
       (await call('credential_add', { fleet, name, rights })) as Credential,
+    operator: async (name) => (await call('operator_add', { fleet, name })) as Operator,
     device: async (name) => {
       const enrolled = await enrolAt(opened, signer, name)
       const url = `mqtt://127.0.0.1:${tcp}`
@@ -100,11 +105,20 @@ export async function openDashboardSite(): Promise<DashboardSite> {
   }
 }
 
-export async function signIn(page: Page, { url }: DashboardSite, who: Credential): Promise<void> {
+export async function signIn(
+  page: Page,
+  { url }: Pick<DashboardSite, 'url'>,
+  who: Credential,
+): Promise<void> {
   await page.goto(url)
   await page.getByLabel('Name').fill(who.username)
   await page.getByLabel('Password').fill(who.password)
   await page.keyboard.press('Enter')
+}
+
+/** The code that an authenticator shows `steps` of thirty seconds from now. */
+export function codeOf({ secret }: Operator, steps = 0): string {
+  return new TOTP({ secret }).generate({ timestamp: Date.now() + steps * 30_000 })
 }
 
 /** The text of a figure, waited for: what a person reads, without the gaps between thousands. */

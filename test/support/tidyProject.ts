@@ -9,7 +9,7 @@ import { importsOf, isThere, type SourceFile } from './tidyFiles.ts'
 const entries = [
   /^cli\/main\.ts$/,
   /^agent\/io\/main\.ts$/,
-  /^dashboard\/io\/main\.ts$/,
+  /^dashboard\/io\/(main|worker)\.ts$/,
   /^scripts\//,
   /^bench\/[^/]+\.ts$/,
   // Programs of their own, started as processes.
@@ -50,7 +50,8 @@ export function loadedByDevices(files: readonly SourceFile[]): readonly string[]
 /** Packages that belong to one place: a file, or a folder when it ends with `/`. */
 export const packagePlaces: Readonly<Record<string, readonly string[]>> = {
   aedes: ['gateway/broker/io/'],
-  mqtt: ['ports/io/mqttConnector.ts', 'dashboard/io/session.ts'],
+  mqtt: ['ports/io/mqttConnector.ts', 'dashboard/io/worker.ts'],
+  otpauth: ['gateway/operators/oneTimeCode.ts'],
   ws: ['gateway/broker/io/webSocketDoor.ts'],
   uplot: ['dashboard/io/plot.ts'],
   lmdb: ['gateway/store/io/'],

@@ -96,7 +96,9 @@ export async function signFirstMandates(
     const life = lifeSeconds[terms.life]
     return { channel, value: makeMandate(channel.channelId, sequence, limits, life, nowSeconds) }
   })
-  const signed = mandates.map(({ value }) => mandateHex(domain, signerKey, value))
+  const signed = await Promise.all(
+    mandates.map(({ value }) => mandateHex(domain, signerKey, value)),
+  )
   const outcomes = readAnswer(mandatesAnswer, await calls.call('mandate_put', { mandates: signed }))
   const refused = outcomes.find(({ status }) => status !== 'accepted' && status !== 'repeated')
   if (refused !== undefined) {

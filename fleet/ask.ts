@@ -27,7 +27,7 @@ export async function withFleet<T>(
 ): Promise<T> {
   const { clock, random, timers } = ports
   const nowSeconds = Math.floor(clock.nowMs() / 1_000)
-  const login = loginOptions(identity, nowSeconds, random.bytes(32))
+  const login = await loginOptions(identity, nowSeconds, random.bytes(32))
   const transport = await connector(login).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error)
     throw new OperatorError(`cannot sign in at the gateway: ${reason}`)

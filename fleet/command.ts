@@ -3,9 +3,11 @@
  * @module
  */
 import { argumentsHash, commandToHex } from '../protocol/commandRules.ts'
+import type { PrivateKey } from '../protocol/keys.ts'
 import { signDigest } from '../protocol/keys.ts'
 import { commandStructure, digestOf } from '../protocol/structures.ts'
 import type { FleetIdentity } from './login.ts'
+import { signFor } from './signer.ts'
 
 export type Order = {
   readonly verb: string
@@ -26,19 +28,31 @@ export type SignedRequest = {
   readonly arguments: string
 }
 
-export function signRequest(identity: FleetIdentity, order: Order): SignedRequest {
-  const text = JSON.stringify(order.args)
-  const value = {
-    gateway: identity.gateway.id,
-    fleet: identity.fleet,
-    verb: order.verb,
-    scope: order.scope,
-    argumentsHash: argumentsHash(text),
-    nonce: order.nonce,
-    issuedAt: order.nowSeconds,
-    expiry: order.nowSeconds + order.lifeSeconds,
-  }
-  const digest = digestOf(identity.domain, commandStructure, value)
-  const signature = signDigest(identity.signerKey, digest)
+/** With a key that is here. */
+export function signRequest(identity: FleetIdentity<PrivateKey>, order: Order): SignedRequest {
+  const { arguments: text, value } = commandFor(identity, order)
+  const signature = signDigest(
+    identity.signerKey,
+    digestOf(identity.domain, commandStructure, value),
+  )
   return { command: commandToHex({ value, signature }), arguments: text }
+}
+
+/** @throws OperatorError when whoever has the key does not sign */
+export async function askForSignature(
+  identity: FleetIdentity,
+  order: Order,
+): Promise<SignedRequest> {
+  const { arguments: text, value } = commandFor(identity, order)
+  const digest = digestOf(identity.domain, commandStructure, value)
+  const signature = await signFor(identity.signerKey, digest)
+  return { command: commandToHex({ value, signature }), arguments: text }
+}
+
+function commandFor({ gateway, fleet }: FleetIdentity, order: Order) {
+  const { args, lifeSeconds, nonce, nowSeconds: issuedAt, scope, verb } = order
+  const text = JSON.stringify(args)
+  const expiry = issuedAt + lifeSeconds
+  const about = { gateway: gateway.id, fleet, verb, scope, argumentsHash: argumentsHash(text) }
+  return { arguments: text, value: { ...about, nonce, issuedAt, expiry } }
 }

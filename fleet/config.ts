@@ -7,9 +7,9 @@ import {
   brokerLoginValue,
   idValue,
   integerValue,
-  keyFileValue,
   ledgerDomainValue,
   publicKeyValue,
+  signerKeyValue,
   textValue,
   tlsFilesValue,
   uint64Value,
@@ -61,7 +61,7 @@ export const fleetConfigSchema = v.strictObject({
     tls: v.optional(tlsFilesValue),
   }),
   ledger: ledgerDomainValue,
-  key: keyFileValue,
+  key: signerKeyValue,
   policy: v.strictObject({
     /** For devices that are not listed; without it they get no mandate. */
     default: v.optional(allowanceValue),

@@ -25,7 +25,7 @@ export type CosignOnce = {
 export async function cosignOnce(options: CosignOnce, ports: Ports): Promise<CosignResult> {
   const { identity, connector, statements, mode } = options
   const nowSeconds = Math.floor(ports.clock.nowMs() / 1_000)
-  const login = loginOptions(identity, nowSeconds, ports.random.bytes(32))
+  const login = await loginOptions(identity, nowSeconds, ports.random.bytes(32))
   const transport = await connector(login).catch((error: unknown) => {
     throw new OperatorError(`cannot sign in at the gateway: ${messageOf(error)}`)
   })

@@ -8,7 +8,7 @@ import type { Log } from '../ports/index.ts'
 import { OperatorError } from '../ports/operatorError.ts'
 import { bytesToHex, parseHex } from '../protocol/bytes.ts'
 import { decodeCbor } from '../protocol/cbor.ts'
-import { type PrivateKey, type PublicKey, signDigest, verifyDigest } from '../protocol/keys.ts'
+import { type PublicKey, verifyDigest } from '../protocol/keys.ts'
 import { FLEET_PACKET_BYTES_MAX, POSITIONS_MAX } from '../protocol/limits.ts'
 import type { StatementLeaf } from '../protocol/merkle.ts'
 import { type LeafText, leafFromText } from '../protocol/merkleText.ts'
@@ -17,6 +17,7 @@ import { digestOf, signedFromWire, statementStructure } from '../protocol/struct
 import type { Domain } from '../protocol/typedData.ts'
 import { giveBack } from './giveBack.ts'
 import type { SignedStatements } from './signedStatements.ts'
+import { type FleetSigner, signFor } from './signer.ts'
 import type { Difference, Known } from './statementCheck.ts'
 import { differencesOf } from './statementCheck.ts'
 
@@ -25,7 +26,7 @@ export const DIFFERENCES_SHOWN_MAX = 100
 
 export type Cosigner = {
   readonly domain: Domain
-  readonly signerKey: PrivateKey
+  readonly signerKey: FleetSigner
   readonly gatewayKey: PublicKey
   readonly signed: SignedStatements
   readonly log: Log
@@ -95,7 +96,7 @@ export async function cosignWaiting(cosigner: Cosigner, mode: CosignMode): Promi
   if (differences.length > 0) return { ...seen, outcome: 'differs' }
   if (mode === 'look') return { ...seen, outcome: 'sound' }
   if (!isSignedBefore) await cosigner.signed.put(value, digest, leaves)
-  const signature = bytesToHex(signDigest(cosigner.signerKey, digest))
+  const signature = bytesToHex(await signFor(cosigner.signerKey, digest))
   const told = await cosigner.ask('cosign', { sequence: value.sequence, signature })
   const parsed = v.safeParse(answerSchema, told)
   return { ...seen, outcome: 'cosigned', status: parsed.success ? parsed.output.status : null }

@@ -7,21 +7,16 @@ import type { ConnectOptions } from '../ports/index.ts'
 import { equalBytes } from '../protocol/bytes.ts'
 import { clientIdOf, encodeConnect } from '../protocol/connect.ts'
 import { FLEET_ITSELF } from '../protocol/ids.ts'
-import {
-  type PrivateKey,
-  type PublicKey,
-  publicKeyOf,
-  signDigest,
-  verifyDigest,
-} from '../protocol/keys.ts'
+import { type PublicKey, verifyDigest } from '../protocol/keys.ts'
 import { decodeTime } from '../protocol/messages.ts'
 import { connectStructure, digestOf, timeStructure } from '../protocol/structures.ts'
 import type { Domain } from '../protocol/typedData.ts'
+import { type FleetSigner, publicKeyFor, signFor } from './signer.ts'
 
 /** Who signs in where. */
-export type FleetIdentity = {
+export type FleetIdentity<Signer extends FleetSigner = FleetSigner> = {
   readonly fleet: string
-  readonly signerKey: PrivateKey
+  readonly signerKey: Signer
   readonly gateway: { readonly id: string; readonly key: PublicKey }
   /** The ledger that every signature is bound to. */
   readonly domain: Domain
@@ -30,14 +25,14 @@ export type FleetIdentity = {
 const keepaliveSeconds = 30
 
 /** Options of one connection. `nonce` is 32 random bytes, never used again. */
-export function loginOptions(
+export async function loginOptions(
   identity: FleetIdentity,
   nowSeconds: number,
   nonce: Uint8Array,
-): ConnectOptions {
+): Promise<ConnectOptions> {
   const { fleet, gateway, domain, signerKey } = identity
   const value = { gateway: gateway.id, fleet, device: FLEET_ITSELF, issuedAt: nowSeconds, nonce }
-  const signature = signDigest(signerKey, digestOf(domain, connectStructure, value))
+  const signature = await signFor(signerKey, digestOf(domain, connectStructure, value))
   const clientId = clientIdOf(fleet, FLEET_ITSELF)
   const password = encodeConnect({ value, signature })
   return { clientId, username: clientId, password, keepaliveSeconds }
@@ -60,5 +55,5 @@ export function readSignedTime(
 
 /** The key that the gateway checks logins and mandates of this fleet with. */
 export function signerPublicKey(identity: FleetIdentity): PublicKey {
-  return publicKeyOf(identity.signerKey)
+  return publicKeyFor(identity.signerKey)
 }

@@ -8,11 +8,11 @@ import * as v from 'valibot'
 import type { Log } from '../ports/index.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
 import { encodeCbor } from '../protocol/cbor.ts'
-import { type PrivateKey, signDigest } from '../protocol/keys.ts'
 import { digestOf, type Mandate, mandateStructure, signedToWire } from '../protocol/structures.ts'
 import type { Domain } from '../protocol/typedData.ts'
 import { type Decision, decide, type Policy } from './policy.ts'
 import { type DeviceReport, readJson } from './reports.ts'
+import { type FleetSigner, signFor } from './signer.ts'
 
 /** Hex of 100 signed mandates stays below half of the packet limit of fleet roles. */
 export const MANDATES_PER_REQUEST_MAX = 100
@@ -23,7 +23,7 @@ export const REFUSED_PAUSE_SECONDS = 600
 
 export type Renewals = {
   readonly policy: Policy
-  readonly signerKey: PrivateKey
+  readonly signerKey: FleetSigner
   readonly domain: Domain
   readonly log: Log
   readonly reports: Map<string, DeviceReport>
@@ -45,7 +45,7 @@ export type MandateRequest = {
 
 export function newRenewals(
   policy: Policy,
-  signerKey: PrivateKey,
+  signerKey: FleetSigner,
   domain: Domain,
   log: Log,
 ): Renewals {
@@ -75,25 +75,37 @@ export function learn(renewals: Renewals, device: string, report: DeviceReport |
   }
 }
 
-/** The request that should be under way now; the same one until it is answered. */
-export function nextRequest(renewals: Renewals, nowSeconds: number): MandateRequest | undefined {
+/**
+ * The request that should be under way now; the same one until it is answered. Not to be called
+ * again before it has ended: a token may take seconds for its signatures.
+ */
+export async function nextRequest(
+  renewals: Renewals,
+  nowSeconds: number,
+): Promise<MandateRequest | undefined> {
   if (renewals.underWay !== undefined) return renewals.underWay
   const mandates = dueMandates(renewals, nowSeconds)
   if (mandates.length === 0) return undefined
   const transaction = `mandates-${nowSeconds}-${++renewals.requests}`
-  const signed = mandates.map((mandate) => signedMandateHex(renewals, mandate))
+  const signed: string[] = []
+  // One after the other: more than a few at a time would be too many for a token.
+  for (const mandate of mandates) signed.push(await signedMandateHex(renewals, mandate))
   const payload = new TextEncoder().encode(JSON.stringify({ transaction, mandates: signed }))
   renewals.underWay = { transaction, mandates, payload }
   return renewals.underWay
 }
 
-function signedMandateHex(renewals: Renewals, value: Mandate): string {
+function signedMandateHex(renewals: Renewals, value: Mandate): Promise<string> {
   return mandateHex(renewals.domain, renewals.signerKey, value)
 }
 
 /** Signs a mandate; hex of its CBOR as the verb `mandate_put` takes it. */
-export function mandateHex(domain: Domain, signerKey: PrivateKey, value: Mandate): string {
-  const signature = signDigest(signerKey, digestOf(domain, mandateStructure, value))
+export async function mandateHex(
+  domain: Domain,
+  signerKey: FleetSigner,
+  value: Mandate,
+): Promise<string> {
+  const signature = await signFor(signerKey, digestOf(domain, mandateStructure, value))
   return bytesToHex(encodeCbor(signedToWire(mandateStructure, { value, signature })))
 }
 

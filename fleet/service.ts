@@ -10,7 +10,14 @@ import { encodeHello } from '../protocol/messages.ts'
 import { formatTopic, parseTopic, TOPIC_ROOT } from '../protocol/topics.ts'
 import { type FleetIdentity, loginOptions, readSignedTime } from './login.ts'
 import type { Policy } from './policy.ts'
-import { answered, learn, newRenewals, nextRequest, type Renewals } from './renewals.ts'
+import {
+  answered,
+  learn,
+  type MandateRequest,
+  newRenewals,
+  nextRequest,
+  type Renewals,
+} from './renewals.ts'
 import { type DeviceReport, readDeviceReport } from './reports.ts'
 import { type RootWatch, watchRoots } from './rootWatch.ts'
 import type { StatementWatch } from './statementWatch.ts'
@@ -61,6 +68,8 @@ type Service = {
   cancelReview: Cancel | undefined
   cancelWait: Cancel | undefined
   sentAtMs: number
+  /** Mandates are being signed. */
+  isSigning: boolean
 }
 
 /** Starts at once; never throws and never ends by itself. */
@@ -79,6 +88,7 @@ export function startFleetService(options: FleetServiceOptions, ports: Ports): F
     cancelReview: undefined,
     cancelWait: undefined,
     sentAtMs: Number.NEGATIVE_INFINITY,
+    isSigning: false,
   }
   const cancelPeriod = ports.timers.every(reviewPeriodMs, () => review(service))
   connect(service)
@@ -118,7 +128,7 @@ function connect(service: Service): void {
   const nonce = service.ports.random.bytes(32)
   const login = loginOptions(service.options.identity, nowSeconds(service), nonce)
   const startedMs = service.ports.clock.monotonicMs()
-  service.options.connector(login).then(
+  login.then(service.options.connector).then(
     (transport) => openSession(service, transport, nonce, startedMs),
     (error: unknown) => waitThenConnect(service, messageOf(error), startedMs),
   )
@@ -243,9 +253,21 @@ function review(service: Service): void {
   const waiting = renewals.underWay
   const nowMs = ports.clock.monotonicMs()
   if (waiting !== undefined && nowMs - service.sentAtMs < answerTimeoutMs) return
-  const request = nextRequest(renewals, nowSeconds(service))
-  if (request === undefined) return
-  service.sentAtMs = nowMs
+  if (service.isSigning) return
+  service.isSigning = true
+  nextRequest(renewals, nowSeconds(service))
+    .then((request) => request && send(service, request))
+    .catch((error: unknown) => ports.log('error', 'cannot sign', { reason: messageOf(error) }))
+    .finally(() => {
+      service.isSigning = false
+    })
+}
+
+/** Where the session has ended meanwhile, the next one sends it. */
+function send(service: Service, request: MandateRequest): void {
+  const { transport, ports, state } = service
+  if (transport === undefined || state !== 'connected') return
+  service.sentAtMs = ports.clock.monotonicMs()
   const { fleet } = service.options.identity
   const topic = formatTopic({ kind: 'request', fleet, verb: 'mandate' })
   transport.publish(topic, request.payload, { retain: false }).catch(() => {

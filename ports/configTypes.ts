@@ -81,6 +81,23 @@ export const keyFileValue = v.pipe(
 )
 export type KeyFileConfig = v.InferOutput<typeof keyFileValue>
 
+/** The key of a fleet's signer: a file, or a command that signs; docs/keys.md. */
+export const signerKeyValue = v.pipe(
+  v.strictObject({
+    file: v.optional(textValue),
+    ...passphraseEntries,
+    /** A program and its arguments. */
+    command: v.optional(v.pipe(v.array(textValue), v.minLength(1, 'a program'))),
+    publicKey: v.optional(publicKeyValue),
+  }),
+  v.check(
+    (key) => isKeyFile(key) || isSignerCommand(key),
+    'a file with one of passphraseFile, passphraseEnv and passphraseCredential, or a command ' +
+      'with publicKey',
+  ),
+)
+export type SignerKeyConfig = v.InferOutput<typeof signerKeyValue>
+
 /** Where 32 secret bytes come from, such as the key of an encrypted store: one of the three. */
 export const storeKeyValue = v.pipe(
   v.strictObject({
@@ -132,6 +149,10 @@ function isKeyCommand(key: KeyParts): boolean {
   const others = [file, passphraseFile, passphraseEnv, passphraseCredential].filter(Boolean).length
   const parts = [key['command'], key['publicKey'], key['chainSecret']].filter(Boolean).length
   return parts === 3 && others === 0
+}
+
+function isSignerCommand(key: KeyParts): boolean {
+  return key['chainSecret'] === undefined && isKeyCommand({ ...key, chainSecret: 'none' })
 }
 
 /** User and password at an external broker, which cannot check the tokens that gateways take. */

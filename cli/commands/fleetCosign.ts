@@ -14,7 +14,7 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import { defineCommand, flag, jsonOption, needed } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { statementWatch } from '../io/fleetStatements.ts'
-import { openKey } from '../io/keyFiles.ts'
+import { openSigner } from '../io/keyFiles.ts'
 import { jsonText } from '../jsonLine.ts'
 import type { Terminal } from '../terminal.ts'
 import { fleetPrefix } from './fleetServe.ts'
@@ -39,10 +39,10 @@ export const command = defineCommand({
   ],
   run: async (values, terminal) => {
     const config = await readConfigFile(values.config, fleetPrefix, fleetConfigSchema, process.env)
-    const { privateKey } = await openKey(config.key, terminal.error)
+    const { signerKey, ownKey } = await openSigner(config.key, terminal.error)
     const { fleet, gateway, ledger } = config
     const domain = { chainId: ledger.chainId, verifyingContract: ledger.contract }
-    const identity = { fleet, signerKey: privateKey, gateway, domain }
+    const identity = { fleet, signerKey, gateway, domain }
     const ports = nodePorts(jsonLog(config.log))
     const statements = await statementWatch(config, identity, ports)
     if (!statements) {
@@ -50,7 +50,7 @@ export const command = defineCommand({
         `${values.config} has no "statements": name a folder for what is signed there`,
       )
     }
-    const connector = await brokerConnector(gateway, process.env, privateKey)
+    const connector = await brokerConnector(gateway, process.env, ownKey)
     const mode = values['dry-run'] ? 'look' : 'sign'
     const result = await cosignOnce({ identity, connector, statements, mode }, ports)
     if (values.json) terminal.out(jsonText(resultJson(result)))

@@ -11,7 +11,7 @@ import { jsonLog } from '../../ports/io/log.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { defineCommand, needed } from '../command.ts'
 import { statementWatch } from '../io/fleetStatements.ts'
-import { openKey } from '../io/keyFiles.ts'
+import { openSigner } from '../io/keyFiles.ts'
 import { runUntilStopped } from '../io/runUntilStopped.ts'
 import { VERSION } from '../version.ts'
 
@@ -32,11 +32,11 @@ export const command = defineCommand({
   examples: ['tickpay fleet serve --config fleet.yaml'],
   run: async ({ config: path }, terminal) => {
     const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)
-    const { privateKey } = await openKey(config.key, terminal.error)
+    const { signerKey, ownKey } = await openSigner(config.key, terminal.error)
     const { fleet, gateway, ledger } = config
     const domain = { chainId: ledger.chainId, verifyingContract: ledger.contract }
-    const identity = { fleet, signerKey: privateKey, gateway, domain }
-    const connector = await brokerConnector(gateway, process.env, privateKey)
+    const identity = { fleet, signerKey, gateway, domain }
+    const connector = await brokerConnector(gateway, process.env, ownKey)
     for (const line of await brokerWarnings(gateway, Date.now())) terminal.error(line)
     return runUntilStopped(async () => {
       const ports = nodePorts(jsonLog(config.log))

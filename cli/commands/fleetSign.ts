@@ -46,7 +46,7 @@ export const command = defineCommand({
     const args = verbArguments(verb, { ...readPairs(verb, arg), ...typedOnly(target) })
     const scope = scopeTyped(name, verb, args)
     const { identity } = await openFleet(path, terminal.error)
-    const signed = signNow(identity, { name, args, scope }, lifeSeconds)
+    const signed = await signNow(identity, { name, args, scope }, lifeSeconds)
     terminal.out(JSON.stringify({ transaction: transaction ?? `${Date.now()}`, ...signed }))
     return exitCodes.ok
   },

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Ask, withFleet } from '../../fleet/ask.ts'
-import { signRequest } from '../../fleet/command.ts'
+import { askForSignature } from '../../fleet/command.ts'
 import { fleetConfigSchema } from '../../fleet/config.ts'
 import type { FleetIdentity } from '../../fleet/login.ts'
 import { brokerConnector } from '../../ports/io/brokerLogin.ts'
@@ -11,7 +11,7 @@ import { readConfigFile } from '../../ports/io/configFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { fleetPrefix } from '../commands/fleetServe.ts'
-import { openKey } from './keyFiles.ts'
+import { openSigner } from './keyFiles.ts'
 
 export type FleetRequest = {
   readonly name: string
@@ -27,11 +27,11 @@ const LIFE_SECONDS = 300
 
 export async function openFleet(path: string, note: (line: string) => void) {
   const config = await readConfigFile(path, fleetPrefix, fleetConfigSchema, process.env)
-  const { privateKey } = await openKey(config.key, note)
+  const { signerKey, ownKey } = await openSigner(config.key, note)
   const { fleet, gateway, ledger } = config
   const domain = { chainId: ledger.chainId, verifyingContract: ledger.contract }
-  const identity: FleetIdentity = { fleet, signerKey: privateKey, gateway, domain }
-  return { config, identity, privateKey }
+  const identity: FleetIdentity = { fleet, signerKey, gateway, domain }
+  return { config, identity, ownKey }
 }
 
 /** The fields of a request with its Command. The time in milliseconds is a nonce that rises. */
@@ -42,7 +42,7 @@ export function signNow(
 ) {
   const nonce = Date.now()
   const nowSeconds = Math.floor(nonce / 1_000)
-  return signRequest(identity, { verb: name, scope, args, nonce, nowSeconds, lifeSeconds })
+  return askForSignature(identity, { verb: name, scope, args, nonce, nowSeconds, lifeSeconds })
 }
 
 /** The answer to a request; of a paged one all rows. `note` gets a line for each page. */
@@ -51,14 +51,14 @@ export async function askGateway(
   request: FleetRequest,
   note: (line: string) => void,
 ): Promise<unknown> {
-  const { config, identity, privateKey } = await openFleet(path, note)
-  const connector = await brokerConnector(config.gateway, process.env, privateKey)
+  const { config, identity, ownKey } = await openFleet(path, note)
+  const connector = await brokerConnector(config.gateway, process.env, ownKey)
   const ports = nodePorts(jsonLog('warn'))
   const { name, args, right } = request
-  return withFleet(identity, connector, name, ports, (ask) => {
+  return withFleet(identity, connector, name, ports, async (ask) => {
     if (request.isPaged) return readPages(ask, request, note)
     const isSigned = right === 'command' && args['dry_run'] !== true
-    return ask(name, isSigned ? signNow(identity, request) : args)
+    return ask(name, isSigned ? await signNow(identity, request) : args)
   })
 }
 

@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import type { KeyFileConfig } from '../../ports/configTypes.ts'
+import type { FleetSigner } from '../../fleet/signer.ts'
+import type { KeyFileConfig, SignerKeyConfig } from '../../ports/configTypes.ts'
 import {
   createKeyFile,
   type OpenedKeyFile,
@@ -14,9 +15,10 @@ import {
   readPublicKeyText,
 } from '../../ports/io/keyFile.ts'
 import { publicKeyFromSpki } from '../../ports/io/publicKeyFile.ts'
+import { commandSigner } from '../../ports/io/signerCommand.ts'
 import { formatPublicKey, parseKeyText } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
-import type { Algorithm, PublicKey } from '../../protocol/keys.ts'
+import type { Algorithm, PrivateKey, PublicKey } from '../../protocol/keys.ts'
 
 /** Longer than any public key as text. */
 const publicKeyCharsMax = 256
@@ -64,6 +66,24 @@ export async function openKey(
   const opened = await readKeyFile(file, await readPassphrase(source, process.env))
   if (opened.warning !== undefined) warn(opened.warning)
   return opened
+}
+
+/**
+ * The signer that a fleet's configuration names; a command is not run yet. `ownKey`: that of a key
+ * file, which a certificate without a key of its own is for.
+ * @throws OperatorError when a key file cannot be opened
+ */
+export async function openSigner(
+  key: SignerKeyConfig,
+  warn: (line: string) => void,
+): Promise<{ readonly signerKey: FleetSigner; readonly ownKey: PrivateKey | undefined }> {
+  const { command, file, publicKey, ...passphrase } = key
+  if (command !== undefined && publicKey !== undefined) {
+    return { signerKey: commandSigner({ command, publicKey }), ownKey: undefined }
+  }
+  if (file === undefined) throw new OperatorError('key names neither a file nor a command')
+  const { privateKey } = await openKey({ file, ...passphrase }, warn)
+  return { signerKey: privateKey, ownKey: privateKey }
 }
 
 /**

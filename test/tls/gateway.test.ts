@@ -109,7 +109,7 @@ test('the service of a fleet shows the certificate of its fleet', async () => {
     const tls = { ...site.tls(name), key: join(folder, `${name}.key`) }
     const connector = await brokerConnector({ url, tls }, {})
     const nonce = new Uint8Array(randomBytes(32))
-    return connector(loginOptions(who, Math.floor(Date.now() / 1_000), nonce))
+    return connector(await loginOptions(who, Math.floor(Date.now() / 1_000), nonce))
   }
   await site.ca('fleet', 'wind', '--out', folder)
   await expect(login('wind')).rejects.toThrow('does not let this client in')

@@ -109,7 +109,7 @@ export async function startVerbWorld(): Promise<VerbWorld> {
     },
     pub: (name, topic, payload) => publishOnce(port, login(name), topic, payload),
     sign: (verb, args, change = {}) => {
-      const identity: FleetIdentity = {
+      const identity: FleetIdentity<PrivateKey> = {
         fleet: change.fleet ?? 'acme',
         signerKey: change.key ?? signerKey,
         gateway: { id: change.gateway ?? 'gw-1', key: publicKeyOf(core.key) },

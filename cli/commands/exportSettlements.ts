@@ -3,7 +3,7 @@
  * @module
  */
 import { OperatorError } from '../../ports/operatorError.ts'
-import { defineCommand, needed, text } from '../command.ts'
+import { defineCommand, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
 import { gatewayOptions, withGateway, worksOffline } from '../gatewayOptions.ts'
 import { readEntries } from '../ledgerEntries.ts'
@@ -20,27 +20,29 @@ export const command = defineCommand({
   summary: 'Prints what was settled to the payee, for accounting programs',
   details: [
     'Settlements, fees and payouts of the payee from the beginning of --from until just before',
-    '--to, in UTC, as CSV or as a camt.053 statement. docs/exports.md describes both.',
+    '--to, in UTC, or of one --day, as CSV or as a camt.053 statement. docs/exports.md describes',
+    'both.',
     '',
     worksOffline,
   ],
   arguments: {},
   options: {
-    from: needed('DATE', 'the first day, for example 2026-01-01, or a time'),
-    to: needed('DATE', 'the day after the last, or a time'),
+    day: text('DATE', 'one day, for example 2026-01-01, or "today"'),
+    from: text('DATE', 'the first day, for example 2026-01-01, or a time'),
+    to: text('DATE', 'the day after the last, or a time'),
     format: text('FORMAT', 'csv or camt053 (default: csv)'),
     account: text('ACCOUNT', 'which account and asset, where there are several'),
     ...gatewayOptions,
   },
   examples: [
+    'tickpay export settlements --day today > today.csv',
     'tickpay export settlements --from 2026-01-01 --to 2026-02-01 > january.csv',
     'tickpay export settlements --from 2026-01-01 --to 2026-02-01 --format camt053 > january.xml',
   ],
-  run: async ({ from, to, format = 'csv', account, ...place }, terminal) => {
+  run: async ({ day, from, to, format = 'csv', account, ...place }, terminal) => {
     const write = Object.hasOwn(formats, format) ? formats[format] : undefined
     if (!write) throw new UsageError(`--format is csv or camt053, not "${format}"`)
-    const span = { fromSeconds: secondsOf('from', from), toSeconds: secondsOf('to', to) }
-    if (span.fromSeconds >= span.toSeconds) throw new UsageError('--from has to be before --to')
+    const span = spanOf(day, from, to)
     const all = { account: undefined, from: undefined, limit: undefined }
     const entries = await withGateway(place, terminal, (calls) => readEntries(calls, all))
     const [name = '', asset = ''] = oneAccount(payeeAccounts(entries), account).split(' ')
@@ -57,6 +59,22 @@ function oneAccount(accounts: readonly string[], asked: string | undefined): str
   throw new OperatorError(
     `name one with --account: ${accounts.map((one) => `"${one}"`).join(', ')}`,
   )
+}
+
+const DAY_SECONDS = 86_400
+
+function spanOf(day: string | undefined, from: string | undefined, to: string | undefined) {
+  if (day !== undefined && from === undefined && to === undefined) {
+    const date = day === 'today' ? new Date().toISOString().slice(0, 10) : day
+    const fromSeconds = secondsOf('day', date)
+    return { fromSeconds, toSeconds: fromSeconds + DAY_SECONDS }
+  }
+  if (day !== undefined || from === undefined || to === undefined) {
+    throw new UsageError('name the span: either --from and --to, or --day alone')
+  }
+  const span = { fromSeconds: secondsOf('from', from), toSeconds: secondsOf('to', to) }
+  if (span.fromSeconds >= span.toSeconds) throw new UsageError('--from has to be before --to')
+  return span
 }
 
 function secondsOf(name: string, typed: string): number {

@@ -9,6 +9,7 @@ import { exitCodes } from '../exitCodes.ts'
 import { gatewayOptions } from '../gatewayOptions.ts'
 import { type Calls, openRunning } from '../io/gatewayCalls.ts'
 import { jsonText } from '../jsonLine.ts'
+import { reasonText } from '../reasonTexts.ts'
 import { dataLines } from '../show.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -99,5 +100,7 @@ function eventLine({ lastAtSeconds, times, what, slot, kind, reason, epoch }: Tr
   const about = [kind, epoch === null ? null : `epoch ${epoch}`, reason].filter((one) => one)
   const place = slot === null ? '' : ` slot ${slot}`
   const often = times > 1 ? ` (${times} times)` : ''
-  return `${time}${place} ${what} ${about.join(': ')}${often}`.trimEnd()
+  const why = reason === null ? undefined : reasonText(reason)
+  const line = `${time}${place} ${what} ${about.join(': ')}${often}`.trimEnd()
+  return why === undefined ? line : `${line}: ${why}`
 }

@@ -94,6 +94,10 @@ export const commandTable: CommandTable = {
     'Ends a device for good: its key and its mandates count no more',
   ),
   'fleet close': verbEntry('close', 'Closes the channel of a meter and settles it'),
+  'fleet withdraw': entry(
+    'Takes money back that was set aside: announces it, and executes it after the notice',
+    () => import('./commands/fleetWithdraw.ts'),
+  ),
   'keys new': entry(
     'Makes a key file for a device, a gateway or a fleet',
     () => import('./commands/keysNew.ts'),

@@ -163,13 +163,18 @@ contract TickpayEscrow is EscrowDeposits {
         uint256 evidence = uint64(held);
         uint256 difference = 0;
         if (reason == 0 && amount > before) {
-            difference = amount - before;
+            // Of numbers below 2^64, each compared before.
+            unchecked {
+                difference = amount - before;
+            }
             if (difference > batch.available) {
                 reason = EscrowClaims.NO_FUNDS;
                 difference = 0;
             } else {
-                batch.available -= difference;
-                batch.paidNow += difference;
+                unchecked {
+                    batch.available -= difference;
+                    batch.paidNow += difference;
+                }
                 evidence = amount;
                 paidAt[claim.position] = (uint256(channelId) >> 64 << 64) | amount;
             }

@@ -8,6 +8,7 @@ import type { Case } from './case.ts'
 import { chain } from './chain.ts'
 import { connections } from './connections.ts'
 import { floods } from './floods.ts'
+import { fraud } from './fraud.ts'
 import { hostile } from './hostile.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
@@ -27,4 +28,5 @@ export const cases: readonly Case[] = [
   hostile,
   floods,
   tls,
+  fraud,
 ]

@@ -40,7 +40,7 @@ export function observeDevice(
     atSeconds,
     online: session !== undefined,
     cloneSuspected: session?.identified === 'by_login' && session.cloneSuspected.size > 0,
-    signs: { ...core.signs.of(fleet, device) },
+    signs: core.signs.of(fleet, device),
     meters: known.slots.map((slot, place) => {
       const reading = provider.get(providerKey(fleet, device, slot.meter))
       return observeMeter(core, session, place, slot, reading, atSeconds)

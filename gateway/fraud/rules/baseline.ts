@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceObservation, MeterObservation } from '../observation.ts'
-import { baselineOf, createRings } from '../robust.ts'
+import { baselineOf, createRings, type Rings } from '../robust.ts'
 import { defineRule, eachMeter, shown, threshold } from '../rule.ts'
 
 const HOUR_SECONDS = 3_600
@@ -32,28 +32,53 @@ function eachHour(take: (hour: number, units: number) => void) {
   }
 }
 
+/** The highest value of an hour of day and its neighbours. */
+function highestAround(usual: Rings, place: number, neighbours: number): number {
+  let highest = 0
+  for (let away = -neighbours; away <= neighbours; away++) {
+    for (const value of usual.of((place + away + HOURS) % HOURS)) highest = Math.max(highest, value)
+  }
+  return highest
+}
+
+function meanOf(usual: Rings): number {
+  const all = Array.from({ length: HOURS }, (_, place) => usual.of(place)).flat()
+  return all.reduce((sum, value) => sum + value, 0) / Math.max(1, all.length)
+}
+
 export const unusualHour = defineRule({
   strongest: 'limit',
   about: 'hours in which it consumes far more than it does at this time of day',
   thresholds: {
     ...common,
-    share: threshold(1, 'of the highest hour', 'above all that the same hour has seen'),
+    neighbours: threshold(2, 'hours', 'before and after whose highest it must exceed as well'),
+    share: threshold(0.5, 'of that highest', 'by which it must exceed it'),
+    mean: threshold(2, 'mean hours', 'of the same days, that it must exceed as well'),
     hours: threshold(2, 'hours', 'one after the other'),
   },
-  begin: ({ days, sigmas, share, hours }) =>
+  begin: ({ days, sigmas, neighbours, share, mean, hours }) =>
     eachMeter(() => {
       const usual = createRings(HOURS, BASELINE_DAYS)
+      const fresh = new Float32Array(HOURS).fill(Number.NaN)
       let running = 0
       let words: string | undefined
       let unit = ''
       const watch = eachHour((hour, units) => {
         const place = hour % HOURS
+        // What is judged by its neighbours must not be among them: an hour counts a day later.
+        const yesterday = fresh[place] ?? Number.NaN
+        if (!Number.isNaN(yesterday)) usual.put(place, yesterday)
+        fresh[place] = units
         const values = usual.of(place)
-        usual.put(place, units)
-        const isKnown = values.length >= days
-        const { median, sigma } = isKnown ? baselineOf(values) : { median: 0, sigma: 0 }
-        const bound = Math.max(median + sigmas * sigma, (1 + share) * Math.max(...values))
-        running = isKnown && units > bound ? running + 1 : 0
+        // Most hours are below what was seen before: then nothing else has to be looked at.
+        const isHigh = values.length >= days && units > Math.max(...values)
+        const { median, sigma } = isHigh ? baselineOf(values) : { median: 0, sigma: 0 }
+        const isUnusual =
+          isHigh &&
+          units > median + sigmas * sigma &&
+          units > (1 + share) * highestAround(usual, place, neighbours) &&
+          units > mean * meanOf(usual)
+        running = isUnusual ? running + 1 : 0
         words =
           running >= hours
             ? `in the hour from ${place}:00 UTC it took ${shown(units)} ${unit}; on ` +

@@ -17,19 +17,22 @@ export const gaps = defineRule({
   begin: ({ quietSeconds, lumpTicks, lumps, refused, windowSeconds }) => {
     const isRefused = createBurst(refused, windowSeconds)
     const hasLumps = eachMeter(() => {
-      const isMany = createBurst(lumps, windowSeconds)
+      const isMany = createBurst(Math.max(1, lumps - 1), windowSeconds)
       let counted = 0
       let before: { epoch: number; index: number; session: number } | undefined
       let movedSeconds = 0
+      let isLump = false
       return ({ epoch, index }, { signs, online, atSeconds }) => {
         const last = before
         before = { epoch, index, session: signs.session }
-        const isOneSession = online && last?.session === signs.session
-        const ticks = last?.epoch === epoch ? index - last.index : 0
+        const isSame = online && last?.session === signs.session && last.epoch === epoch
+        const ticks = isSame ? index - last.index : 0
+        // A load that was just switched on goes on; who pays in lumps is quiet again.
+        if (isSame && isLump && ticks === 0) counted += 1
         const isQuiet = atSeconds - movedSeconds > quietSeconds
-        if (!isOneSession || ticks > 0 || last?.epoch !== epoch) movedSeconds = atSeconds
-        if (isOneSession && isQuiet && ticks >= lumpTicks) counted += 1
-        return isMany(counted, atSeconds)
+        isLump = isSame && isQuiet && ticks >= lumpTicks
+        if (!isSame || ticks > 0) movedSeconds = atSeconds
+        return isMany(counted, atSeconds) && isLump
           ? `${lumps} times within ${windowSeconds} s it was connected and quiet, and then paid ` +
               `${lumpTicks} ticks or more at once`
           : undefined

@@ -37,7 +37,7 @@ export const meteredAgainstPaid = defineRule({
     "what the provider's own meter counts and nobody pays: a bypass, or a register that stands",
   thresholds: {
     ticks: threshold(3, 'ticks', 'that may be on their way'),
-    share: threshold(0.04, 'of what is metered', 'by which two sound meters may differ'),
+    share: threshold(0.025, 'of what is metered', 'by which two sound meters may differ'),
     lagSeconds: threshold(10, 's', 'by which either may be late'),
     windowSeconds: threshold(300, 's', 'after which both are set to zero again, at twice that'),
     settleSeconds: threshold(30, 's', 'after a connection before it is looked at'),
@@ -61,7 +61,8 @@ export const meteredAgainstPaid = defineRule({
         if (older && now.provider < older.provider) older = undefined
         older ??= now
         newer ??= older
-        const words = missing(meter, older, now, slack, online)
+        const words =
+          missing(meter, older, now, slack, online) ?? missing(meter, newer, now, slack, online)
         if (now.atSeconds - newer.atSeconds >= windowSeconds && online) {
           older = newer
           newer = now

@@ -20,7 +20,7 @@ import type { Epochs } from './epochs.ts'
 import type { LimitBook, LimitRecord, Now, OwnLimits } from './ownLimits.ts'
 import type { PayerAction, PayerEvent, TickPlace } from './payer.ts'
 import { stepPayer } from './payer.ts'
-import type { Payer, Purpose } from './payerState.ts'
+import type { Ordered, Payer, Purpose } from './payerState.ts'
 import { newPayer } from './payerState.ts'
 import type { SupplyDecision } from './supplyRule.ts'
 import type { KnownTariff } from './tariffs.ts'
@@ -76,6 +76,7 @@ export type Account = {
   readonly takeAccept: (accept: Accept) => void
   readonly takeReject: (reject: Reject) => void
   readonly takeSupply: (notice: SupplyNotice) => void
+  readonly takeOrders: (ordered: Ordered) => void
   /** The gateway has signed what was never shown: nothing is paid until it proves better. */
   readonly haltForLie: () => void
   readonly goOffline: () => void
@@ -137,6 +138,7 @@ export function createAccount(config: AccountConfig, world: AccountWorld): Accou
     takeAccept: (accept) => takeAccept(running, accept),
     takeReject: (reject) => takeReject(running, reject),
     takeSupply: ({ supply }) => feed(running, { kind: 'supply', supply }),
+    takeOrders: (ordered) => feed(running, { kind: 'ordered', ordered }),
     haltForLie: () => haltForLie(running),
     goOffline: () => feed(running, { kind: 'offline' }),
     stop: () => feed(running, { kind: 'stop' }),

@@ -13,6 +13,7 @@ import { createEpochs } from './epochs.ts'
 import { goOffline, lacks, takeMessage, takeWelcome } from './inbox.ts'
 import type { MeterEvent } from './meters/supervisor.ts'
 import { startMeter } from './meters/supervisor.ts'
+import { applyOrders } from './orderKeeper.ts'
 import { createReceiptBook } from './receipts.ts'
 import type { Records } from './records.ts'
 import { openRecords } from './records.ts'
@@ -54,6 +55,7 @@ export async function startAgent(config: AgentConfig, world: AgentWorld): Promis
   const { timers } = world.ports
   const cancels = [
     timers.every(TICK_MS, () => {
+      applyOrders(running)
       for (const { account } of running.meters.values()) account.tick()
     }),
     timers.every(READING_MS, () => sendReadings(running)),

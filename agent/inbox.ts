@@ -16,6 +16,7 @@ import { encodeReceiptRequest } from '../protocol/receipts.ts'
 import type { DownName } from '../protocol/topics.ts'
 import type { Account } from './account.ts'
 import { domainOf } from './config.ts'
+import { takeOrders } from './orderKeeper.ts'
 import { currentTariff } from './payerState.ts'
 import type { Running } from './runningAgent.ts'
 import { newerMark } from './session.ts'
@@ -63,6 +64,8 @@ export function takeMessage(running: Running, name: DownName, payload: Uint8Arra
     if (notice) slots.get(notice.slot)?.takeSupply(notice)
   } else if (name === 'receipt') {
     running.receipts.take(payload, running.meters)
+  } else if (name === 'command') {
+    takeOrders(running, payload)
   }
 }
 

@@ -18,15 +18,15 @@ import { adoptProof, adoptSlot } from './adopt.ts'
 import { wantedCommitment } from './nextCommitment.ts'
 import type { LimitBook, LimitRecord, Now } from './ownLimits.ts'
 import { acceptsPrice, rollBook } from './ownLimits.ts'
-import type { ChannelFacts, Payer, Proof, Purpose, Refusal } from './payerState.ts'
+import type { ChannelFacts, Ordered, Payer, Proof, Purpose, Refusal } from './payerState.ts'
 import {
-  ceiling,
   creditUnits,
   currentTariff,
   paidReading,
   payableTicks,
   shownAmount,
   shownTicks,
+  supplyCeiling,
 } from './payerState.ts'
 import type { DeviceSupplyReason, SupplyDecision } from './supplyRule.ts'
 import { decideSupply } from './supplyRule.ts'
@@ -40,6 +40,7 @@ export type PayerEvent =
   | { readonly kind: 'accept'; readonly epoch: number }
   | { readonly kind: 'reject'; readonly refusal: Refusal; readonly proof: Proof }
   | { readonly kind: 'supply'; readonly supply: SupplyState }
+  | { readonly kind: 'ordered'; readonly ordered: Ordered }
   | { readonly kind: 'recorded'; readonly record: LimitRecord }
   | { readonly kind: 'offline' }
   | { readonly kind: 'stop' }
@@ -103,6 +104,8 @@ function applyEvent(payer: Payer, event: PayerEvent, now: Now, actions: PayerAct
       return takeReject(payer, event.refusal, event.proof, now)
     case 'supply':
       return takeSupply(payer, event.supply)
+    case 'ordered':
+      return { ...payer, ordered: event.ordered }
     case 'recorded':
       return takeRecorded(payer, event.record)
     case 'offline':
@@ -284,7 +287,7 @@ function supplyOrder(payer: Payer, now: Now): SupplyDecision {
   if (barrier || paid === undefined || !payer.facts) {
     return { kind: 'off', reason: barrier ?? 'opening' }
   }
-  const limit = ceiling(payer)
+  const limit = supplyCeiling(payer)
   return decideSupply({
     reading: payer.reading,
     barrier,
@@ -307,6 +310,7 @@ function supplyBarrier(payer: Payer, now: Now): DeviceSupplyReason | undefined {
   const tariff = currentTariff(payer, now)
   if (tariff && !acceptsPrice(payer.own, tariff.tariff.pricePerTick)) return 'own_price_limit'
   if (!running) return 'opening'
+  if (payer.ordered?.isTooDear) return 'price_ceiling'
   return now.seconds >= running.terms.expiry ? 'commitment_expired' : undefined
 }
 

@@ -59,6 +59,13 @@ export type Refusal = {
   readonly reason: TickReason | CommitmentReason
 }
 
+/** How far the orders of the fleet let a channel go; they act on supply alone. */
+export type Ordered = {
+  /** Cumulative amount beyond which nothing is supplied; undefined when nothing limits it. */
+  readonly amountMax: bigint | undefined
+  readonly isTooDear: boolean
+}
+
 export type Payer = {
   readonly own: OwnLimits
   /** What the disk held at the start. */
@@ -92,6 +99,7 @@ export type Payer = {
   /** When ticks were shown last; -Infinity when they are due again at once. */
   readonly sentMs: number
   readonly slowUntilMs: number
+  readonly ordered: Ordered | undefined
   readonly order: SupplyDecision
 }
 
@@ -124,6 +132,7 @@ export function newPayer(own: OwnLimits, record: LimitRecord | undefined): Payer
     refusal: undefined,
     sentMs: Number.NEGATIVE_INFINITY,
     slowUntilMs: Number.NEGATIVE_INFINITY,
+    ordered: undefined,
     order: { kind: 'off', reason: 'no_channel' },
   }
 }
@@ -168,6 +177,14 @@ export function ceiling(payer: Payer): Ceiling {
   const { book, facts, own } = payer
   if (!book || !facts?.mandate) return { amount: shown, reason: 'own_limit_unproven' }
   return ceilingOf(book, own, facts.mandate, shown)
+}
+
+/** The amount up to which there may be supply, and why. */
+export function supplyCeiling(payer: Payer): Ceiling {
+  const most = ceiling(payer)
+  const amount = payer.ordered?.amountMax
+  if (amount === undefined || amount >= most.amount) return most
+  return { amount, reason: 'over_limit' }
 }
 
 /**

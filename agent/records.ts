@@ -7,6 +7,7 @@ import type { Disk, Log } from '../ports/index.ts'
 import { bytesToHex, parseHex } from '../protocol/bytes.ts'
 import type { Mark } from '../protocol/messages.ts'
 import type { ChannelPlace } from './channelPlace.ts'
+import { type FleetOrders, readFleetOrders } from './fleetOrders.ts'
 import type { SavedReader } from './meters/reader.ts'
 import type { LimitRecord } from './ownLimits.ts'
 
@@ -27,6 +28,8 @@ export type MeterRecord = {
 
 export type AgentRecord = {
   readonly mark: Mark | undefined
+  /** What the fleet ordered; undefined when it never did. */
+  readonly orders?: FleetOrders | undefined
   readonly meters: ReadonlyMap<string, MeterRecord>
 }
 
@@ -38,6 +41,10 @@ export type Records = {
   readonly mark: () => Mark | undefined
   /** Kept in memory until something else is written. */
   readonly setMark: (mark: Mark) => void
+  readonly orders: () => FleetOrders | undefined
+  /** Kept in memory until something else is written. */
+  readonly keepOrders: (orders: FleetOrders) => void
+  readonly saveOrders: () => Promise<void>
   /** Kept in memory until something else is written: SD cards wear out. */
   readonly keep: (name: string, change: Partial<MeterRecord>) => void
   /** Resolves once durable; rejects when the disk does not take it. */
@@ -57,10 +64,11 @@ export async function openRecords(disk: Disk, log: Log): Promise<Records> {
   }
   const meters = new Map(found?.meters)
   let mark = found?.mark
+  let orders = found?.orders
   let last: Promise<void> = Promise.resolve()
   const write = () => {
     const attempt = async () => {
-      const text = `${formatRecord({ mark, meters })}\n`
+      const text = `${formatRecord({ mark, orders, meters })}\n`
       await disk.replace(RECORD_FILE, new TextEncoder().encode(text))
     }
     const written = last.then(attempt, attempt)
@@ -76,6 +84,11 @@ export async function openRecords(disk: Disk, log: Log): Promise<Records> {
     setMark: (newest) => {
       mark = newest
     },
+    orders: () => orders,
+    keepOrders: (newest) => {
+      orders = newest
+    },
+    saveOrders: write,
     keep,
     save: (name, change) => {
       keep(name, change)
@@ -88,7 +101,8 @@ const BIGINT = /^-?(0|[1-9]\d*)$/
 
 /** Texts begin with their kind: `n` a number that JSON cannot carry, `x` bytes, `s` a text. */
 function formatRecord(record: AgentRecord): string {
-  const value = { version: VERSION, mark: record.mark, meters: Object.fromEntries(record.meters) }
+  const { mark, orders, meters } = record
+  const value = { version: VERSION, mark, orders, meters: Object.fromEntries(meters) }
   return JSON.stringify(
     value,
     (_key, one: unknown) => {
@@ -117,7 +131,8 @@ export function parseRecord(text: string): AgentRecord | undefined {
     if (!record) return undefined
     meters.set(name, record)
   }
-  return { mark: readMark(value['mark']), meters }
+  const orders = readFleetOrders(value['orders'])
+  return { mark: readMark(value['mark']), orders, meters }
 }
 
 function revive(value: unknown): unknown {

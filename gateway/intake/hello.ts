@@ -16,6 +16,7 @@ import { NO_SLOT, refuse, sendSlot } from './answers.ts'
 import { sendDurable } from './send.ts'
 import type { Session } from './session.ts'
 import { adoptChannels } from './session.ts'
+import { tellOrders } from './sessionSupply.ts'
 
 /** Answers `up/hello` with `down/welcome` and one `down/slot` per channel. */
 export function takeHello(core: Core, session: Session, payload: Uint8Array): void {
@@ -54,6 +55,7 @@ function greet(core: Core, session: Session): void {
   adoptChannels(session, state.cold.device(session.fleet, session.device))
   session.greeted = true
   session.cloneSuspected.clear()
+  session.orders = { version: 0, told: '' }
   const units = session.channels.map((channel) => state.cold.channel(channel).unit)
   for (const [slot, channel] of session.channels.entries()) {
     if (session.start.has(slot)) continue
@@ -69,6 +71,7 @@ function greet(core: Core, session: Session): void {
     return encodeWelcome({ timeSeconds, mark, tariffs, slots })
   })
   for (const slot of session.channels.keys()) sendSlot(core, session, slot)
+  tellOrders(core, session)
 }
 
 /** A device whose clock is off gets signed time for its nonce, and nothing else. */

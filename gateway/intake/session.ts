@@ -31,6 +31,8 @@ export type Session = {
   readonly cloneSuspected: Set<number>
   /** What the device was last told, so that only changes are sent. */
   readonly supply: Map<number, SupplyState>
+  /** Version of the fleet's orders that the device has, and the message that told them. */
+  orders: { readonly version: number; readonly told: string }
   /** How much each slot was last told it may commit to. */
   readonly toldLength: Map<number, Told>
   /** Register that the device last reported for each slot. */
@@ -67,6 +69,7 @@ export function openSession(
     start: new Map(),
     cloneSuspected: new Set(),
     supply: new Map(),
+    orders: { version: 0, told: '' },
     toldLength: new Map(),
     registers: new Map(),
     strikesMs: [],

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { bytesToHex } from '../../protocol/bytes.ts'
+import { encodeDeviceOrders } from '../../protocol/deviceOrders.ts'
 import type { SupplyState } from '../../protocol/messages.ts'
 import { encodeSupply } from '../../protocol/messages.ts'
 import type { Core } from '../core.ts'
@@ -88,9 +90,22 @@ function spentToday(core: Pick<Core, 'state'>, channel: number, nowSeconds: numb
   return heldAmount(hot, channel) - (hot.columns.dayStart[channel] ?? 0n)
 }
 
+/** Sends `down/command` when what the fleet ordered is not what the device was told. */
+export function tellOrders(core: Core, session: Session): void {
+  const { fleet, device } = session
+  const version = core.policies.version(fleet)
+  if (version === session.orders.version) return
+  const message = encodeDeviceOrders(core.policies.ordersFor(fleet, device))
+  const told = bytesToHex(message)
+  const isNews = told !== session.orders.told
+  session.orders = { version, told }
+  if (isNews) sendDurable(core, session, 'command', () => message, 'command')
+}
+
 /** Sends `down/supply` for every slot of a session whose supply is no longer what it was told. */
 export function tellSupply(core: Core, session: Session): void {
   if (!session.greeted) return
+  tellOrders(core, session)
   for (const [slot, channel] of session.channels.entries()) {
     const supply = supplyOf(core, session, slot, channel)
     const told = session.supply.get(slot)

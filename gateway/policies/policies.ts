@@ -4,6 +4,8 @@
  * @module
  */
 import { FLEET_SCOPE } from '../../protocol/commandRules.ts'
+import type { DeviceOrders } from '../../protocol/deviceOrders.ts'
+import { noDeviceOrders, tighter } from '../../protocol/deviceOrders.ts'
 import { FLEET_ITSELF } from '../../protocol/ids.ts'
 import { heldAmount, isClosed, reservedAmount } from '../state/hotChannels.ts'
 import type { GatewayState } from '../state/state.ts'
@@ -53,6 +55,10 @@ export type Policies = {
   readonly heldBack: (channel: number) => OrderedReason | undefined
   readonly policy: (fleet: string, scope: string) => Policy
   readonly membership: (fleet: string, device: string) => Membership
+  /** All limits and ceilings that concern a device, the tightest of each. */
+  readonly ordersFor: (fleet: string, device: string) => DeviceOrders
+  /** Rises with every order; 0 as long as a fleet has never given one. */
+  readonly version: (fleet: string) => number
   /** Journals a policy and puts it into effect. */
   readonly put: (fleet: string, scope: string, policy: Policy) => void
   readonly assign: (fleet: string, device: string, membership: Membership) => void
@@ -77,6 +83,8 @@ type Known = Deps & {
   readonly held: Map<number, OrderedReason>
   /** By fleet and scope: where spending stood; a copy of the journal's, with the minutes. */
   readonly beginnings: Map<string, Beginnings>
+  /** Orders given since the start, by fleet. */
+  readonly given: Map<string, number>
   /** Fleets whose sums take long are looked at less often. */
   readonly nextAtSeconds: Map<string, number>
 }
@@ -90,6 +98,7 @@ export function createPolicies(deps: Deps): Policies {
     membersOf: createMembers(deps.state),
     held: new Map(),
     beginnings: new Map(),
+    given: new Map(),
     nextAtSeconds: new Map(),
   }
   const membership = (fleet: string, device: string) => membershipOf(known, fleet, device)
@@ -97,6 +106,14 @@ export function createPolicies(deps: Deps): Policies {
     heldBack: (channel) => (known.held.size === 0 ? undefined : known.held.get(channel)),
     policy: (fleet, scope) => policyOf(known, fleet, scope),
     membership,
+    ordersFor: (fleet, device) =>
+      scopesByDevice(
+        known,
+        fleet,
+      )(device)
+        .map((scope) => policyOf(known, fleet, scope))
+        .reduce(tighter, noDeviceOrders),
+    version: (fleet) => versionOf(known, fleet),
     put: (fleet, scope, policy) => {
       record(known, 'policy', fleet, scope, policyText(policy))
       if (fleet === FLEET_ITSELF) sweepAll(known)
@@ -112,13 +129,21 @@ export function createPolicies(deps: Deps): Policies {
 }
 
 function record(
-  { writer }: Known,
+  { given, writer }: Known,
   what: 'policy' | 'spending',
   fleet: string,
   scope: string,
   value: string,
 ): void {
   writer.record({ kind: 'order', order: { what, fleet, scope, value } })
+  if (what === 'policy') given.set(fleet, (given.get(fleet) ?? 0) + 1)
+}
+
+/** Whoever ordered anything once may have taken it back while a device was away. */
+function versionOf({ given, state }: Known, fleet: string): number {
+  const { nonces, policies } = state.orders
+  const before = nonces.has(fleet) || policies.has(fleet) ? 1 : 0
+  return before + (given.get(fleet) ?? 0)
 }
 
 function policyOf({ state }: Known, fleet: string, scope: string): Policy {

@@ -6,10 +6,9 @@
 import * as v from 'valibot'
 import { uint64Value } from '../../ports/configTypes.ts'
 import { FLEET_SCOPE } from '../../protocol/commandRules.ts'
+import { isAbove, type Span, spanAt, spans } from '../../protocol/deviceOrders.ts'
 
-/** Calendar spans in UTC; `minute` is what bounds how fast money may go. */
-export const spans = ['minute', 'hour', 'day', 'month'] as const
-export type Span = (typeof spans)[number]
+export { type Span, spanAt, spans } from '../../protocol/deviceOrders.ts'
 
 /** What an order is for: one of the four. */
 export type Target = {
@@ -92,15 +91,6 @@ export function memberScope(device: string): string {
   return `member:${device}`
 }
 
-/** Number of the span that `seconds` lies in. */
-export function spanAt(span: Span, seconds: number): number {
-  if (span === 'minute') return Math.floor(seconds / 60)
-  if (span === 'hour') return Math.floor(seconds / 3_600)
-  if (span === 'day') return Math.floor(seconds / 86_400)
-  const date = new Date(seconds * 1_000)
-  return date.getUTCFullYear() * 12 + date.getUTCMonth()
-}
-
 /** The sum of a scope when a span began. */
 export type Beginning = { readonly span: number; readonly sum: bigint }
 export type Beginnings = { readonly [Name in Span]?: Beginning | undefined }
@@ -170,5 +160,5 @@ export function isOverCeiling(
   unitsPerTick: bigint,
 ): boolean {
   const ceiling = Object.hasOwn(ceilings, unit) ? ceilings[unit] : undefined
-  return ceiling !== undefined && pricePerTick * ceiling.units > ceiling.price * unitsPerTick
+  return ceiling !== undefined && isAbove(ceiling, pricePerTick, unitsPerTick)
 }

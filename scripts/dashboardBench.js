@@ -176,7 +176,7 @@ async function measure() {
     await page.goto(`${load.url}#/events`)
     await page.waitForTimeout(3_000)
     await takeTasks('events')
-    const { sent, seconds } = await load.ask('sent')
+    const { sent, seconds, closed } = await load.ask('sent')
     const slowest = actions.reduce((a, b) => (b.ms > a.ms ? b : a))
     return {
       firstPaintMs: Math.round(Math.max(...paints)),
@@ -195,6 +195,7 @@ async function measure() {
       longestTaskMs: Math.max(...Object.values(phases)),
       longestTasks: phases,
       updatesPerSecond: Math.round(sent / seconds),
+      connectionsClosed: closed,
     }
   } finally {
     await browser.close()

@@ -34,7 +34,9 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   else if (data.kind === 'ask') void ask(data.number, data.verb, data.fields)
   else {
     isPageBusy = false
-    planBatch()
+    // What comes at the start, or after a pause, is not held up.
+    if (backlog.reports.size >= BATCH_REPORTS_MAX) sendBatch()
+    else planBatch()
   }
 })
 

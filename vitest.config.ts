@@ -1,34 +1,44 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests on virtual time and in memory: as many at a time as there are cores. */
-const pure = ['test/unit/**', 'test/property/**', 'test/simulation/**', 'test/threats/**']
-const timeouts = { testTimeout: 30_000, hookTimeout: 60_000 }
 const exclude = ['dist/**', 'node_modules/**']
+
+/** Tests on virtual time and in memory: as many at a time as there are cores. */
+const pure = ['unit', 'property', 'simulation', 'threats']
+/** Real programs that look at memory, at delays or at what a machine survives: one at a time. */
+const alone = ['broker', 'crash', 'faults', 'hostile', 'soak']
+
+function filesOf(folders: readonly string[]): readonly string[] {
+  return folders.map((folder) => `test/${folder}/**/*.test.ts`)
+}
+
+/** A group of files; the groups follow each other. */
+function group(
+  name: string,
+  groupOrder: number,
+  maxWorkers: number | string,
+  include: readonly string[],
+  without: readonly string[] = [],
+) {
+  return {
+    test: {
+      name,
+      include: [...include],
+      exclude: [...exclude, ...without],
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
+      maxWorkers,
+      sequence: { groupOrder },
+    },
+  }
+}
 
 export default defineConfig({
   test: {
     projects: [
-      {
-        test: {
-          name: 'pure',
-          include: pure.map((folder) => `${folder}/*.test.ts`),
-          exclude,
-          ...timeouts,
-          maxWorkers: '100%',
-          sequence: { groupOrder: 0 },
-        },
-      },
-      {
-        // Real programs, sockets and disks, one file at a time: some look at memory and at delays.
-        test: {
-          name: 'real',
-          include: ['test/**/*.test.ts'],
-          exclude: [...exclude, ...pure],
-          ...timeouts,
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
-        },
-      },
+      group('pure', 0, '100%', filesOf(pure)),
+      // Real programs, sockets and disks that mostly wait for each other.
+      group('programs', 1, 2, ['test/**/*.test.ts'], filesOf([...pure, ...alone])),
+      group('alone', 2, 1, filesOf(alone)),
     ],
   },
 })

@@ -10,6 +10,7 @@ import type { Verify } from '../../protocol/keys.ts'
 import { LEDGER_TAIL_TICKS_MAX } from '../../protocol/limits.ts'
 import { contractOfLedger, type Domain } from '../../protocol/typedData.ts'
 import type { AllocationState, Ledger, LedgerEvent } from '../ledger.ts'
+import type { OperatorDesk } from '../operatorDesk.ts'
 import type { Account } from '../rules/accounting.ts'
 import { stateOf } from '../rules/allocationRules.ts'
 import type { Prover } from '../rules/proofTasks.ts'
@@ -37,36 +38,21 @@ export type EmbeddedLedgerOptions = {
   readonly place: string
 }
 
-export type EmbeddedLedger = Ledger & {
-  /** Opens an allocation; one that is open with the same terms is left as it is. */
-  readonly openAllocation: (wanted: operator.NewAllocation) => Promise<AllocationState>
-  /** All allocations, by id. */
-  readonly allocations: () => Promise<readonly AllocationState[]>
-  /** Money from outside, set aside for an allocation. Repeatable by its reference. */
-  readonly fund: (id: Uint8Array, amount: bigint, reference: string) => Promise<AllocationState>
-  /** Money that the fleet holds already, set aside again. Repeatable by its reference. */
-  readonly setAside: (id: Uint8Array, amount: bigint, reference: string) => Promise<AllocationState>
-  /** Asks money back: gone for new reservations now, in the fleet's account after the notice. */
-  readonly requestWithdrawal: (
-    id: Uint8Array,
-    amount: bigint,
-    reference: string,
-  ) => Promise<AllocationState>
-  /** After the notice: to the fleet's account what claims have left; answers how much. */
-  readonly completeWithdrawal: (id: Uint8Array, reference: string) => Promise<bigint>
-  /** Records that money of a fleet, payee or gateway left the ledger. Repeatable. */
-  readonly payOut: (payOut: operator.PayOut) => Promise<void>
-  readonly balance: (account?: Account) => readonly reports.Balance[]
-  readonly entries: (query: reports.EntryQuery) => reports.EntryPage
-  readonly csv: (query: Pick<reports.EntryQuery, 'account' | 'from'>) => Iterable<string>
-  /** All accounts together; '0' for every sound ledger. */
-  readonly sum: () => string
-  readonly channelsPaid: (allocationId: Uint8Array) => Iterable<reports.ChannelPaid>
-  /** Recomputes every figure from the entries; empty for sound books, else one line a fault. */
-  readonly audit: () => readonly string[]
-  /** Waits for what is under way, then closes the store. */
-  readonly close: () => Promise<void>
-}
+export type EmbeddedLedger = Ledger &
+  OperatorDesk & {
+    /** All allocations, by id. */
+    readonly allocations: () => Promise<readonly AllocationState[]>
+    readonly balance: (account?: Account) => readonly reports.Balance[]
+    readonly entries: (query: reports.EntryQuery) => reports.EntryPage
+    readonly csv: (query: Pick<reports.EntryQuery, 'account' | 'from'>) => Iterable<string>
+    /** All accounts together; '0' for every sound ledger. */
+    readonly sum: () => string
+    readonly channelsPaid: (allocationId: Uint8Array) => Iterable<reports.ChannelPaid>
+    /** Recomputes every figure from the entries; empty for sound books, else one line a fault. */
+    readonly audit: () => readonly string[]
+    /** Waits for what is under way, then closes the store. */
+    readonly close: () => Promise<void>
+  }
 
 /**
  * Opens the ledger in `store`, creating it where there is none.

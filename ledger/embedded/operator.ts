@@ -16,7 +16,7 @@ import {
 } from '../../protocol/limits.ts'
 import { type Allocation, allocationStructure, digestOf } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
-import type { Withdrawal } from '../ledger.ts'
+import type { AllocationState, Withdrawal } from '../ledger.ts'
 import { WITHDRAWALS_WAITING_MAX } from '../limits.ts'
 import { assetName, EXTERNAL, fleetAccount, type Transfer } from '../rules/accounting.ts'
 import type { AllocationBook } from '../rules/allocationRules.ts'
@@ -30,18 +30,18 @@ import {
 import type { Books } from './books.ts'
 import { isReference } from './references.ts'
 
-export type NewAllocation = {
-  readonly fleet: string
-  readonly gateway: string
-  /** 20 bytes. */
-  readonly payee: Uint8Array
-  readonly asset: Asset
-  readonly feeBasisPoints: number
-  /** Signs the fleet's mandates. */
-  readonly signerKey: PublicKey
-  readonly ownerKey?: PublicKey
-  /** Signs the gateway's statements; an allocation that has none yet takes it on. */
-  readonly gatewayKey?: PublicKey
+/** What is agreed on; an allocation that has no `gatewayKey` yet takes it on. */
+export type NewAllocation = Pick<
+  AllocationState,
+  | 'fleet'
+  | 'gateway'
+  | 'payee'
+  | 'asset'
+  | 'feeBasisPoints'
+  | 'signerKey'
+  | 'ownerKey'
+  | 'gatewayKey'
+> & {
   /** The longest life of the fleet's mandates; 24 h unless said otherwise. */
   readonly mandateSeconds?: number
   /** Longer than `mandateSeconds` and a claim window; what is needed unless said otherwise. */

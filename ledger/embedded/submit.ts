@@ -2,30 +2,21 @@
  * A submission from its claims to durable results.
  * @module
  */
-import type { KeyValue, Timers } from '../../ports/index.ts'
+import type { KeyValue } from '../../ports/index.ts'
 import { assert } from '../../protocol/assert.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
-import type { Sha256 } from '../../protocol/chain.ts'
-import type { Verify } from '../../protocol/keys.ts'
-import type { Domain } from '../../protocol/typedData.ts'
 import type { Claim, ClaimResult, Ledger } from '../ledger.ts'
 import { CLAIMS_PER_SUBMISSION_MAX, SUBMISSIONS_REMEMBERED_MAX } from '../limits.ts'
 import { stateOf } from '../rules/allocationRules.ts'
 import { digesterOf } from '../rules/digests.ts'
-import type { Prover } from '../rules/proofTasks.ts'
+import type { Judging } from '../rules/judging.ts'
 import { type Books, openBooks } from './books.ts'
 import { createProofs, type Judge, judgeClaims, type Reading, readClaims } from './judge.ts'
 import { isReference } from './references.ts'
 import type { Writer } from './writer.ts'
 
-type SubmitOptions = {
+type SubmitOptions = Judging & {
   readonly store: KeyValue
-  readonly domain: Domain
-  readonly maxTail: number
-  readonly verify: Verify
-  readonly sha256: Sha256
-  readonly prover?: Prover
-  readonly timers: Pick<Timers, 'soon'>
   readonly writer: Writer
   readonly nowSeconds: () => number
 }

@@ -57,7 +57,7 @@ export function refusalIn(codec: ContractCodec, error: unknown): string | undefi
 }
 
 /** The allocation, once it is certain that it may be settled. */
-export async function mayStart(parts: Parts, id: Uint8Array): Promise<Known | undefined> {
+async function mayStart(parts: Parts, id: Uint8Array): Promise<Known | undefined> {
   const known = await parts.reader.read(id)
   if (!known) return undefined
   const { payee } = known.state
@@ -74,7 +74,7 @@ export async function mayStart(parts: Parts, id: Uint8Array): Promise<Known | un
   return known
 }
 
-export const notInTime =
+const notInTime =
   'ledger evm: the chain did not take a transaction in time; it is tried again later (see the ' +
   'fee cap and the balance of the account)'
 
@@ -105,8 +105,24 @@ export const contextOf = ({ domain }: Parts, { opened, state }: Known) => ({
   signerKey: state.signerKey,
 })
 
+/** Tries until something came of it, from poll to poll, for as long as the policy says. */
+export async function untilSettled<T>(
+  parts: Parts,
+  allocation: Uint8Array,
+  attempt: (known: Known | undefined) => Promise<T | undefined>,
+): Promise<T> {
+  const { clock, policy } = parts
+  const endMs = clock.monotonicMs() + policy.deadlineMs
+  for (;;) {
+    const result = await attempt(await mayStart(parts, allocation))
+    if (result !== undefined) return result
+    if (clock.monotonicMs() >= endMs) throw new OperatorError(notInTime)
+    await nextPoll(parts)
+  }
+}
+
 /** Until the node is asked again. */
-export const nextPoll = ({ timers, pollMs }: Parts): Promise<void> =>
+const nextPoll = ({ timers, pollMs }: Parts): Promise<void> =>
   new Promise((resolve) => {
     timers.after(pollMs, resolve)
   })

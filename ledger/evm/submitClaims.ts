@@ -11,16 +11,7 @@ import { digesterOf } from '../rules/digests.ts'
 import type { ClaimContext } from './callData.ts'
 import { judgeHere, outcomesOf, type Payable, type Placed, sortClaims } from './evidence.ts'
 import type { BlockTag } from './node.ts'
-import {
-  callFrom,
-  contextOf,
-  eventIn,
-  finalReceipt,
-  mayStart,
-  nextPoll,
-  notInTime,
-  type Parts,
-} from './parts.ts'
+import { callFrom, contextOf, eventIn, finalReceipt, type Parts, untilSettled } from './parts.ts'
 import type { Known } from './reader.ts'
 import { hexOf } from './states.ts'
 
@@ -52,18 +43,14 @@ type Results = Map<number, ClaimResult>
 
 /** Claims of one allocation, round after round until every result is final. */
 async function submitGroup(parts: Parts, group: readonly Placed[]): Promise<Results> {
-  const { clock, policy } = parts
   const results: Results = new Map()
   const [first] = group
   const id = first ? first.claim.channel.allocation : new Uint8Array()
-  const endMs = clock.monotonicMs() + policy.deadlineMs
   let open = group
-  for (;;) {
-    open = await tryRound(parts, await mayStart(parts, id), open, results)
-    if (open.length === 0) return results
-    if (clock.monotonicMs() >= endMs) throw new OperatorError(notInTime)
-    await nextPoll(parts)
-  }
+  return untilSettled(parts, id, async (known) => {
+    open = await tryRound(parts, known, open, results)
+    return open.length === 0 ? results : undefined
+  })
 }
 
 /** Answers the claims that have to be tried again. */

@@ -9,36 +9,21 @@ import type { Domain } from '../../protocol/typedData.ts'
 import type { AllocationState, StatementResult, StatementSubmission } from '../ledger.ts'
 import { checkStatement, type StatementReason } from '../rules/statementRules.ts'
 import { claimStatementCall } from './callData.ts'
-import {
-  callFrom,
-  contextOf,
-  eventIn,
-  finalReceipt,
-  mayStart,
-  nextPoll,
-  notInTime,
-  type Parts,
-} from './parts.ts'
+import { callFrom, contextOf, eventIn, finalReceipt, type Parts, untilSettled } from './parts.ts'
 import type { Known } from './reader.ts'
 import { statementReasonOf } from './reasons.ts'
 import { hexOf } from './states.ts'
 
 const STATEMENT_GAS = 400_000n
 
-export async function submitStatement(
+/** Its result, final. */
+export const submitStatement = (
   parts: Parts,
   submission: StatementSubmission,
-): Promise<StatementResult> {
-  const { clock, policy } = parts
-  const endMs = clock.monotonicMs() + policy.deadlineMs
-  for (;;) {
-    const known = await mayStart(parts, submission.statement.allocation)
-    const result = await tryStatement(parts, known, submission)
-    if (result) return result
-    if (clock.monotonicMs() >= endMs) throw new OperatorError(notInTime)
-    await nextPoll(parts)
-  }
-}
+): Promise<StatementResult> =>
+  untilSettled(parts, submission.statement.allocation, (known) =>
+    tryStatement(parts, known, submission),
+  )
 
 /** Undefined where it has to be tried again. */
 async function tryStatement(

@@ -8,6 +8,7 @@ import { encodePublicKey } from '../../protocol/keys.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import * as operator from '../embedded/operator.ts'
 import type { AllocationState, LedgerEvent } from '../ledger.ts'
+import type { OperatorDesk } from '../operatorDesk.ts'
 import { assetName, fleetAccount } from '../rules/accounting.ts'
 import { type AllocationBook, stateOf } from '../rules/allocationRules.ts'
 import { type LoadedBooks, nothingLoaded, openLoadedBooks } from './books.ts'
@@ -16,19 +17,6 @@ import type { News } from './follow.ts'
 import { loadBalances, loadUse, lockAllocations } from './load.ts'
 import { amountAt } from './rows.ts'
 import type { Role, Transactions } from './transactions.ts'
-
-export type OperatorDesk = {
-  readonly openAllocation: (wanted: operator.NewAllocation) => Promise<AllocationState>
-  readonly fund: (id: Uint8Array, amount: bigint, reference: string) => Promise<AllocationState>
-  readonly setAside: (id: Uint8Array, amount: bigint, reference: string) => Promise<AllocationState>
-  readonly requestWithdrawal: (
-    id: Uint8Array,
-    amount: bigint,
-    reference: string,
-  ) => Promise<AllocationState>
-  readonly completeWithdrawal: (id: Uint8Array, reference: string) => Promise<bigint>
-  readonly payOut: (payOut: operator.PayOut) => Promise<void>
-}
 
 type DeskOptions = {
   readonly domain: Domain

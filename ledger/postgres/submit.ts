@@ -1,21 +1,12 @@
-/**
- * Submissions: the claims are judged by the rules that every ledger has, against the books as they
- * are under lock; the database books the payments by its own rules, whole or not at all.
- * @module
- */
-import type { Timers } from '../../ports/index.ts'
 import { assert, present } from '../../protocol/assert.ts'
 import { bytesToHex, equalBytes, parseHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
-import type { Sha256 } from '../../protocol/chain.ts'
-import type { Verify } from '../../protocol/keys.ts'
 import {
   channelStructure,
   commitmentStructure,
   mandateStructure,
   toWire,
 } from '../../protocol/structures.ts'
-import type { Domain } from '../../protocol/typedData.ts'
 import { createProofs, type Reading, readClaims } from '../embedded/judge.ts'
 import { type ChannelBook, submissionCodec } from '../embedded/records.ts'
 import { isReference } from '../embedded/references.ts'
@@ -25,7 +16,7 @@ import type { ClaimResult, Ledger, StatementSubmission } from '../ledger.ts'
 import { CLAIMS_PER_SUBMISSION_MAX } from '../limits.ts'
 import type { ReadClaim } from '../rules/claimBytes.ts'
 import { digesterOf } from '../rules/digests.ts'
-import type { Prover } from '../rules/proofTasks.ts'
+import type { Judging } from '../rules/judging.ts'
 import { type LoadedBooks, nothingLoaded, openLoadedBooks, placeOf } from './books.ts'
 import type { Connection } from './database.ts'
 import type { Changed, News } from './follow.ts'
@@ -35,13 +26,7 @@ import type { Transactions } from './transactions.ts'
 /** Results kept for each login: a gateway has a handful of submissions under way. */
 const SUBMISSIONS_KEPT = 256
 
-export type SubmitOptions = {
-  readonly domain: Domain
-  readonly maxTail: number
-  readonly verify: Verify
-  readonly sha256: Sha256
-  readonly prover?: Prover
-  readonly timers: Pick<Timers, 'soon'>
+export type SubmitOptions = Judging & {
   readonly transactions: Transactions
   readonly news: News
 }

@@ -5,7 +5,7 @@
 
 import type { Balance, EntryPage, EntryQuery } from '../../ledger/embedded/reports.ts'
 import type { AllocationState, Ledger } from '../../ledger/ledger.ts'
-import type { OperatorDesk } from '../../ledger/postgres/desk.ts'
+import type { OperatorDesk } from '../../ledger/operatorDesk.ts'
 import type { Account } from '../../ledger/rules/accounting.ts'
 import type { Channel } from '../../protocol/structures.ts'
 import { allocationTerms, type Device, deviceOf } from '../unit/ledger/world.ts'

@@ -126,6 +126,18 @@ test('every reason appears in a test', () => {
 })
 
 // T72
+test('a newcomer installs what the checks install', () => {
+  const wordsAfter = (path: string, start: string, end: string) => {
+    const [, after = ''] = readFileSync(join(projectRoot, path), 'utf8').split(start)
+    const words = (after.split(end)[0] ?? '').split(/[\s\\]+/)
+    return words.filter((word) => word !== '' && !word.startsWith('-'))
+  }
+  const checks = wordsAfter('.ci/run', 'apt-get install ', '>')
+  const readme = wordsAfter('README.md', 'apt-get install ', '```')
+  // The checks unpack one program of this package, which would start a server.
+  expect(readme.sort()).toEqual([...checks, 'prometheus'].sort())
+})
+
 test('dependencies are pinned, and the program knows its version', () => {
   expect(looseVersions({ dependencies: { a: '^1.0.0' } })).toHaveLength(1)
   expect(looseVersions(manifest)).toEqual([])

@@ -2,13 +2,12 @@
  * A gateway with a fleet, devices that pay what a test tells them to, and a browser that looks at
  * its dashboard.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TOTP } from 'otpauth'
-import type { Browser, Page } from 'playwright-core'
-import { chromium } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import * as v from 'valibot'
 import { gatewayConfigSchema } from '../../gateway/config.ts'
 import type { OpenGateway } from '../../gateway/io/openGateway.ts'
@@ -22,22 +21,7 @@ import { connectSiteDevice } from '../bridge/device.ts'
 import { until } from '../support/until.ts'
 import { enrolAt, fleet } from '../tls/site.ts'
 
-export const chromiumPath = '/usr/bin/chromium'
-export const hasChromium = existsSync(chromiumPath)
-
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
-export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath, args: flags })
-}
+export { chromiumPath, hasChromium, openBrowser, signIn } from '../support/browser.ts'
 
 export type Credential = { readonly username: string; readonly password: string }
 
@@ -103,17 +87,6 @@ export async function openDashboardSite(): Promise<DashboardSite> {
       rmSync(folder, { recursive: true })
     },
   }
-}
-
-export async function signIn(
-  page: Page,
-  { url }: Pick<DashboardSite, 'url'>,
-  who: Credential,
-): Promise<void> {
-  await page.goto(url)
-  await page.getByLabel('Name').fill(who.username)
-  await page.getByLabel('Password').fill(who.password)
-  await page.keyboard.press('Enter')
 }
 
 /** The code that an authenticator shows `steps` of thirty seconds from now. */

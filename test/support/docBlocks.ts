@@ -71,7 +71,10 @@ async function runIn(
   const work = cwd ?? join(folder, 'work')
   mkdirSync(work, { recursive: true })
   const script = blocks.map((block) => `${block}\necho '${marker}'\nread -r _ <&3\n`).join('')
-  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+  // Not on the command line, where a block that looks for programs by name would find itself.
+  const file = join(folder, 'blocks.sh')
+  writeFileSync(file, script)
+  const shell = spawn('bash', ['-euo', 'pipefail', file], {
     cwd: work,
     env: { ...process.env, PATH: path },
     detached: true,

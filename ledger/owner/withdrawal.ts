@@ -47,8 +47,8 @@ export function mustBeAlone({ withdrawing }: Standing, rule: RequestRule, nowSec
   const [first] = withdrawing
   if (rule === 'many' || !first) return
   throw new OperatorError(
-    `a withdrawal of ${first.amount} waits already, and this ledger has one at a time: execute it ` +
-      `with --execute ${whenText(first, nowSeconds)}`,
+    `a withdrawal of ${first.amount} waits already, and this ledger has one at a time: ` +
+      `execute it with --execute ${whenText(first, nowSeconds)}`,
   )
 }
 
@@ -74,7 +74,8 @@ export function withdrawalToExecute(
   }
   if (nowSeconds >= first.availableAtSeconds) return first
   throw new OperatorError(
-    `the notice of ${first.reference} is not over: it can be executed ${whenText(first, nowSeconds)}`,
+    `the notice of ${first.reference} is not over: it can be executed ` +
+      whenText(first, nowSeconds),
   )
 }
 

@@ -25,6 +25,8 @@ import { concatBytes } from '../../protocol/bytes.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import { START_SECONDS } from '../unit/ledger/world.ts'
 
+export const newFolder = () => mkdtempSync(join(tmpdir(), 'tickpay-watch-'))
+
 /** A new folder for each test. */
 export function testFolder(): () => string {
   let folder: string | undefined
@@ -33,7 +35,7 @@ export function testFolder(): () => string {
     folder = undefined
   })
   return () => {
-    folder ??= mkdtempSync(join(tmpdir(), 'tickpay-watch-'))
+    folder ??= newFolder()
     return folder
   }
 }

@@ -64,8 +64,8 @@ function deskOf(id: Uint8Array, ledger: LedgerSide): OwnerDesk {
       const state = await ledger.allocation(id)
       if (state) return state
       throw new OperatorError(
-        'the ledger has no allocation of this fleet, gateway, payee and asset: compare owner.yaml ' +
-          'with what "tickpay ledger allocations" shows',
+        'the ledger has no allocation of this fleet, gateway, payee and asset: compare the ' +
+          'configuration with what "tickpay ledger allocations" shows',
       )
     },
     request: async (amount, reference) => {

@@ -54,7 +54,7 @@ async function watched(wrap: (claims: readonly Claim[]) => void = () => {}) {
 }
 
 describe('with nothing announced', () => {
-  test('shows nothing until a mandate can soon be claimed no more, then all of it, once', async () => {
+  test('shows nothing until a mandate is nearly over, then all of it, once', async () => {
     const { device, exports, look, pass, paid, submissions } = await watched()
     const epoch = device(1).commit()
     exports(epoch.claim(40))
@@ -160,7 +160,7 @@ describe('a settlement by somebody', () => {
     expect(await paid()).toBe(700n)
   })
 
-  test('that the gateway follows up is left alone: what it paid is asked about, no more', async () => {
+  test('that the gateway follows up is left alone but for one question', async () => {
     const { device, exports, look, pass, ledger, paid } = await watched()
     const epoch = device(1).commit()
     exports(epoch.claim(70))

@@ -38,7 +38,10 @@ export type BrokerLimits = {
   readonly drainTimeoutMs: number
   readonly messagesPerSecond: number
   readonly messagesBurst: number
-  /** Subscriptions, pings and acknowledgements of one client. */
+  /**
+   * Subscriptions, pings and acknowledgements of one client: at once as many subscriptions as it
+   * may have filters, then four a second, so that 200 clients that do nothing else stay cheap.
+   */
   readonly controlPerSecond: number
   readonly controlBurst: number
   readonly connectionsMax: number
@@ -84,8 +87,8 @@ export const defaultBrokerLimits: BrokerLimits = {
   drainTimeoutMs: DRAIN_TIMEOUT_MS,
   messagesPerSecond: MESSAGES_PER_SECOND,
   messagesBurst: MESSAGES_BURST,
-  controlPerSecond: 2 * MESSAGES_PER_SECOND,
-  controlBurst: 2 * MESSAGES_BURST,
+  controlPerSecond: 40,
+  controlBurst: 160,
   connectionsMax: 20_000,
   pendingConnectionsMax: 1_000,
   silentGraceMs: 1_000,

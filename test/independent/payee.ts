@@ -17,7 +17,7 @@ import { nodeClock, nodePorts } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
-import type { Algorithm } from '../../protocol/keys.ts'
+import type { Algorithm, PublicKey } from '../../protocol/keys.ts'
 import { encodePublicKey } from '../../protocol/keys.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import { mandateHex } from '../support/mandateHex.ts'
@@ -71,8 +71,8 @@ type Stage = {
   readonly world: PayeeWorld
 }
 
-/** A gateway on a port of its own with a funded fleet. */
-export async function openPayee(): Promise<Payee> {
+/** A gateway on a port of its own with a funded fleet, whose signer may be somebody else's. */
+export async function openPayee(fleetSigner?: PublicKey): Promise<Payee> {
   const folder = await mkdtemp(join(tmpdir(), 'tickpay-independent-'))
   await writeFile(join(folder, 'passphrase'), 'passphrase\n', { mode: 0o600 })
   const key = await createKeyFile(join(folder, 'key.json'), 'p256', 'passphrase')
@@ -83,7 +83,10 @@ export async function openPayee(): Promise<Payee> {
   const domain = { chainId: 0n, verifyingContract: new Uint8Array(20) }
   const stage: Stage = { folder, key, signer, port, opened, domain, world }
   const call: Payee['call'] = (verb, args) => stage.opened.gateway.call(verb, args)
-  await call('enrol_fleet', { fleet, signerKey: formatPublicKey(signer.publicKey) })
+  await call('enrol_fleet', {
+    fleet,
+    signerKey: formatPublicKey(fleetSigner ?? signer.publicKey),
+  })
   await call('ledger_fund', { fleet, amount: `${funded}` })
   const [data, copy] = [join(folder, 'data'), join(folder, 'copy')]
   return {

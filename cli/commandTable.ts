@@ -221,6 +221,10 @@ export const commandTable: CommandTable = {
     'Shows a running gateway live: who consumes, who pays, what is settled',
     () => import('./commands/top.ts'),
   ),
+  dump: entry(
+    'Prints configuration and state as JSON, for somebody who is to help',
+    () => import('./commands/dump.ts'),
+  ),
   trace: entry(
     'Shows what happened to a device lately, and why its messages were refused',
     () => import('./commands/trace.ts'),

@@ -18,6 +18,11 @@ export function moneyRate(minorPerHour: number, asset: Asset): string {
   return `${coarse(minorPerHour / 10 ** asset.scale)} ${asset.code}/h`
 }
 
+/** With so many decimals, grouped. */
+export function decimal(value: number, decimals: number): string {
+  return grouped(value.toFixed(decimals))
+}
+
 /** Two decimals, or more where little is left of them. */
 export function coarse(value: number): string {
   if (value === 0) return '0'

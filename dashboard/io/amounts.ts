@@ -2,7 +2,7 @@
  * The four sums of money that a fleet and a device have alike, and their plots.
  * @module
  */
-import { coarse, money } from '../format.ts'
+import { decimal, money } from '../format.ts'
 import type { Fleet, Sums } from '../model/fleet.ts'
 import type { Plot } from './plot.ts'
 import { createPlot } from './plot.ts'
@@ -33,5 +33,5 @@ export function amountTiles(reservedHint: string): AmountTiles {
 
 /** A plot of minor units, in units of the fleet's asset. */
 export function moneyPlot(title: string, fleet: Fleet): Plot {
-  return createPlot(title, (value) => coarse(value / 10 ** fleet.asset.scale))
+  return createPlot(title, () => 10 ** fleet.asset.scale, decimal)
 }

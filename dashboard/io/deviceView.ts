@@ -2,7 +2,7 @@
  * One device: its channels to the unit, plots, what happened to it, and pause and resume.
  * @module
  */
-import { dateTime, money, moneyRate, units, whole, words } from '../format.ts'
+import { dateTime, decimal, money, moneyRate, units, whole, words } from '../format.ts'
 import type { Device } from '../model/fleet.ts'
 import type { Channel } from '../model/reports.ts'
 import { createActing } from './acting.ts'
@@ -22,7 +22,7 @@ export function deviceView(desk: Desk, name: string): View {
   const happenings = el('ol', { class: 'happenings' })
   const acting = createActing(desk, name)
   const paid = moneyPlot('Paid', fleet)
-  const used = createPlot('Units paid', (value) => whole(Math.round(value)))
+  const used = createPlot('Units paid', () => 1, decimal)
   const missing = emptyState('Unknown device', `The gateway has not reported ${name} here yet.`)
   const full = el(
     'div',

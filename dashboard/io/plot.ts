@@ -12,9 +12,17 @@ export type Plot = {
 }
 
 const HEIGHT = 190
+const DECIMALS_MAX = 8
+const AXIS_WIDTH_MIN = 48
+const AXIS_GAP = 14
+/** Of the font below. */
+const DIGIT_WIDTH = 7.4
 
-/** `format` is for the axis: short. */
-export function createPlot(title: string, format: (value: number) => string): Plot {
+/** A value for the axis, short, with so many decimals that neighbours differ. */
+export type AxisFormat = (value: number, decimals: number) => string
+
+/** `scale` is by what values are divided before they are shown. */
+export function createPlot(title: string, scale: () => number, format: AxisFormat): Plot {
   const place = el('div', { class: 'plot-place' })
   const element = el('figure', { class: 'card plot' }, el('figcaption', {}, title), place)
   let drawn: uPlot | undefined
@@ -22,7 +30,7 @@ export function createPlot(title: string, format: (value: number) => string): Pl
   let shown = ''
   const draw = () => {
     drawn?.destroy()
-    drawn = new uPlot(options(place, format), data, place)
+    drawn = new uPlot(options(place, scale(), format), data, place)
   }
   const resizes = new ResizeObserver(() => {
     if (drawn) drawn.setSize({ width: place.clientWidth, height: HEIGHT })
@@ -50,7 +58,7 @@ export function createPlot(title: string, format: (value: number) => string): Pl
   }
 }
 
-function options(place: HTMLElement, format: (value: number) => string): uPlot.Options {
+function options(place: HTMLElement, scale: number, format: AxisFormat): uPlot.Options {
   const colour = (name: string) => getComputedStyle(place).getPropertyValue(name).trim()
   const axis = {
     stroke: colour('--quiet'),
@@ -63,7 +71,7 @@ function options(place: HTMLElement, format: (value: number) => string): uPlot.O
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 30, 0, 0],
     scales: { y: { range: (_plot, low, high) => rangeOf(low, high) } },
     series: [
       {},
@@ -76,9 +84,25 @@ function options(place: HTMLElement, format: (value: number) => string): uPlot.O
     ],
     axes: [
       { ...axis, values: (_plot, splits) => splits.map(timeOf), space: 70, size: 28 },
-      { ...axis, size: 64, values: (_plot, splits) => splits.map(format) },
+      {
+        ...axis,
+        size: (_plot, labels) => axisWidth(labels),
+        values: (_plot, splits, _axis, _space, step) =>
+          splits.map((value) => format(value / scale, decimalsOf(step / scale))),
+      },
     ],
   }
+}
+
+/** As many as it takes to write a multiple of `step`. */
+function decimalsOf(step: number): number {
+  return Math.min(DECIMALS_MAX, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)))
+}
+
+/** Labels are right-aligned and would be cut off on their left. */
+function axisWidth(labels: readonly string[] | null): number {
+  const longest = Math.max(0, ...(labels ?? []).map(({ length }) => length))
+  return Math.max(AXIS_WIDTH_MIN, longest * DIGIT_WIDTH + AXIS_GAP)
 }
 
 /** From zero where that is near, and never without height. */

@@ -88,7 +88,6 @@ function observeMeter(
       pricePerTick: Number(tariff.pricePerTick),
       validFrom: tariff.validFrom,
     },
-    supply: session?.supply.get(place)?.level ?? 'off',
     provider,
   }
 }

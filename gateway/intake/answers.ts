@@ -25,7 +25,7 @@ export const NO_SLOT = 255
 export function acknowledge(core: Core, session: Session, slot: number, channel: number): void {
   const { epoch, index } = core.state.hot.columns
   const supply = supplyOf(core, session, slot, channel)
-  session.supply.set(slot, supply)
+  session.supply[slot] = supply
   sendAck(core, session, slot, epoch[channel] ?? 0, index[channel] ?? 0, supply)
 }
 
@@ -83,7 +83,7 @@ export function sendSlot(core: Core, session: Session, slot: number, room?: Room
   const record = core.state.cold.channel(channel)
   const supply: SupplyState = supplyOf(core, session, slot, channel)
   const length = room?.length ?? lengthNow(core, channel, record.unit)
-  session.supply.set(slot, supply)
+  session.supply[slot] = supply
   session.toldLength.set(slot, toldNow(core, channel, record.unit, length, room?.start))
   const payload = encodeSlot({
     slot,

@@ -3,12 +3,13 @@
  * beside what it has promised and not used already.
  * @module
  */
-import { EPOCH_LENGTH_TICKS_MAX } from '../../protocol/limits.ts'
+import { AMOUNT_MAX, EPOCH_LENGTH_TICKS_MAX } from '../../protocol/limits.ts'
 import type { Commitment } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
 import { heldAmount, promisedAmount } from '../state/hotChannels.ts'
 import type { AllocationUse } from '../state/state.ts'
 import { allocationOf } from '../state/state.ts'
+import { readWhole, type SlotCodec, writeWhole } from './slotMap.ts'
 
 export type EpochStart = Pick<Commitment, 'base' | 'pricePerTick'>
 
@@ -83,6 +84,20 @@ export type Told = {
   readonly sharers: number
 }
 
+export const toldCodec: SlotCodec<Told> = {
+  width: 4,
+  write: (numbers, at, { length, end, sharers }) => {
+    numbers[at] = length
+    numbers[at + 1] = sharers
+    writeWhole(numbers, at + 2, end)
+  },
+  read: (numbers, at) => ({
+    length: numbers[at] ?? 0,
+    sharers: numbers[at + 1] ?? 0,
+    end: readWhole(numbers, at + 2),
+  }),
+}
+
 /** `length` as it is told now, for an epoch that begins at `start` or at what is held. */
 export function toldNow(
   core: Core,
@@ -93,7 +108,7 @@ export function toldNow(
 ): Told {
   const sharers = allocationOf(core.state, channel).openChannels
   const end = start ? start.base + BigInt(length) * start.pricePerTick : 0n
-  return { length, end, sharers }
+  return { length, end: end < AMOUNT_MAX ? end : AMOUNT_MAX, sharers }
 }
 
 /**

@@ -11,11 +11,24 @@ import type { SupplyState } from '../../protocol/messages.ts'
 import { formatTopic } from '../../protocol/topics.ts'
 import type { ColdDevice } from '../state/cold.ts'
 import type { SessionAcks } from './acks.ts'
-import type { Told } from './fairShare.ts'
+import { type Told, toldCodec } from './fairShare.ts'
 import type { Rejection } from './rejection.ts'
+import { type SlotCodec, type SlotMap, slotMap, wholeCodec } from './slotMap.ts'
 
 /** By a login of its own, or by nothing but the topic that its messages come on. */
 export type Identified = 'by_login' | 'by_topic'
+
+/** The word that a slot had reached when its session began. */
+type SlotStart = { readonly epoch: number; readonly index: number }
+
+const startCodec: SlotCodec<SlotStart> = {
+  width: 2,
+  write: (numbers, at, { epoch, index }) => {
+    numbers[at] = epoch
+    numbers[at + 1] = index
+  },
+  read: (numbers, at) => ({ epoch: numbers[at] ?? 0, index: numbers[at + 1] ?? 0 }),
+}
 
 export type Session = {
   readonly id: string
@@ -27,16 +40,16 @@ export type Session = {
   /** Channel number of each slot. */
   channels: readonly number[]
   /** What each slot was given when the session began: words below it come from a copy. */
-  readonly start: Map<number, { readonly epoch: number; readonly index: number }>
+  readonly start: SlotMap<SlotStart>
   readonly cloneSuspected: Set<number>
-  /** What the device was last told, so that only changes are sent. */
-  readonly supply: Map<number, SupplyState>
+  /** What the device was last told of each slot, so that only changes are sent. */
+  readonly supply: (SupplyState | undefined)[]
   /** Version of the fleet's orders that the device has, and the message that told them. */
   orders: { readonly version: number; readonly told: string }
   /** How much each slot was last told it may commit to. */
-  readonly toldLength: Map<number, Told>
+  readonly toldLength: SlotMap<Told>
   /** Register that the device last reported for each slot. */
-  readonly registers: Map<number, bigint>
+  readonly registers: SlotMap<bigint>
   /** Monotonic times of recent strikes. */
   strikesMs: number[]
   /** Too many strikes: it is being closed, and what it still sends is not looked at. */
@@ -66,12 +79,12 @@ export function openSession(
     identified,
     greeted: false,
     channels: [],
-    start: new Map(),
+    start: slotMap(startCodec),
     cloneSuspected: new Set(),
-    supply: new Map(),
+    supply: [],
     orders: { version: 0, told: '' },
-    toldLength: new Map(),
-    registers: new Map(),
+    toldLength: slotMap(toldCodec),
+    registers: slotMap(wholeCodec),
     strikesMs: [],
     condemned: false,
     mutedUntilMs: Number.NEGATIVE_INFINITY,
@@ -92,9 +105,8 @@ export function adoptChannels(session: Session, record: ColdDevice | undefined):
 }
 
 function forgetSlot(session: Session, slot: number): void {
-  for (const map of [session.start, session.supply, session.toldLength, session.registers]) {
-    map.delete(slot)
-  }
+  for (const map of [session.start, session.toldLength, session.registers]) map.delete(slot)
+  session.supply[slot] = undefined
   session.cloneSuspected.delete(slot)
 }
 

@@ -108,9 +108,9 @@ export function tellSupply(core: Core, session: Session): void {
   tellOrders(core, session)
   for (const [slot, channel] of session.channels.entries()) {
     const supply = supplyOf(core, session, slot, channel)
-    const told = session.supply.get(slot)
+    const told = session.supply[slot]
     if (told?.level === supply.level && told.reason === supply.reason) continue
-    session.supply.set(slot, supply)
+    session.supply[slot] = supply
     const notice = () => encodeSupply({ slot, supply })
     sendDurable(core, session, 'supply', notice, `supply ${slot}`)
   }

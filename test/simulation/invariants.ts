@@ -163,7 +163,7 @@ function checkSupply(state: State, actor: GatewayActor): void {
       const barrier = barrierOf(core, channel)
       const since = barrier === undefined ? nowMs : (state.barredMs.get(name) ?? nowMs)
       state.barredMs.set(name, since)
-      const level = session.supply.get(slot)?.level
+      const level = session.supply[slot]?.level
       if (level !== 'on' || nowMs - since < sweptMs) continue
       const detail = `${actor.name} ${session.device}/${slot}: supply is on, ${barrier}`
       state.watched.record.violate('supply follows the rules', detail)
@@ -198,7 +198,8 @@ function checkSessions({ record, devices }: Watched, actor: GatewayActor): void 
   if (!core) return
   const sizes = [...core.sessions.values()].map((session) => {
     const { start, supply, toldLength, registers, cloneSuspected, strikesMs, channels } = session
-    const kept = [start, supply, toldLength, registers, cloneSuspected].map(({ size }) => size)
+    const maps = [start, toldLength, registers, cloneSuspected]
+    const kept = [supply.length, ...maps.map(({ size }) => size)]
     return Math.max(...kept) <= channels.length && strikesMs.length <= 4
   })
   const isBounded =

@@ -39,7 +39,7 @@ export function watchMessage(record: WorldRecord, message: WatchedMessage, run: 
     const refused = watchRefusals(record, message, core, run)
     compare(record, message, [...expected.refused].sort().join(), [...refused].sort().join())
     for (const slot of below) {
-      if (session.supply.get(slot)?.level !== 'on') continue
+      if (session.supply[slot]?.level !== 'on') continue
       const detail = `${actor.name} ${text}: a copy of the device is supplied`
       record.violate('supply follows the rules', detail)
     }

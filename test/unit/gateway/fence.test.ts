@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 const markOf = (one: SceneDevice) => present(one.client.received.acks.at(-1), 'an ack').mark
 const fencePosition = () => scene.world.gateway.core.state.fencePosition
-const told = (one = device) => sessionOf(scene, one)?.supply.get(0)
+const told = (one = device) => sessionOf(scene, one)?.supply[0]
 const fenced = { level: 'off', reason: 'fenced' }
 const on = { level: 'on', reason: 'ok' }
 

@@ -200,10 +200,10 @@ export const attacks: readonly Attack[] = [
   {
     name: 'use at night',
     about:
-      '2 to 4 kW more from 01:00 to 05:00, where no car is charged; found when two such hours ' +
+      '2 to 4 kW more from 01:00 to 05:00, where no car is charged; found when three such hours ' +
       'have ended',
     rules: ['unusual_hour'],
-    withinSeconds: 3 * 3_600,
+    withinSeconds: 4 * 3_600,
     hour: 1,
     hasNoCar: true,
     knownDays: 15,

@@ -256,7 +256,6 @@ function observation(state: State, online: boolean, hasProvider: boolean): Devic
     price: state.price === 20 ? nightPrice : dayPrice,
     creditTicks: CREDIT_TICKS,
     tariff: state.tariff,
-    supply: online ? 'on' : 'off',
     provider: hasProvider ? { register: Math.floor(state.provider), atSeconds } : undefined,
   }
   const { cloneSuspected } = mischief

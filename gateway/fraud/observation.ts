@@ -3,8 +3,6 @@
  * gateway keeps anyway. Cumulative figures only rise; a watcher looks at their differences.
  * @module
  */
-import type { SupplyLevel } from '../../protocol/reasons.ts'
-
 /** A price per tick, and how many units a tick is. */
 export type Price = { readonly unitsPerTick: number; readonly pricePerTick: number }
 
@@ -28,7 +26,6 @@ export type MeterObservation = {
   readonly creditTicks: number
   /** What is in force for the unit, and since when. */
   readonly tariff: (Price & { readonly validFrom: number }) | undefined
-  readonly supply: SupplyLevel
   readonly provider: ProviderReading | undefined
 }
 

@@ -32,13 +32,13 @@ function eachHour(take: (hour: number, units: number) => void) {
   }
 }
 
-/** The highest value of an hour of day and its neighbours. */
-function highestAround(usual: Rings, place: number, neighbours: number): number {
-  let highest = 0
+/** The highest value of an hour of day and its neighbours, but for so many exceptions. */
+function highAround(usual: Rings, place: number, neighbours: number, exceptions: number): number {
+  const values: number[] = []
   for (let away = -neighbours; away <= neighbours; away++) {
-    for (const value of usual.of((place + away + HOURS) % HOURS)) highest = Math.max(highest, value)
+    values.push(...usual.of((place + away + HOURS) % HOURS))
   }
-  return highest
+  return values.toSorted((a, b) => b - a)[Math.min(exceptions, values.length - 1)] ?? 0
 }
 
 function meanOf(usual: Rings): number {
@@ -52,11 +52,12 @@ export const unusualHour = defineRule({
   thresholds: {
     ...common,
     neighbours: threshold(2, 'hours', 'before and after whose highest it must exceed as well'),
+    exceptions: threshold(2, 'hours', 'of these that are left out as exceptions'),
     share: threshold(0.5, 'of that highest', 'by which it must exceed it'),
     mean: threshold(2, 'mean hours', 'of the same days, that it must exceed as well'),
-    hours: threshold(2, 'hours', 'one after the other'),
+    hours: threshold(3, 'hours', 'one after the other'),
   },
-  begin: ({ days, sigmas, neighbours, share, mean, hours }) =>
+  begin: ({ days, sigmas, neighbours, exceptions, share, mean, hours }) =>
     eachMeter(() => {
       const usual = createRings(HOURS, BASELINE_DAYS)
       const fresh = new Float32Array(HOURS).fill(Number.NaN)
@@ -71,12 +72,12 @@ export const unusualHour = defineRule({
         fresh[place] = units
         const values = usual.of(place)
         // Most hours are below what was seen before: then nothing else has to be looked at.
-        const isHigh = values.length >= days && units > Math.max(...values)
+        const isHigh = values.length >= days && units > mean * baselineOf(values).median
         const { median, sigma } = isHigh ? baselineOf(values) : { median: 0, sigma: 0 }
         const isUnusual =
           isHigh &&
           units > median + sigmas * sigma &&
-          units > (1 + share) * highestAround(usual, place, neighbours) &&
+          units > (1 + share) * highAround(usual, place, neighbours, exceptions) &&
           units > mean * meanOf(usual)
         running = isUnusual ? running + 1 : 0
         words =

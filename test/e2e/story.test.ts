@@ -43,7 +43,7 @@ let browser: Browser | undefined
 
 afterAll(async () => {
   await browser?.close()
-  if (terminal?.pid !== undefined && terminal.exitCode === null) process.kill(-terminal.pid)
+  if (terminal && terminal.exitCode === null && terminal.signalCode === null) await pressControlC()
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
@@ -80,12 +80,12 @@ async function startFirstTerminal(block: string): Promise<() => string> {
   return () => said
 }
 
-/** Ctrl-C reaches everything in the foreground of a terminal. */
-async function pressControlC(): Promise<number | null> {
-  const { pid } = present(terminal, 'the first terminal')
-  const ended = new Promise<number | null>((resolve) => terminal?.once('exit', resolve))
-  process.kill(-present(pid, 'its process'), 'SIGINT')
-  return ended
+/** Ctrl-C reaches everything in the foreground of a terminal; resolves when all of it has ended. */
+async function pressControlC(): Promise<void> {
+  const started = present(terminal, 'the first terminal')
+  const ended = new Promise<void>((resolve) => started.once('close', () => resolve()))
+  process.kill(-present(started.pid, 'its process'), 'SIGINT')
+  await ended
 }
 
 const agentAnswer = v.object({ meters: v.array(v.object({ relayClosed: v.boolean() })) })
@@ -189,10 +189,11 @@ test.skipIf(missing.length > 0)(
     expect(output('today.csv')).toMatch(/^\d+,\d{4}-.*Z,settlement,payee:0x[0-9a-f]{40},/m)
     expect(stops).toHaveLength(2)
     expect(Math.max(...stops)).toBeLessThanOrEqual(stopLimitMs)
-    expect(await pressControlC(), said()).toBe(0)
+    await pressControlC()
     expect(said()).toContain('the books of meters, agents, gateway and ledger agree')
     expect(existsSync(join(clone, 'my-demo', 'demo.json'))).toBe(true)
-    expect(readFileSync(join(clone, 'today.csv'), 'utf8')).toContain(output('today.csv'))
+    const lines = readFileSync(join(clone, 'today.csv'), 'utf8').trimEnd().split('\n')
+    expect(lines.slice(0, 3).join('\n')).toBe(output('today.csv'))
     const tookMs = performance.now() - startedMs
     const [relayMs = 0, dashboardMs = 0] = stops.map(Math.round)
     process.stderr.write(

@@ -1,3 +1,8 @@
+/**
+ * Submissions: the claims are judged by the rules that every ledger has, against the books as they
+ * are under lock; the database books the payments by its own rules, whole or not at all.
+ * @module
+ */
 import { assert, present } from '../../protocol/assert.ts'
 import { bytesToHex, equalBytes, parseHex } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'

@@ -14,6 +14,7 @@ import { linkTarget } from './link.ts'
 import { messagesTarget } from './messages.ts'
 import { modbusTarget } from './modbus.ts'
 import { mqttTarget } from './mqtt.ts'
+import { papersTarget } from './papers.ts'
 import { requestsTarget } from './requests.ts'
 import { signaturesTarget } from './signatures.ts'
 import { ticksTarget } from './ticks.ts'
@@ -23,6 +24,7 @@ export const targets: readonly Target[] = [
   cborTarget,
   ticksTarget,
   messagesTarget,
+  papersTarget,
   topicsTarget,
   signaturesTarget,
   linkTarget,

@@ -15,7 +15,11 @@ const edges = [0, 1, 2, 3, 63, 64, 65, 255, 256, 65_535, 65_536, 65_537, 0xffff_
 
 function generate(dice: Dice): Uint8Array {
   const { samples } = dice.pick(messageKinds)
-  const { bytes } = dice.pick(samples)
+  return altered(dice, dice.pick(samples).bytes)
+}
+
+/** The same CBOR with up to two values replaced, and perhaps damaged. */
+export function altered(dice: Dice, bytes: Uint8Array): Uint8Array {
   let wire = decodeCbor(bytes) ?? null
   for (let left = dice.below(3); left > 0; left--) {
     const path = dice.pick(pathsOf(wire))

@@ -2,13 +2,13 @@
  * What keeps a gateway from working, or will soon.
  * @module
  */
-import * as v from 'valibot'
 import type { GatewaySettings } from '../../gateway/config.ts'
 import { readAnswer } from '../answers.ts'
 import { checkConfiguration } from '../check.ts'
 import { type Calls, connectControl } from '../io/controlClient.ts'
 import { controlSocketOf, readGatewayConfig } from '../io/gatewayCalls.ts'
 import { type Finding, fail, looked, ok, warn } from './finding.ts'
+import { lookAtLedger, lookAtLedgerFiles, statusAnswer } from './ledger.ts'
 import { answers, lookAtClock, lookAtDisk, lookAtPort, lookAtSecret } from './machine.ts'
 
 export async function examineGateway(path: string): Promise<readonly Finding[]> {
@@ -26,6 +26,7 @@ export async function examineGateway(path: string): Promise<readonly Finding[]> 
       ...placesOf(settings).map(({ host, port }) => lookAtPort(host, port, running !== undefined)),
       looked('broker', () => lookAtBroker(settings, running)),
       looked('ledger', () => lookAtLedger(settings, running)),
+      lookAtLedgerFiles(settings),
     ]
     return (await Promise.all(looks)).flat()
   } finally {
@@ -43,6 +44,9 @@ async function lookAtKeys(path: string): Promise<readonly Finding[]> {
   return [ok('key', `opens; ${facts['publicKey'] ?? ''}`), ...others]
 }
 
+/** One that has ended lets nobody in any more. */
+const stateOf = (line: string) => (line.includes(' has expired') ? fail : warn)
+
 async function lookAtCertificates({ listeners }: GatewaySettings): Promise<readonly Finding[]> {
   const { readTlsFiles } = await import('../../gateway/broker/io/tlsFiles.ts')
   const found: Finding[] = []
@@ -52,15 +56,10 @@ async function lookAtCertificates({ listeners }: GatewaySettings): Promise<reado
     const warnings = files?.warningsAt(Date.now()) ?? []
     const renew = 'make the next one, for instance with "tickpay ca renew"'
     if (warnings.length === 0) found.push(ok('certificates', `${listener.certificate} is sound`))
-    found.push(...warnings.map((warning) => warn('certificates', warning, renew)))
+    found.push(...warnings.map((line) => stateOf(line)('certificates', line, renew)))
   }
   return found
 }
-
-const statusAnswer = v.object({
-  broker: v.optional(v.object({ state: v.string(), reason: v.nullable(v.string()) })),
-  ledgerSum: v.nullable(v.string()),
-})
 
 async function lookAtBroker(
   { broker }: GatewaySettings,
@@ -88,37 +87,4 @@ export async function lookAtAddress(check: string, url: string): Promise<readonl
   if (await answers(host, number)) return [ok(check, `${host}:${number} takes connections`)]
   const advice = 'start it, or check the address, the network and its firewall'
   return [fail(check, `nobody answers at ${host}:${number}`, advice)]
-}
-
-async function lookAtLedger(
-  settings: GatewaySettings,
-  running: Calls | undefined,
-): Promise<readonly Finding[]> {
-  const kind = settings.ledger?.kind ?? 'embedded'
-  if (running) {
-    const { ledgerSum } = readAnswer(statusAnswer, await running.call('status', {}))
-    if (ledgerSum === '0') return [ok('ledger', `${kind}: answers, and its accounts add up to 0`)]
-    const advice = 'run "tickpay store verify" and keep a backup before anything else'
-    if (ledgerSum !== null) return [fail('ledger', `its accounts come to ${ledgerSum}`, advice)]
-    return [ok('ledger', `${kind}: answers`)]
-  }
-  if (settings.ledger?.kind !== 'postgres') {
-    return [ok('ledger', `${kind}: looked at when the gateway runs`)]
-  }
-  await openDatabase(settings.ledger)
-  return [ok('ledger', 'postgres: answers, and is of this version')]
-}
-
-type Postgres = Extract<NonNullable<GatewaySettings['ledger']>, { kind: 'postgres' }>
-
-/** @throws OperatorError when it cannot be reached, or has another version */
-async function openDatabase(settings: Postgres): Promise<void> {
-  const [{ openPostgres }, { fastVerify, fastSha256 }, { nodePorts }] = await Promise.all([
-    import('../../ledger/postgres/io/openPostgres.ts'),
-    import('../../ledger/io/fastVerify.ts'),
-    import('../../ports/io/node.ts'),
-  ])
-  const ports = nodePorts(() => {})
-  const ledger = await openPostgres({ settings, ports, verify: fastVerify, sha256: fastSha256 })
-  await ledger.close()
 }

@@ -237,6 +237,22 @@ export const commandTable: CommandTable = {
     'Changes how much a running gateway logs about an area',
     () => import('./commands/logSet.ts'),
   ),
+  'fraud list': entry(
+    'Shows what the watch of a running gateway found, whom it holds back, and its rules',
+    () => import('./commands/fraudList.ts'),
+  ),
+  'fraud hold': entry(
+    'Holds a device back beside what its fleet ordered; what it pays is still accepted',
+    () => import('./commands/fraudHold.ts'),
+  ),
+  'fraud release': entry(
+    'Releases a device that the watch holds back; what its fleet ordered stays',
+    () => import('./commands/fraudRelease.ts'),
+  ),
+  'fraud reading': entry(
+    "Tells a gateway the register of the provider's own meter, which is held against payment",
+    () => import('./commands/fraudReading.ts'),
+  ),
   pause: entry(
     'Turns the supply of a device, a group, a fleet or all off',
     () => import('./commands/pause.ts'),

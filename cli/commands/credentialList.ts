@@ -2,19 +2,10 @@
  * `tickpay credential list`
  * @module
  */
-import { defineCommand, jsonOption, text } from '../command.ts'
-import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
-import { runVerb } from '../verb.ts'
+import { fleetListCommand } from '../fleetList.ts'
 
-export const command = defineCommand({
-  summary: 'Lists the static credentials and when each was last used',
-  details: [worksOffline],
-  arguments: {},
-  options: {
-    fleet: text('FLEET', 'only of this fleet'),
-    ...gatewayOptions,
-    ...jsonOption,
-  },
-  examples: ['tickpay credential list'],
-  run: ({ fleet, ...how }, terminal) => runVerb('credential_list', { fleet }, how, terminal),
-})
+export const command = fleetListCommand(
+  'credential_list',
+  'Lists the static credentials and when each was last used',
+  'tickpay credential list',
+)

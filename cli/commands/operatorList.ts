@@ -2,19 +2,10 @@
  * `tickpay operator list`
  * @module
  */
-import { defineCommand, jsonOption, text } from '../command.ts'
-import { gatewayOptions, worksOffline } from '../gatewayOptions.ts'
-import { runVerb } from '../verb.ts'
+import { fleetListCommand } from '../fleetList.ts'
 
-export const command = defineCommand({
-  summary: 'Lists the operators and when each was last signed in',
-  details: [worksOffline],
-  arguments: {},
-  options: {
-    fleet: text('FLEET', 'only of this fleet'),
-    ...gatewayOptions,
-    ...jsonOption,
-  },
-  examples: ['tickpay operator list'],
-  run: ({ fleet, ...how }, terminal) => runVerb('operator_list', { fleet }, how, terminal),
-})
+export const command = fleetListCommand(
+  'operator_list',
+  'Lists the operators and when each was last signed in',
+  'tickpay operator list',
+)

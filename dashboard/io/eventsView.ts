@@ -16,7 +16,7 @@ export function eventsView({ fleet }: Desk): View {
       {},
       'Changes of supply, devices that come and go, and events of the fleet appear here.',
     ),
-    el('p', {}, 'What was before is in the journal: ', el('code', {}, 'tickpay status')),
+    el('p', {}, 'What was before, of one device: ', el('code', {}, 'tickpay trace DEVICE')),
   )
   return {
     title: 'Events',

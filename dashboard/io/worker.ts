@@ -15,7 +15,7 @@ const ANSWER_TIMEOUT_MS = 10_000
 /** CONNACK (MQTT 3.1.1 section 3.2.2.3) 4: bad user name or password; 5: not authorised. */
 const refusedCodes: ReadonlySet<number> = new Set([4, 5])
 /** A page takes so many in a few milliseconds. */
-const BATCH_REPORTS_MAX = 200
+const BATCH_REPORTS_MAX = 100
 const BATCH_EVERY_MS = 50
 
 type Client = ReturnType<typeof mqtt.connect>

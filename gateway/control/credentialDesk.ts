@@ -42,13 +42,15 @@ export function createCredentialDesk(core: Core, derive: Derive): CredentialDesk
     },
     verbs: {
       credential_add: addVerb(add),
-      credential_list: verb(v.strictObject({}), () => list(core, lastUsedSeconds, isPlain)),
+      credential_list: verb(v.strictObject({ fleet: v.optional(idValue) }), ({ fleet }) =>
+        list(core, lastUsedSeconds, fleet, isPlain),
+      ),
       credential_remove: verb(nameSchema, ({ fleet, name }) => remove(core, fleet, name)),
       ...operatorVerbs(core, {
         add,
         find: (fleet, name) => find(core, fleet, name),
         remove: (fleet, name) => remove(core, fleet, name),
-        listOperators: () => list(core, lastUsedSeconds, (one) => !isPlain(one)),
+        listOperators: (fleet) => list(core, lastUsedSeconds, fleet, (one) => !isPlain(one)),
       }),
     },
   }
@@ -69,10 +71,12 @@ function staticCredentials({ state }: Core): readonly string[] {
 function list(
   core: Core,
   lastUsedSeconds: ReadonlyMap<string, number>,
+  wanted: string | undefined,
   isWanted: (one: Credential) => boolean,
 ) {
   const all = staticCredentials(core).map((record) => JSON.parse(record) as Credential)
-  return all.filter(isWanted).map(({ fleet, name, rights, createdSeconds }) => {
+  const chosen = all.filter((one) => isWanted(one) && (wanted ?? one.fleet) === one.fleet)
+  return chosen.map(({ fleet, name, rights, createdSeconds }) => {
     const username = credentialUsername(fleet, name)
     const lastUseAtSeconds = lastUsedSeconds.get(username) ?? null
     return { username, fleet, name, rights, createdAtSeconds: createdSeconds, lastUseAtSeconds }

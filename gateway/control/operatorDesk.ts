@@ -21,8 +21,8 @@ export type CredentialFile = {
   ) => Promise<{ readonly username: string; readonly password: string }>
   readonly find: (fleet: string, name: string) => Credential | undefined
   readonly remove: (fleet: string, name: string) => { readonly username: string }
-  /** Of operators alone. */
-  readonly listOperators: () => readonly object[]
+  /** Of operators alone; of all fleets when it is undefined. */
+  readonly listOperators: (fleet: string | undefined) => readonly object[]
 }
 
 const nameSchema = v.strictObject({ fleet: idValue, name: idValue })
@@ -37,9 +37,7 @@ export function operatorVerbs(core: Core, file: CredentialFile): Readonly<Record
       return { username, password, secret, uri }
     }),
     operator_list: verb(v.strictObject({ fleet: v.optional(idValue) }), ({ fleet }) =>
-      file
-        .listOperators()
-        .filter((one) => fleet === undefined || ('fleet' in one && one.fleet === fleet)),
+      file.listOperators(fleet),
     ),
     operator_remove: verb(nameSchema, ({ fleet, name }) => {
       if (!file.find(fleet, name)?.secondFactor) {

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { WorldOptions } from '../broker/world.ts'
 import { startWorld } from '../broker/world.ts'
+import { webSocketAnswer } from '../support/webSocketAnswer.ts'
 
 const closers: (() => unknown)[] = []
 
@@ -32,17 +33,9 @@ async function client(port: number, username: string) {
   return opened
 }
 
-/** How a WebSocket that asks in this way is refused or closed: a status or a close code. */
+/** How a WebSocket that asks in this way is answered, of a page from `origin` or of a program. */
 function refusal(url: string, protocols: string[], origin?: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(url, protocols, origin === undefined ? {} : { origin })
-    socket.on('unexpected-response', (_request, { statusCode }) => resolve(`${statusCode}`))
-    socket.on('error', () => {})
-    socket.on('open', () => {
-      socket.close()
-      resolve('open')
-    })
-  })
+  return webSocketAnswer(url, protocols, origin === undefined ? {} : { origin })
 }
 
 const report = 'tickpay/1/solar/_/devices/pi1'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { get } from 'node:https'
 import { connectAsync } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
+import { webSocketAnswer } from '../support/webSocketAnswer.ts'
 import type { TlsWorld } from '../tls/world.ts'
 import { startTlsWorld } from '../tls/world.ts'
 
@@ -27,17 +27,8 @@ function mqttOver(options: object, username = 'ann@solar') {
 }
 
 /** How a WebSocket of a page from `origin` is answered. */
-function answerTo(origin: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(`wss://${place()}/mqtt`, ['mqtt'], { ca, origin })
-    socket.on('unexpected-response', (_request, { statusCode }) => resolve(`${statusCode}`))
-    socket.on('error', () => {})
-    socket.on('open', () => {
-      socket.close()
-      resolve('open')
-    })
-  })
-}
+const answerTo = (origin: string) =>
+  webSocketAnswer(`wss://${place()}/mqtt`, ['mqtt'], { ca, origin })
 
 describe('kind: wss', () => {
   test('serves the page and its parts', async () => {

@@ -166,6 +166,9 @@ describe('an operator', () => {
     expect(shown).not.toContain(ann.secret)
     expect(shown).not.toContain(ann.password)
     expect(await scene.call('credential_list', {})).toMatchObject([{ name: 'eve' }])
+    expect(await scene.call('credential_list', { fleet: 'other' })).toEqual([])
+    expect(await scene.call('operator_list', { fleet: 'acme' })).toMatchObject([{ name: 'ann' }])
+    expect(await scene.call('operator_list', { fleet: 'other' })).toEqual([])
   })
 
   test('is removed, and then nobody', async () => {

@@ -120,11 +120,14 @@ describe.each(names)('%s', (name) => {
       ['bad_signature', world.sign(name, args, { key: rivalKey })],
       ['out_of_scope', world.sign(name, args, { scope: 'device:ev-9' })],
     ] as const
-    for (const [reason, fields] of cases) {
-      const logged = world.logs.length
+    const logged = world.logs.length
+    const asked = cases.map(async ([reason, fields]) => {
       expect(await bearer.ask(name, fields), reason).toMatchObject(refusal(reason))
-      const lines = world.logs.slice(logged)
-      expect(lines.join('\n')).toContain(`"verb":"${name}","by":"bearer@acme","reason":"${reason}"`)
+    })
+    await Promise.all(asked)
+    const lines = world.logs.slice(logged).join('\n')
+    for (const [reason] of cases) {
+      expect(lines).toContain(`"verb":"${name}","by":"bearer@acme","reason":"${reason}"`)
     }
     const told = () =>
       reader.heard.filter(
@@ -166,8 +169,32 @@ describe.each(names)('%s', (name) => {
 
 describe('without a Command', () => {
   // T70
-  test.each(ordered)('%s needs a right that a bearer does not have', async (name) => {
-    expect(await bearer.ask(name, samples[name].args)).toMatchObject(refusal('missing_right'))
+  test.each(ordered)(
+    '%s needs a right that a bearer does not have, and that is logged',
+    async (name) => {
+      const logged = world.logs.length
+      expect(await bearer.ask(name, samples[name].args)).toMatchObject(refusal('missing_right'))
+      const lines = world.logs.slice(logged).join('\n')
+      expect(lines).toContain(`"verb":"${name}","by":"bearer@acme","reason":"missing_right"`)
+    },
+  )
+
+  // T70
+  test.each(names)('%s on the topics of another fleet closes the connection', async (name) => {
+    await world.closes('stranger', `tickpay/1/acme/_/request/${name}`)
+  })
+
+  // T70
+  test.each(names.filter((name) => fleetVerbs[name].right !== 'supply'))(
+    '%s closes the connection of a credential that has neither its right nor that of Commands',
+    async (name) => {
+      await world.closes('lever', `tickpay/1/acme/_/request/${name}`)
+    },
+  )
+
+  test('none of them was answered, nor told of', () => {
+    const topics = reader.heard.filter(({ payload }) => payload?.['transaction'] === 'closes')
+    expect(topics).toEqual([])
   })
 
   test.each(ordered)('%s as a dry run changes nothing', async (name) => {

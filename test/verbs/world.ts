@@ -15,9 +15,11 @@ import type { FleetIdentity } from '../../fleet/login.ts'
 import { gatewayConfigSchema } from '../../gateway/config.ts'
 import { type OpenGateway, openGateway } from '../../gateway/io/openGateway.ts'
 import { createKeyFile } from '../../ports/io/keyFile.ts'
+import { mqttConnector } from '../../ports/io/mqttConnector.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
+import { utf8ToBytes } from '../../protocol/bytes.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import { publicKeyOf } from '../../protocol/keys.ts'
 import { python } from '../independent/python.ts'
@@ -42,6 +44,8 @@ export type VerbWorld = {
   readonly tool: (name: string, fleet?: string) => Promise<Tool>
   /** Publishes with mosquitto_pub; resolves with its exit code. */
   readonly pub: (name: string, topic: string, payload: string) => Promise<number>
+  /** Publishes a request that nobody may make; resolves when the connection is closed for it. */
+  readonly closes: (name: string, topic: string) => Promise<void>
   readonly sign: (verb: string, args: object, change?: SignChange) => SignedRequest
   readonly close: () => Promise<void>
 }
@@ -62,6 +66,8 @@ const people = {
   reader: ['read'],
   switch: ['read', 'supply'],
   bearer: ['read', 'command'],
+  /** Sees nothing of the fleet, and may turn it off. */
+  lever: ['supply'],
 } as const
 
 const device = (at: number) => formatPublicKey(publicKeyOf(testKey('p256', 100 + at)))
@@ -108,6 +114,7 @@ export async function startVerbWorld(): Promise<VerbWorld> {
       return tool
     },
     pub: (name, topic, payload) => publishOnce(port, login(name), topic, payload),
+    closes: (name, topic) => closesFor(port, login(name), topic),
     sign: (verb, args, change = {}) => {
       const identity: FleetIdentity<PrivateKey> = {
         fleet: change.fleet ?? 'acme',
@@ -169,6 +176,24 @@ async function publishOnce(
   child.stdin.end(payload)
   const [code] = await once(child, 'exit')
   return Number(code)
+}
+
+async function closesFor(
+  port: number,
+  { user, password }: { readonly user: string; readonly password: string },
+  topic: string,
+): Promise<void> {
+  const transport = await mqttConnector(`mqtt://127.0.0.1:${port}`)({
+    clientId: '',
+    username: user,
+    password: utf8ToBytes(password),
+    keepaliveSeconds: 60,
+  })
+  const closed = new Promise<void>((resolve) => transport.onClose(resolve))
+  transport
+    .publish(topic, utf8ToBytes('{"transaction":"closes"}'), { retain: false })
+    .catch(() => {})
+  await closed
 }
 
 async function startTool(

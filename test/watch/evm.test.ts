@@ -7,9 +7,10 @@ import { escrowScene } from '../evm/scene.ts'
 import { hasAnvil } from '../evm/world.ts'
 import { testTerminal } from '../support/testTerminal.ts'
 import { DAY_SECONDS, START_SECONDS } from '../unit/ledger/world.ts'
-import { openWatcher, testFolder, writeClaims } from './scene.ts'
+import { openWatcher, ownerCommands, testFolder, writeClaims } from './scene.ts'
 
-/** Accounts 1 and 3 of anvil's published mnemonic: the payee, and somebody else. */
+/** Accounts 0, 1 and 3 of anvil's published mnemonic: the fleet's owner, the payee, and another. */
+const OWNER_KEY = 'ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
 const PAYEE_KEY = '59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d'
 const OTHER_KEY = '7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6'
 
@@ -116,4 +117,31 @@ describe.runIf(hasAnvil)('a watcher does not start', () => {
     expect(code).toBe(4)
     expect(line).toMatch(/is for the ledger 31337\/0x0+, this one is .*no other ledger can pay it/)
   })
+})
+
+test.runIf(hasAnvil)('the owner takes its money back: announced, too early, executed', async () => {
+  const { owner, tokens, allocation, claim } = escrow()
+  const { fleet, gateway, assetCode: code, assetScale: scale } = allocation
+  const { payee, ledger } = settings(OWNER_KEY)
+  const withdraw = ownerCommands(folder(), {
+    fleet,
+    gateway,
+    payee,
+    asset: { code, scale },
+    ledger,
+  })
+  const dry = await withdraw(START_SECONDS, 'all', '--dry-run')
+  expect(dry).toMatchObject({ code: 0, outcome: 'would_announce', amount: '1000000000' })
+  const announced = await withdraw(START_SECONDS, '600')
+  expect(announced).toMatchObject({ code: 0, outcome: 'announced', amount: '600' })
+  expect((await withdraw(START_SECONDS, '1')).error).toMatch(/this ledger has one at a time/)
+  const leavesAt = announced.availableAtSeconds
+  const early = await withdraw(leavesAt - 60, '--execute')
+  expect(early.error).toMatch(/can be executed from .* on, in 0 d 0 h 1 min/)
+  await claim([await claimOf(70)])
+  await pass(leavesAt - START_SECONDS)
+  const before = await tokens(owner)
+  const done = await withdraw(leavesAt + 60, '--execute')
+  expect(done).toMatchObject({ code: 0, outcome: 'executed', amount: '600' })
+  expect((await tokens(owner)) - before).toBe(6_000n)
 })

@@ -7,7 +7,7 @@ import { testServer } from '../ledger/postgresServer.ts'
 import { postgresWorlds } from '../ledger/postgresWorld.ts'
 import { testTerminal } from '../support/testTerminal.ts'
 import { allocationTerms, DAY_SECONDS, deviceOf, START_SECONDS } from '../unit/ledger/world.ts'
-import { openWatcher, testFolder, writeClaims } from './scene.ts'
+import { openWatcher, ownerCommands, testFolder, writeClaims } from './scene.ts'
 
 const server = testServer()
 const openWorld = postgresWorlds(server)
@@ -74,4 +74,28 @@ test('from the command line: one look, and once more for nothing', async () => {
   expect(first).toMatchObject({ code: 0, paid: '700', open: '0', refused: 0 })
   const all = await look({ marginHours: 1 }, '--all')
   expect(all).toMatchObject({ paid: '0', shown: [{ reason: 'asked', status: 'repeated' }] })
+})
+
+test('the owner takes its money back: announced, too early, executed', async () => {
+  const { ledger, allocation, settings, claim, advance, database } = await site()
+  const { user } = settings.ledger
+  await server.sql(database, `GRANT tickpay_operator TO ${user}`)
+  const { fleet, gateway, payee, asset } = allocation
+  const where = { fleet, gateway, payee: Buffer.from(payee).toString('hex'), asset }
+  const withdraw = ownerCommands(folder(), { ...where, ledger: settings.ledger })
+  const announced = await withdraw(START_SECONDS, 'all', '--reference', 'back-1')
+  expect(announced).toMatchObject({ code: 0, outcome: 'announced', amount: '10000' })
+  // The same command again changes nothing.
+  expect(await withdraw(START_SECONDS, 'all', '--reference', 'back-1')).toEqual(announced)
+  expect((await withdraw(START_SECONDS, '1')).error).toMatch(/at most 0 are left/)
+  const leavesAt = announced.availableAtSeconds
+  expect((await withdraw(leavesAt - 1, '--execute')).error).toMatch(
+    /the notice of back-1 is not over/,
+  )
+  await ledger.submit([claim(70)], 'meanwhile')
+  await advance(leavesAt - START_SECONDS)
+  const done = await withdraw(leavesAt, '--execute')
+  expect(done).toMatchObject({ code: 0, outcome: 'executed', amount: '9300' })
+  expect((await withdraw(leavesAt, '--execute')).error).toMatch(/no withdrawal waits/)
+  expect(await ledger.audit()).toEqual([])
 })

@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
+import { run } from '../../cli/run.ts'
 import {
   CLAIM_FILE_VERSION,
   decodeClaim,
@@ -23,6 +24,7 @@ import { nodePorts } from '../../ports/io/node.ts'
 import { present } from '../../protocol/assert.ts'
 import { concatBytes } from '../../protocol/bytes.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { testTerminal } from '../support/testTerminal.ts'
 import { START_SECONDS } from '../unit/ledger/world.ts'
 
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'tickpay-watch-'))
@@ -49,6 +51,21 @@ export function writeClaims(folder: string, domain: Domain, claims: readonly Cla
   })
   writeFileSync(path, concatBytes(...[head, ...claims.map(encodeClaim)].map(frameItem)))
   return path
+}
+
+/** `tickpay fleet withdraw` of an owner with these settings, as if it were `nowSeconds`. */
+export function ownerCommands(folder: string, settings: object) {
+  const path = join(folder, 'owner.yaml')
+  writeFileSync(path, JSON.stringify(settings))
+  return async (nowSeconds: number, ...words: readonly string[]) => {
+    const time = vi.spyOn(Date, 'now').mockReturnValue(nowSeconds * 1_000)
+    const terminal = testTerminal()
+    const all = ['fleet', 'withdraw', ...words, '--owner', path, '--json']
+    const code = await run(all, terminal)
+    time.mockRestore()
+    const error = terminal.errorLines.join('\n')
+    return { code, error, ...JSON.parse(terminal.outLines[0] ?? '{}') }
+  }
 }
 
 /** A watcher as `tickpay watch` opens it, on a clock of its own. */

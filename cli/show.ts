@@ -8,10 +8,10 @@ import { left, pairLines, right, tableLines } from './table.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Lines for any JSON value. */
-export function dataLines(data: unknown): readonly string[] {
-  if (Array.isArray(data)) return listLines(data)
-  return isObject(data) ? objectLines(data) : [plainText(data)]
+/** Lines for any JSON value; a table that is wider than `columns` becomes pairs for each row. */
+export function dataLines(data: unknown, columns = Number.POSITIVE_INFINITY): readonly string[] {
+  if (Array.isArray(data)) return listLines(data, columns)
+  return isObject(data) ? objectLines(data, columns) : [plainText(data)]
 }
 
 /** A list of objects as CSV (RFC 4180), one column for each key of the first. */
@@ -23,7 +23,7 @@ export function csvLines(list: readonly unknown[]): readonly string[] {
 }
 
 /** Pairs first, then what is a list or a group of its own. */
-function objectLines(data: Fields): readonly string[] {
+function objectLines(data: Fields, columns: number): readonly string[] {
   const entries = Object.entries(data)
   const isPart = (value: unknown) =>
     isTable(value) || (isObject(value) && !isAsset(value) && Object.keys(value).length > 0)
@@ -34,22 +34,27 @@ function objectLines(data: Fields): readonly string[] {
     ...parts.flatMap(([key, value]) => [
       '',
       `${words(key)}:`,
-      ...dataLines(value).map((line) => (line === '' ? '' : `  ${line}`)),
+      ...dataLines(value, columns - 2).map((line) => (line === '' ? '' : `  ${line}`)),
     ]),
   ]
 }
 
-function listLines(list: readonly unknown[]): readonly string[] {
+function listLines(list: readonly unknown[], columns: number): readonly string[] {
   if (!isTable(list)) return list.length === 0 ? ['none'] : list.map(plainText)
   const keys = [...new Set(list.flatMap((one) => Object.keys(one)))].filter(
     (key) => !isSibling(key, list[0]?.[key]),
   )
   const isNumeric = (key: string) =>
     list.every((one) => /^-?[\d.]+( [A-Z0-9]+)?$/.test(cellText(one, key, one[key])))
-  return tableLines(
+  const lines = tableLines(
     keys.map((key) => (isNumeric(key) && !isMoment(key) ? right : left)(words(key))),
     list.map((one) => keys.map((key) => cellText(one, key, one[key]))),
   )
+  if (lines.every(({ length }) => length <= columns)) return lines
+  return list.flatMap((one, place) => [
+    ...(place > 0 ? [''] : []),
+    ...pairLines(keys.map((key) => [words(key), cellText(one, key, one[key])])),
+  ])
 }
 
 function isTable(value: unknown): value is readonly Fields[] {

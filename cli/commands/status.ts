@@ -25,7 +25,8 @@ export const command = defineCommand({
   examples: ['tickpay status --config gateway.yaml', 'tickpay status --config agent.yaml --json'],
   run: async ({ json, ...place }, terminal) => {
     const data = await statusAt(place, terminal.error)
-    for (const line of json ? [jsonText(data)] : dataLines(data)) terminal.out(line)
+    const columns = terminal.isScreen ? terminal.columns() : Number.POSITIVE_INFINITY
+    for (const line of json ? [jsonText(data)] : dataLines(data, columns)) terminal.out(line)
     return exitCodes.ok
   },
 })

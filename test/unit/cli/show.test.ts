@@ -25,6 +25,23 @@ test('objects become pairs, lists of objects tables, amounts carry their code', 
   ])
 })
 
+test('a table that is wider than the screen becomes pairs, row by row', () => {
+  const meters = [
+    { meter: 'main', relayClosed: false },
+    { meter: 'solar', relayClosed: true },
+  ]
+  const table = ['meters:', '  meter  relay closed', '  main   false', '  solar  true']
+  expect(dataLines({ meters }, 21).slice(1)).toEqual(table)
+  expect(dataLines({ meters }, 20).slice(1)).toEqual([
+    'meters:',
+    '  meter         main',
+    '  relay closed  false',
+    '',
+    '  meter         solar',
+    '  relay closed  true',
+  ])
+})
+
 test('CSV quotes what needs it', () => {
   const list = [{ a: 'plain', b: 'with "quotes", and\nlines' }, { a: null }]
   expect(csvLines(list)).toEqual(['a,b', 'plain,"with ""quotes"", and\nlines"', '-,-'])

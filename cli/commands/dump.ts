@@ -14,10 +14,11 @@ import { roleOf } from '../role.ts'
 export const command = defineCommand({
   summary: 'Prints configuration and state as JSON, for somebody who is to help',
   details: [
-    'Of a gateway also its channels, credentials (by name) and accounts; it works without a running',
-    'one. Keys, passphrases, passwords and what programs are called with are never in it, and of',
-    'addresses only host and port. With --redact names, ids, hosts and paths are pseudonyms, which',
-    'are the same in every dump of this installation; amounts, units, times and reasons stay.',
+    'Of a gateway also its channels, credentials (by name) and accounts; it works without a',
+    'running one. Keys, passphrases, passwords and what programs are called with are never in it,',
+    'and of addresses only host and port. With --redact names, ids, hosts and paths are',
+    'pseudonyms, which are the same in every dump of this installation; amounts, units, times and',
+    'reasons stay.',
   ],
   arguments: {},
   options: {

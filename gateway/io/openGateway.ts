@@ -147,6 +147,15 @@ async function readKey(settings: GatewaySettings, ports: Ports): Promise<Private
   return privateKey
 }
 
+/** The seals of the store; a copy of it is kept where another release wrote it. */
+async function openOwnSeals(settings: GatewaySettings, ports: Ports, folder: Disk) {
+  const { log } = portsOf(ports, 'store')
+  const storeKey = await configuredStoreKey(settings, process.env, log)
+  const seals = await openSeals(folder, storeKey, ports.random)
+  await keepCopy(settings.data, folder, log)
+  return { seals, storeKey }
+}
+
 async function openStore(
   settings: GatewaySettings,
   ports: Ports,
@@ -156,10 +165,7 @@ async function openStore(
 ): Promise<Opened> {
   const { disk: folder, lock } = await openStoreFolder(settings.data)
   try {
-    const { log } = portsOf(ports, 'store')
-    const storeKey = await configuredStoreKey(settings, process.env, log)
-    const seals = await openSeals(folder, storeKey, ports.random)
-    await keepCopy(settings.data, folder, log)
+    const { seals, storeKey } = await openOwnSeals(settings, ports, folder)
     const { disk } = seals
     const { life, storeId } = await startLife(disk, ports.random, seals.newRing)
     // What a device showed is not verified a second time when it is settled.

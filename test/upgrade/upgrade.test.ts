@@ -96,7 +96,7 @@ async function login({ gateway, listening }: OpenGateway) {
 }
 
 describe.each(['stopped', 'crashed'])('a folder of an earlier layout, %s', (folder) => {
-  test('opens with its channels, which go on, commit anew and settle; the books agree', async () => {
+  test('opens with its channels, which go on and settle; the books agree', async () => {
     const opened = await open(folder)
     const { call } = opened.gateway
     const { session, committed, nowSeconds } = await login(opened)
@@ -156,7 +156,7 @@ test('a folder of a newer layout is refused, says what to do, and is left as it 
   expect(readdirSync(join(root, 'stopped'), { recursive: true }).sort()).toEqual(before)
 })
 
-test('a store of this release is written without a copy, and says which release wrote it', async () => {
+test('a store of this release is written without a copy, and says who wrote it', async () => {
   await (await open('fresh')).close()
   const text = readFileSync(join(root, 'fresh', RELEASE_PATH), 'utf8')
   expect(JSON.parse(text)).toEqual({ release: RELEASE })

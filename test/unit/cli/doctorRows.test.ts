@@ -135,8 +135,10 @@ describe('a ledger on a chain', () => {
     },
   })
 
-  const ledger = (rpc: string, more = '') =>
-    `ledger: { kind: evm, rpc: "${rpc}", contract: ${contract}, keyFile: ${site.at('store.key')}${more} }`
+  const ledger = (rpc: string, more = '') => {
+    const place = `rpc: "${rpc}", contract: ${contract}, keyFile: ${site.at('store.key')}`
+    return `ledger: { kind: evm, ${place}${more} }`
+  }
 
   test.each([
     ['that has the contract is in order', '0x6001', 5, 'ok', 'of chain 11155111 answers'],

@@ -138,6 +138,7 @@ test('a newcomer installs what the checks install', () => {
   expect(readme.sort()).toEqual([...checks, 'prometheus'].sort())
 })
 
+// T72
 test('dependencies are pinned, and the program knows its version', () => {
   expect(looseVersions({ dependencies: { a: '^1.0.0' } })).toHaveLength(1)
   expect(looseVersions(manifest)).toEqual([])

@@ -80,8 +80,9 @@ function resultOf(sound: Sound, found: readonly Found[]): CaseResult {
     tables: [detectionTable(found), alarmTable(sound)],
     charts: [],
     notes: [
-      'Virtual time, one look at each device in 10 s, as the gateway does. An attack begins at any ' +
-        'moment; what it does counts from the first whole round on, its delay from its beginning.',
+      'Virtual time, one look at each device in 10 s, as the gateway does. An attack begins at ' +
+        'any moment; what it does counts from the first whole round on, its delay from its ' +
+        'beginning.',
       'Sound devices have outages of up to 20 minutes, restarts, lost connections, single bad ' +
         'words, mistyped passwords, two tariffs a day, and days that differ; half of them have a ' +
         "provider's meter beside their own, which differs by up to 1 %.",

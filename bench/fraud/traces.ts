@@ -39,7 +39,7 @@ export function watchSound(seed: number, days: number): readonly Alarm[] {
   return alarms
 }
 
-/** Seconds from the beginning of an attack until it was found; undefined when it was not in time. */
+/** Seconds from the beginning of an attack to its finding; undefined when that was not in time. */
 export function watchAttack(attack: Attack, seed: number): number | undefined {
   const chance = createChance(seedOf(seed, 1 + attacks.indexOf(attack)))
   const known = attack.knownDays ? attack.knownDays * ROUNDS_A_DAY : WARM_UP_ROUNDS

@@ -138,7 +138,7 @@ test('a register that is refused ahead, and prices that are refused, count as we
   expect(found(3, () => ({ cloneSuspected: true }))).toEqual(['clone'])
 })
 
-test("a slot that was given to another channel is not measured by its predecessor's register", () => {
+test('a slot that was given to another channel begins anew', () => {
   const change = (round: number): Change =>
     round < 5 ? { meter: { register: 90_000 } } : { meter: { channel: 2, register: 5, epoch: 1 } }
   expect(found(20, change)).toEqual([])

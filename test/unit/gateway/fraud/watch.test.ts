@@ -56,8 +56,17 @@ async function guess(times = 3) {
 describe('by default', () => {
   beforeEach(() => open())
 
-  test('it tells what it found, in the log and on the fleet’s topic, and holds nobody back', async () => {
+  test('it tells the log and the fleet what it found, and holds nobody back', async () => {
+    const { core } = scene.world.gateway
+    const { link } = core
+    const events: unknown[] = []
+    const publish: typeof link.publish = (topic, payload, mode) => {
+      if (topic.endsWith('/event')) events.push(JSON.parse(new TextDecoder().decode(payload)))
+      link.publish(topic, payload, mode)
+    }
+    Object.assign(core, { link: { ...link, publish } })
     await guess()
+    expect(events).toMatchObject([{ event: 'fraud_found', device: 'ev-1', rule: 'bad_words' }])
     expect((await report()).findings).toMatchObject([{ rule: 'bad_words', action: 'notify' }])
     expect(scene.world.logs.join('\n')).toContain('the watch found something')
     expect(await told()).toEqual(on)
@@ -135,7 +144,7 @@ describe('with actions', () => {
   })
 })
 
-test('(!) behind an external broker nothing is held against a device: anybody may have sent it', async () => {
+test('(!) behind an external broker, where anybody may have sent it, it only tells', async () => {
   await open(watching({}, 'stop'))
   const { core } = scene.world.gateway
   Object.assign(core, { link: { ...core.link, unsigned: new Set() } })
@@ -153,7 +162,7 @@ test('the provider’s own meter is held against what is paid', async () => {
   expect((await report()).findings).toMatchObject([{ rule: 'metered_against_paid' }])
 })
 
-test('logins that are refused are counted for who is named, and never held against a device', async () => {
+test('refused logins are counted for whoever is named', async () => {
   await open(watching())
   const { authenticate } = scene.world.gateway
   const password = new Uint8Array(10)

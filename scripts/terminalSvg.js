@@ -15,12 +15,16 @@ export function animatedSvg(frames, { columns, rows, title }) {
   const inner = rows * CELL_HEIGHT
   const height = inner + 2 * PADDING + BAR
   const strip = frames.map(({ lines }, place) => picture(lines, place * inner))
+  const label = `role="img" aria-label="${escaped(title)} in a terminal"`
+  const size = `viewBox="0 0 ${width} ${height}" width="${width}"`
+  const place = `x="${PADDING}" y="${PADDING + BAR}" width="${width - 2 * PADDING}"`
+  const heading = `x="${width / 2}" y="${BAR / 2 + 9}" text-anchor="middle"`
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="${escaped(title)} in a terminal">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${label}>`,
     `<style>${stylesOf(frames, inner)}</style>`,
     `<rect class="page" width="${width}" height="${height}" rx="8"/>`,
-    `<text class="dim" x="${width / 2}" y="${BAR / 2 + 9}" text-anchor="middle">${escaped(title)}</text>`,
-    `<svg x="${PADDING}" y="${PADDING + BAR}" width="${width - 2 * PADDING}" height="${inner}" overflow="hidden">`,
+    `<text class="dim" ${heading}>${escaped(title)}</text>`,
+    `<svg ${place} height="${inner}" overflow="hidden">`,
     `<g class="strip">${strip.join('\n')}</g>`,
     '</svg>',
     '</svg>',
@@ -62,7 +66,8 @@ function stylesOf(frames, inner) {
   })
   const last = `translateY(${-(frames.length - 1) * inner}px)`
   return [
-    'text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre;fill:#d7dde5}',
+    'text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}',
+    'text{white-space:pre;fill:#d7dde5}',
     '.page{fill:#14181f;stroke:#39424f}.bold{font-weight:700;fill:#fff}.dim{fill:#93a0b0}',
     '.red{fill:#ff8f85}.green{fill:#7fd88f}.yellow{fill:#f0cf70}',
     `.strip{animation:play ${totalMs}ms step-end infinite}`,

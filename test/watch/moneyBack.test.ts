@@ -77,6 +77,25 @@ const channelOf = async () => {
   return all.filter((one: { device: string; state: string }) => one.device === device)
 }
 
+test('a channel closes with its final account and receipt', async () => {
+  const closed = await json([
+    'channels',
+    'close',
+    '--fleet',
+    fleet,
+    '--device',
+    device,
+    '--meter',
+    'main',
+  ])
+  expect(closed).toMatchObject({ state: 'closed', settled: closed.paid })
+  expect(BigInt(closed.paid)).toBeGreaterThan(0n)
+  const bundle = join(root, 'final.json')
+  await tickpay(['evidence', 'export', bundle, '--channel', closed.channelId, ...atGateway])
+  const verdict = JSON.parse((await tickpay(['evidence', 'verify', bundle, '--json'])).text)
+  expect(verdict).toMatchObject({ sound: true, receipted: closed.paid, owed: closed.paid })
+})
+
 describe('a dispute', () => {
   const bundle = join(root, 'gateway.json')
   const receipt = join(root, 'device.json')
@@ -132,25 +151,6 @@ describe('a dispute', () => {
 })
 
 describe('money back', () => {
-  test('a channel closes with its final account and receipt', async () => {
-    const closed = await json([
-      'channels',
-      'close',
-      '--fleet',
-      fleet,
-      '--device',
-      device,
-      '--meter',
-      'main',
-    ])
-    expect(closed).toMatchObject({ state: 'closed', settled: closed.paid })
-    expect(BigInt(closed.paid)).toBeGreaterThan(0n)
-    const bundle = join(root, 'final.json')
-    await tickpay(['evidence', 'export', bundle, '--channel', closed.channelId, ...atGateway])
-    const verdict = JSON.parse((await tickpay(['evidence', 'verify', bundle, '--json'])).text)
-    expect(verdict).toMatchObject({ sound: true, receipted: closed.paid, owed: closed.paid })
-  })
-
   test('a device is replaced on the same meter: its new channel begins at 0', async () => {
     const key = join(root, 'new.key')
     cpSync(join(demo, 'demo.pass'), join(root, 'pass'))

@@ -144,6 +144,31 @@ function longestCpuMs(trace) {
   return longestMicros / 1_000
 }
 
+/** Goes through the pages while reports come. */
+async function visitPages(page, url, takeTasks, paints) {
+  // Again with everything there, as after a reload.
+  await page.reload()
+  paints.push(await page.evaluate(firstPaint))
+  await page.waitForTimeout(3_000)
+  await takeTasks('reloading')
+  await page.goto(`${url}#/devices`)
+  await page.locator('.devices tbody a').first().waitFor()
+  await page.waitForTimeout(windowMs)
+  await takeTasks('devices')
+  const actions = await page.evaluate(timeActions)
+  await takeTasks('filtering')
+  await page.getByLabel('Filter').fill('ev-00000')
+  const ages = await page.evaluate(timeStamps, 2 * windowMs)
+  await takeTasks('one device in the list')
+  await page.goto(`${url}#/device/ev-00042`)
+  await page.waitForTimeout(windowMs)
+  await takeTasks('device')
+  await page.goto(`${url}#/events`)
+  await page.waitForTimeout(3_000)
+  await takeTasks('events')
+  return { actions, ages }
+}
+
 async function measure() {
   const load = await startLoad()
   const browser = await chromium.launch({
@@ -179,26 +204,7 @@ async function measure() {
     await takeTasks('loading')
     await page.waitForTimeout(windowMs)
     await takeTasks('overview')
-    // Again with everything there, as after a reload.
-    await page.reload()
-    paints.push(await page.evaluate(firstPaint))
-    await page.waitForTimeout(3_000)
-    await takeTasks('reloading')
-    await page.goto(`${load.url}#/devices`)
-    await page.locator('.devices tbody a').first().waitFor()
-    await page.waitForTimeout(windowMs)
-    await takeTasks('devices')
-    const actions = await page.evaluate(timeActions)
-    await takeTasks('filtering')
-    await page.getByLabel('Filter').fill('ev-00000')
-    const ages = await page.evaluate(timeStamps, 2 * windowMs)
-    await takeTasks('one device in the list')
-    await page.goto(`${load.url}#/device/ev-00042`)
-    await page.waitForTimeout(windowMs)
-    await takeTasks('device')
-    await page.goto(`${load.url}#/events`)
-    await page.waitForTimeout(3_000)
-    await takeTasks('events')
+    const { actions, ages } = await visitPages(page, load.url, takeTasks, paints)
     const longestTaskCpuMs = longestCpuMs((await browser.stopTracing()).toString())
     const { sent, seconds, closed } = await load.ask('sent')
     const slowest = actions.reduce((a, b) => (b.ms > a.ms ? b : a))

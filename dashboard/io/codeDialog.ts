@@ -4,7 +4,7 @@
  */
 import { el } from './dom.ts'
 
-/** What was typed; undefined when the person gave up. `problem` is why the last one was not good. */
+/** What was typed; undefined: the person gave up. `problem` is why the last one was not good. */
 export function askForCode(what: string, problem: string): Promise<string | undefined> {
   const code = el('input', {
     id: 'code',

@@ -1,4 +1,7 @@
-/** How a gateway answers who asks for a WebSocket. */
+/**
+ * How a gateway answers who asks for a WebSocket.
+ * @module
+ */
 import type { ClientOptions } from 'ws'
 import { WebSocket } from 'ws'
 

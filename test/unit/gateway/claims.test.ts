@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { exportClaims, readClaims, submitClaims } from '../../../cli/io/claimFiles.ts'
+import { exportClaims, followClaims, readClaims, submitClaims } from '../../../cli/io/claimFiles.ts'
 import { CLAIM_FILE_VERSION, decodeClaim, splitItems } from '../../../gateway/store/claimFile.ts'
 import { present } from '../../../protocol/assert.ts'
 import { bytesToHex } from '../../../protocol/bytes.ts'
@@ -73,6 +73,20 @@ test('a channel that owes nothing is not in the file', async () => {
 test('an existing file is never replaced', async () => {
   writeFileSync(file(), 'precious')
   await expect(scene.during(exportClaims(calls(), file(), 0))).rejects.toThrow(/EEXIST/)
+})
+
+test('a file that is followed is replaced when more was accepted, and only then', async () => {
+  await device.tick(first, 10)
+  const one = await scene.during(followClaims(calls(), file(), 1_000, undefined))
+  const { ino } = statSync(file())
+  expect(await scene.during(followClaims(calls(), file(), 2_000, one))).toBe(one)
+  expect(statSync(file()).ino).toBe(ino)
+  await device.tick(first, 30)
+  const two = await scene.during(followClaims(calls(), file(), 3_000, one))
+  expect(two).not.toBe(one)
+  const { head, claims } = await readClaims(file())
+  expect(head.createdAtSeconds).toBe(3)
+  expect(claims.map((bytes) => decodeClaim(bytes)?.index)).toEqual([30])
 })
 
 test('(!) the ledger refuses a claim that was altered, whatever the file says', async () => {

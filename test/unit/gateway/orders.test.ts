@@ -24,7 +24,7 @@ beforeEach(async () => {
   committed = await device.commit({ length: 1_000, expiry: scene.nowSeconds() + 80_000 })
 })
 
-const told = () => sessionOf(scene, device)?.supply.get(0)
+const told = () => sessionOf(scene, device)?.supply[0]
 
 /** What the gateway says of the device, also when it is not connected. */
 async function reported() {
@@ -122,7 +122,7 @@ describe('(!) what is ordered acts on supply, never on the acceptance of a word'
     const later = await scene.device('ev-2')
     await later.commit()
     await scene.during(Promise.resolve(), 1_100)
-    expect(sessionOf(scene, later)?.supply.get(0)).toEqual(off('paused'))
+    expect(sessionOf(scene, later)?.supply[0]).toEqual(off('paused'))
   })
 
   test('a limit of an hour ends supply a window before it, until the next hour', async () => {

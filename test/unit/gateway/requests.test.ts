@@ -67,7 +67,7 @@ async function person(rights: readonly string[]): Promise<Client> {
   return clientOf(username, utf8ToBytes(password), 'acme')
 }
 
-const paused = () => sessionOf(scene, device)?.supply.get(0)?.reason
+const paused = () => sessionOf(scene, device)?.supply[0]?.reason
 
 describe('requests of a fleet', () => {
   test('are answered with their transaction', async () => {

@@ -28,7 +28,7 @@ beforeEach(() => start())
 
 /** What the device was told last, by whichever message. */
 function told(slot = 0) {
-  return sessionOf(scene, device)?.supply.get(slot)
+  return sessionOf(scene, device)?.supply[slot]
 }
 
 function lastNotice() {

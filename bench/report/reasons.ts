@@ -21,6 +21,10 @@ export const reasons: Readonly<Record<string, string>> = {
     'connection, 470 MB, and about 1 KB a slot for what a session keeps of it: where it ' +
     'began, what it was told of supply and length, each in a map of its own. Columns by ' +
     'channel in their place would take some 25 bytes a slot; the connections stay.',
+  'fraud: detected within 4 h: use at night':
+    'Whoever often cooks or washes late has used as much near midnight before, and 2 kW more is ' +
+    'then not above what the hours around have seen. It is advice of a baseline, no proof of a ' +
+    'rule; a bound that finds more of it cries wolf more often than once in 1,000 days.',
   'chain: verify step, share of the bare loop to text':
     'Putting the index and the next word into the block and comparing the result takes 60 ns ' +
     'beside a hash of 320.',

@@ -38,7 +38,7 @@ export const meteredAgainstPaid = defineRule({
   thresholds: {
     ticks: threshold(3, 'ticks', 'that may be on their way'),
     share: threshold(0.025, 'of what is metered', 'by which two sound meters may differ'),
-    lagSeconds: threshold(10, 's', 'by which either may be late'),
+    lagSeconds: threshold(5, 's', 'by which either may be late'),
     windowSeconds: threshold(300, 's', 'after which both are set to zero again, at twice that'),
     settleSeconds: threshold(30, 's', 'after a connection before it is looked at'),
   },
@@ -48,6 +48,7 @@ export const meteredAgainstPaid = defineRule({
       let older: Anchor | undefined
       let newer: Anchor | undefined
       let onlineSeconds = 0
+      let previous: Anchor | undefined
       return (meter, { atSeconds, online }) => {
         const { provider, paidReading } = meter
         if (!online) onlineSeconds = atSeconds
@@ -61,8 +62,12 @@ export const meteredAgainstPaid = defineRule({
         if (older && now.provider < older.provider) older = undefined
         older ??= now
         newer ??= older
+        // What is late is late by what flows now, which may be far above the mean.
+        const rate = rateBetween(previous ?? older, now)
+        if (now.atSeconds !== previous?.atSeconds) previous = now
         const words =
-          missing(meter, older, now, slack, online) ?? missing(meter, newer, now, slack, online)
+          missing(meter, older, now, rate, slack, online) ??
+          missing(meter, newer, now, rate, slack, online)
         if (now.atSeconds - newer.atSeconds >= windowSeconds && online) {
           older = newer
           newer = now
@@ -72,10 +77,16 @@ export const meteredAgainstPaid = defineRule({
     }),
 })
 
+function rateBetween(from: Anchor, to: Anchor): number {
+  const seconds = to.atSeconds - from.atSeconds
+  return seconds > 0 ? (to.provider - from.provider) / seconds : 0
+}
+
 function missing(
   { unit, price, creditTicks }: MeterObservation,
   from: Anchor,
   now: Anchor,
+  unitsPerSecond: number,
   slack: Slack,
   online: boolean,
 ): string | undefined {
@@ -85,7 +96,7 @@ function missing(
   if (seconds <= 0) return undefined
   // Without a connection a device may go on to the end of its credit window.
   const onTheirWay = (slack.ticks + (online ? 0 : creditTicks)) * price.unitsPerTick
-  const lag = (metered / seconds) * Math.min(slack.lagSeconds, seconds)
+  const lag = Math.max(metered / seconds, unitsPerSecond) * Math.min(slack.lagSeconds, seconds)
   return metered - paid > onTheirWay + metered * slack.share + lag
     ? `the provider's meter counted ${shown(metered)} ${unit} in ${shown(seconds)} s, and ` +
         `${shown(paid)} ${unit} were paid`

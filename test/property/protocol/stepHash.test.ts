@@ -19,7 +19,7 @@ const replace = createReplace()
 const checks = [createWordCheck(fastStepHash), createWordCheck(reference)]
 
 describe('a step of the chain', () => {
-  test('by OpenSSL, and in memory used again, is the step of the reference, whatever the bytes', () => {
+  test('by OpenSSL, and in memory used again, is that of the reference, whatever the bytes', () => {
     fc.assert(
       fc.property(bytes(55), (block) => {
         const [fast, slow] = [block.slice(), block.slice()]

@@ -83,7 +83,6 @@ const pause = (fields: object = {}, identity = session) =>
   ask('pause', { device: 'ev-1', ...fields }, identity)
 const isPaused = () => sessionOf(scene, device)?.supply[0]?.reason === 'paused'
 
-// T70
 describe('an operator', () => {
   test('acts with a fresh code, and for five minutes after it', async () => {
     expect(await pause()).toMatchObject({ status: 'error', reason: 'second_factor' })
@@ -104,6 +103,7 @@ describe('an operator', () => {
     expect(events).toMatchObject([{ event: 'refused', reason: 'second_factor', by: 'ann@acme' }])
   })
 
+  // T70
   test('shows a code once: not again, in no other session, and not after a restart', async () => {
     const code = codeOf(ann.secret)
     expect(await pause({ code })).toMatchObject({ status: 'ok' })
@@ -138,6 +138,7 @@ describe('an operator', () => {
     },
   )
 
+  // T70
   test('guesses five times, and then not even the right code counts for a while', async () => {
     for (let round = 0; round < 5; round++) {
       expect(await pause({ code: '000000' })).toMatchObject({ reason: 'second_factor' })

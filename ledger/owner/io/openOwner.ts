@@ -8,7 +8,8 @@ import { allocationStructure, digestOf } from '../../../protocol/structures.ts'
 import type { Domain } from '../../../protocol/typedData.ts'
 import { fastSha256 } from '../../io/fastSha256.ts'
 import { fastVerify } from '../../io/fastVerify.ts'
-import type { AllocationState } from '../../ledger.ts'
+import type { Ledger } from '../../ledger.ts'
+import type { OperatorDesk } from '../../operatorDesk.ts'
 import type { OwnerConfig } from '../config.ts'
 import type { OwnerDesk, RequestRule } from '../withdrawal.ts'
 
@@ -48,15 +49,8 @@ function idOf(domain: Domain, { fleet, gateway, payee, asset }: OwnerConfig): Ui
   return digestOf(domain, allocationStructure, allocation)
 }
 
-type LedgerSide = {
-  readonly allocation: (id: Uint8Array) => Promise<AllocationState | undefined>
-  readonly requestWithdrawal: (
-    id: Uint8Array,
-    amount: bigint,
-    reference: string,
-  ) => Promise<AllocationState>
-  readonly completeWithdrawal: (id: Uint8Array, reference: string) => Promise<bigint>
-}
+type LedgerSide = Pick<Ledger, 'allocation'> &
+  Pick<OperatorDesk, 'requestWithdrawal' | 'completeWithdrawal'>
 
 function deskOf(id: Uint8Array, ledger: LedgerSide): OwnerDesk {
   return {

@@ -15,7 +15,7 @@ import { inlineCanvas } from '../live/screen.ts'
 import { OTHER_LINES } from '../live/top.ts'
 import { plainLine, viewLines } from '../live/view.ts'
 import { styleOf, type Terminal } from '../terminal.ts'
-import { accessLines } from './access.ts'
+import { accessLines, codeText } from './access.ts'
 import { collectFigures, type DemoNote, notePath } from './collect.ts'
 import { type DemoLedger, startDemoLedger } from './ledgers.ts'
 import { demoAsset, demoDevices, demoFleet, type Settling } from './plan.ts'
@@ -179,7 +179,6 @@ function painter(
   const setting = {
     title: 'Tickpay demo',
     place: `lines: ${linkNames[demo.link]}`,
-    note: 'Ctrl-C stops everything and shows the reconciliation.',
     asset: demoAsset,
     nameOf: ({ device }: { readonly device: string }) => {
       return { device, meter: kinds.get(device) ?? '' }
@@ -189,13 +188,15 @@ function painter(
   let lastPlainMs = startedMs
   return (sights) => {
     const devicesMax = Math.max(1, terminal.rows() - OTHER_LINES)
-    const view = viewOf(sights, { ...setting, devicesMax, nowSeconds: Date.now() / 1_000 })
+    const code = codeText(demo.access, Date.now())
+    const note = `${code}   Ctrl-C stops everything and shows the reconciliation.`
+    const view = viewOf(sights, { ...setting, note, devicesMax, nowSeconds: Date.now() / 1_000 })
     if (view === undefined) return
     if (terminal.isScreen) {
       canvas.paint(viewLines(view, terminal.columns() - 1, style))
     } else if (performance.now() - lastPlainMs >= plainPeriodMs) {
       lastPlainMs += plainPeriodMs
-      terminal.out(plainLine(view))
+      terminal.out(`${plainLine(view)} | ${code}`)
     }
   }
 }

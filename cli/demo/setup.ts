@@ -9,11 +9,11 @@ import { formatPublicKey } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/keys.ts'
-import { credentialAnswer, type DeviceAnswer, readAnswer } from '../answers.ts'
+import { credentialAnswer, type DeviceAnswer, operatorAnswer, readAnswer } from '../answers.ts'
 import { enrol, signFirstMandates } from '../enrolment.ts'
 import { type Calls, connectControl } from '../io/controlClient.ts'
 import { newKeyFiles, openKey } from '../io/keyFiles.ts'
-import { type Access, accessText, demoPerson } from './access.ts'
+import { type Access, accessText, demoPerson, demoTool } from './access.ts'
 import { type Child, startChild } from './children.ts'
 import { configureLedger, type DemoLedger } from './ledgers.ts'
 import { type Line, type LineKind, lineKind, openLine } from './lines.ts'
@@ -206,12 +206,14 @@ async function startGateway(
   return { calls, ports: { broker, dashboard } }
 }
 
-/** A credential that may watch, pause and resume, in a file too. */
+/** An operator for the page and a credential for tools, in a file too. */
 async function giveAccess(folder: string, calls: Calls, ports: GatewayPorts): Promise<Access> {
-  const wanted = { fleet: demoFleet, name: demoPerson, rights: ['read', 'supply'] }
-  const credential = readAnswer(credentialAnswer, await calls.call('credential_add', wanted))
+  const wanted = { fleet: demoFleet, name: demoTool, rights: ['read', 'supply'] }
+  const tool = readAnswer(credentialAnswer, await calls.call('credential_add', wanted))
+  const person = { fleet: demoFleet, name: demoPerson }
+  const operator = readAnswer(operatorAnswer, await calls.call('operator_add', person))
   const dashboard = `http://127.0.0.1:${ports.dashboard}/`
-  const access = { dashboard, brokerPort: ports.broker, ...credential }
+  const access = { dashboard, brokerPort: ports.broker, tool, operator }
   await writeFile(join(folder, 'access.env'), accessText(access), { mode: 0o600 })
   return access
 }

@@ -23,6 +23,11 @@ export function codeUri(secret: string, issuer: string, username: string): strin
   return generator(secret, issuer, username).toString()
 }
 
+/** What an authenticator shows for `secret` at `nowMs`. */
+export function codeAt(secret: string, nowMs: number): string {
+  return generator(secret).generate({ timestamp: nowMs })
+}
+
 /**
  * The step of time that `code` is for, where it is near `nowMs` and later than `usedStep`;
  * undefined for a code that is wrong, or not good any more.

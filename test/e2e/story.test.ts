@@ -17,6 +17,7 @@ import type { Browser, Page } from 'playwright-core'
 import * as v from 'valibot'
 import { afterAll, expect, test } from 'vitest'
 import { connectControl } from '../../cli/io/controlClient.ts'
+import { codeAt } from '../../gateway/operators/oneTimeCode.ts'
 import { present } from '../../protocol/assert.ts'
 import { chromiumPath, hasChromium, openBrowser, signIn } from '../support/browser.ts'
 import { runBlocks, shellBlocks } from '../support/docBlocks.ts'
@@ -123,6 +124,11 @@ async function dashboardSays(seen: Page, text: RegExp): Promise<number> {
   return performance.now()
 }
 
+function operatorSecret(): string {
+  const access = readFileSync(join(clone, 'my-demo', 'access.env'), 'utf8')
+  return present(/^operator_secret=(.*)$/m.exec(access)?.[1], 'a secret')
+}
+
 /** What a reader does at the browser, by what the block before it holds. */
 function reader() {
   let seen: Page | undefined
@@ -144,7 +150,15 @@ function reader() {
       stops.push(...all.map((atMs) => atMs - blockMs))
     },
     'request/resume': async () => {
-      await Promise.all([relayIs(true), dashboardSays(present(seen, 'a page'), /^on$/)])
+      const page = present(seen, 'a page')
+      await Promise.all([relayIs(true), dashboardSays(page, /^on$/)])
+      await page.getByRole('button', { name: 'Pause' }).click()
+      await page.getByLabel('Code').waitFor()
+      await page.keyboard.type(codeAt(operatorSecret(), Date.now()))
+      await page.keyboard.press('Enter')
+      await Promise.all([relayIs(false), dashboardSays(page, /off: paused/)])
+      await page.getByRole('button', { name: 'Resume' }).click()
+      await Promise.all([relayIs(true), dashboardSays(page, /^on$/)])
     },
     'channels close': async () => {
       const trace = ['trace', { device: 'ev-charger' }] as const

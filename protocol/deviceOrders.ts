@@ -3,6 +3,7 @@
  * tightest of all limits and price ceilings that hold for it. They act on supply alone.
  * @module
  */
+import { compareBytes, utf8ToBytes } from './bytes.ts'
 import type { WireValue } from './cbor.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 import { UNIT_BYTES_MAX, WIRE_VERSION } from './limits.ts'
@@ -65,7 +66,7 @@ export function encodeDeviceOrders({ limits, ceilings }: DeviceOrders): Uint8Arr
     const limit = limits[span]
     return limit === undefined ? [] : [[at, limit]]
   })
-  const units = Object.keys(ceilings).sort()
+  const units = Object.keys(ceilings).sort(byBytes)
   const ceilingRows = units.map((unit): WireValue => {
     const { price, units: size } = ceilings[unit] ?? { price: 0n, units: 1n }
     return [unit, price, size]
@@ -107,12 +108,17 @@ function readCeilings(wire: WireValue | undefined): DeviceOrders['ceilings'] | u
     const [unit, priceWire, unitsWire] = row
     const price = readAmount(priceWire)
     const units = readAmount(unitsWire)
-    if (typeof unit !== 'string' || unit <= before || unit.length > UNIT_BYTES_MAX) return undefined
+    if (typeof unit !== 'string' || utf8ToBytes(unit).length > UNIT_BYTES_MAX) return undefined
+    if (byBytes(before, unit) >= 0) return undefined
     if (price === undefined || units === undefined || units === 0n) return undefined
     ceilings[unit] = { price, units }
     before = unit
   }
   return ceilings
+}
+
+function byBytes(one: string, other: string): number {
+  return compareBytes(utf8ToBytes(one), utf8ToBytes(other))
 }
 
 function readAmount(wire: WireValue | undefined): bigint | undefined {

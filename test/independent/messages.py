@@ -9,6 +9,8 @@ from cbor import Malformed, decode, encode
 VERSION = 1
 COUNT_MAX = typed_data.COUNT_MAX
 U32 = (1 << 32) - 1
+U64 = (1 << 64) - 1
+SPANS = ('minute', 'hour', 'day', 'month')
 LEVELS = ('off', 'limited', 'on')
 SUPPLY_REASONS = ('ok', 'not_paying', 'paused', 'over_limit', 'fenced', 'mandate_expired',
                   'commitment_expired', 'no_mandate', 'no_space', 'clone_suspected', 'closed',
@@ -110,6 +112,40 @@ class Structure:
         return typed_data.to_array(self.name, value)
 
 
+class Ordered:
+    """Rows of a name and its value, in the order of `rank`, as a dict."""
+
+    def __init__(self, row, rank, most):
+        self.rows, self.rank = Many(row, most), rank
+
+    def read(self, item):
+        pairs = [(row['name'], row['of']) for row in self.rows.read(item)]
+        ranks = [self.rank(name) for name, _ in pairs]
+        if any(one >= other for one, other in zip(ranks, ranks[1:])):
+            raise Malformed('not in order')
+        return dict(pairs)
+
+    def write(self, value):
+        names = sorted(value, key=self.rank)
+        return self.rows.write([{'name': name, 'of': value[name]} for name in names])
+
+
+class Ceiling:
+    """Unit, price and units in one array of three."""
+
+    name = 'name', Plain(lambda item: isinstance(item, str) and 0 < len(item.encode('utf-8')) <= 8)
+
+    def __init__(self, price, units):
+        self.form = Array(self.name, ('price', price), ('units', units))
+
+    def read(self, item):
+        parts = self.form.read(item)
+        return {'name': parts.pop('name'), 'of': parts}
+
+    def write(self, value):
+        return self.form.write({'name': value['name'], **value['of']})
+
+
 def u(most=COUNT_MAX):
     return Plain(lambda item: type(item) is int and 0 <= item <= most)
 
@@ -157,6 +193,11 @@ entry = Array(slot, ('epoch', u(U32)), ('index', u(U32)), supply)
 held = ('held', Maybe(Held()))
 pending = ('pending', Maybe(signed('Commitment')))
 
+amount = u(U64)
+limits = Ordered(Array(('name', Choice(SPANS)), ('of', amount)), SPANS.index, len(SPANS))
+some = Plain(lambda item: type(item) is int and 0 < item <= U64)
+ceilings = Ordered(Ceiling(amount, some), lambda name: name.encode('utf-8'), 16)
+
 FORMS = {
     'hello': Array(version, ('mark', Maybe(mark)), ('meters', Many(Array(meter, unit), 64))),
     'welcome': Array(version, ('timeSeconds', u()), ('mark', mark),
@@ -172,7 +213,8 @@ FORMS = {
     'reject': Array(version, ('slot', u(255)), ('refused', one_of(REFUSED)),
                     ('reason', one_of(CLASS)), held, pending),
     'supply': Array(version, slot, supply),
-    'reading': Array(version, slot, ('register', u((1 << 64) - 1))),
+    'command': Array(version, ('limits', limits), ('ceilings', ceilings)),
+    'reading': Array(version, slot, ('register', u(U64))),
     'close': Array(version, slot),
     'receipt': Array(version, ('receipt', Structure('Receipt')), ('place', u((1 << 20) - 1)),
                      ('path', path()), ('root', signed('ReceiptRoot'))),

@@ -3,6 +3,7 @@
  * @module
  */
 import type { WireValue } from '../../protocol/cbor.ts'
+import * as orders from '../../protocol/deviceOrders.ts'
 import type { Reject, Slot, Welcome } from '../../protocol/messages.ts'
 import * as messages from '../../protocol/messages.ts'
 import type { ReceiptProof } from '../../protocol/receipts.ts'
@@ -166,6 +167,19 @@ export const messageKinds: readonly MessageKind[] = [
     { slot: 2, supply: on },
     { slot: 3, supply: limited },
     { slot: 4, supply: off },
+  ]),
+  kind('command', ['down/command'], orders.encodeDeviceOrders, orders.decodeDeviceOrders, [
+    {
+      limits: { minute: 0n, day: 5_000_000n, month: (1n << 64n) - 1n },
+      ceilings: { Wh: { price: 30n, units: 1n }, mL: { price: 0n, units: 1_000n } },
+    },
+    orders.noDeviceOrders,
+    {
+      limits: { hour: 900_000n },
+      ceilings: Object.fromEntries(
+        Array.from({ length: 16 }, (_, at) => [`${at + 10} m³`, { price: 1n, units: 7n }]),
+      ),
+    },
   ]),
   kind('receipt', ['down/receipt'], receipts.encodeReceipt, receipts.decodeReceipt, [
     receipt,

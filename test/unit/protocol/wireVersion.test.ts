@@ -1,7 +1,6 @@
 /** The wire version: one number in one place, and every message and topic is of it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { decodeDeviceOrders, encodeDeviceOrders } from '../../../protocol/deviceOrders.ts'
 import { WIRE_VERSION } from '../../../protocol/limits.ts'
 import { parseTopic, TOPIC_ROOT } from '../../../protocol/topics.ts'
 import { messageKinds } from '../../support/messageSamples.ts'
@@ -17,13 +16,7 @@ test('is 1, the first stable one, in the heading of the page as well', () => {
 /** The place of the version in a message: after the head of its array. */
 const VERSION_PLACE = 1
 
-const orders = {
-  name: 'orders',
-  samples: [{ bytes: encodeDeviceOrders({ limits: { day: 5n }, ceilings: {} }) }],
-  decode: decodeDeviceOrders,
-}
-
-test.each([...messageKinds, orders])('$name of another version is none', ({ samples, decode }) => {
+test.each(messageKinds)('$name of another version is none', ({ samples, decode }) => {
   expect(samples.length).toBeGreaterThan(0)
   for (const { bytes } of samples) {
     expect(bytes[VERSION_PLACE]).toBe(WIRE_VERSION)

@@ -118,6 +118,13 @@ export function gatewayYaml(folder: string, settling: Settling): string {
       cosignSeconds: settling === 'statements' ? cosignSeconds : 0,
     },
     reportSeconds: 1,
+    // Its meters run faster than life, so what is impossible begins later.
+    fraud: {
+      rules: {
+        velocity: { ticks: 3_000 },
+        impossible_power: { whPerSecond: 150, mlPerSecond: 45_000 },
+      },
+    },
     log: 'warn',
   })
 }

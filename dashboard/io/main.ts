@@ -4,6 +4,7 @@
  * @module
  */
 import { words } from '../format.ts'
+import { takeFinding } from '../model/findings.ts'
 import type { Fleet } from '../model/fleet.ts'
 import {
   createFleet,
@@ -96,14 +97,16 @@ function take(fleet: Fleet, heard: Heard): void {
   } else takeEvent(fleet, heard.event)
 }
 
-function takeEvent(fleet: Fleet, { event, device, reason, timeSeconds }: FleetEvent): void {
-  const why = reason === undefined ? '' : `: ${words(reason)}`
+function takeEvent(fleet: Fleet, heard: FleetEvent): void {
+  const { event, device, reason, timeSeconds } = heard
+  const why = heard.words ?? (reason === undefined ? '' : words(reason))
   note(fleet, {
     timeSeconds: timeSeconds ?? nowSeconds(),
     device: device ?? 'fleet',
-    text: `${words(event)}${why}`,
-    isBad: event === 'refused',
+    text: why === '' ? words(event) : `${words(event)}: ${why}`,
+    isBad: ['refused', 'fraud_found', 'fraud_held'].includes(event),
   })
+  takeFinding(fleet, heard, nowSeconds())
 }
 
 function showPages(fleet: Fleet, session: Session): () => void {

@@ -2,6 +2,7 @@
  * What somebody should look at now, in words, worst first.
  * @module
  */
+import { findingAlarms } from './findings.ts'
 import type { Device, Fleet } from './fleet.ts'
 
 export type Alarm = {
@@ -69,15 +70,15 @@ export function worstAlarms(fleet: Fleet): {
   readonly count: number
 } {
   const { bad, warning, count } = fleet.alarms
-  const ofGateways = [...gatewayAlarms(fleet)]
-  const shown = ofGateways.slice(0, ALARMS_MAX)
+  const first = [...gatewayAlarms(fleet), ...findingAlarms(fleet)]
+  const shown = first.slice(0, ALARMS_MAX)
   for (const level of [bad, warning]) {
     for (const alarms of level.values()) {
       if (shown.length >= ALARMS_MAX) break
       shown.push(...alarms.slice(0, ALARMS_MAX - shown.length))
     }
   }
-  return { shown, count: ofGateways.length + count }
+  return { shown, count: first.length + count }
 }
 
 function* gatewayAlarms(fleet: Fleet): Generator<Alarm> {

@@ -6,6 +6,8 @@
 import type { Asset } from '../../protocol/amount.ts'
 import type { AlarmBook } from './alarms.ts'
 import { createAlarmBook, noteAlarms } from './alarms.ts'
+import type { Findings } from './findings.ts'
+import { sweepFindings } from './findings.ts'
 import type { DeviceReport, Health } from './reports.ts'
 import type { Series } from './series.ts'
 import { addPoint, createSeries, ratePerHour } from './series.ts'
@@ -53,6 +55,7 @@ export type Fleet = {
   /** Minor units an hour, of all devices that are online. */
   spendPerHour: number
   readonly alarms: AlarmBook
+  readonly findings: Findings
   /** Devices whose alarms are still to be looked at anew, by the clock. */
   swept: Iterator<Device>
   asset: Asset
@@ -88,6 +91,7 @@ export function createFleet(): Fleet {
     online: 0,
     spendPerHour: 0,
     alarms: createAlarmBook(),
+    findings: new Map(),
     swept: [].values(),
     asset: { code: 'EUR', scale: 2 },
     happenings: [],
@@ -179,6 +183,7 @@ export function samplePoint(fleet: Fleet, nowSeconds: number): void {
 
 /** Looks at some devices anew whose alarms come with time alone, such as a mandate that ends. */
 export function sweepAlarms(fleet: Fleet, nowSeconds: number): void {
+  sweepFindings(fleet, nowSeconds)
   for (let looked = 0; looked < SWEEP_DEVICES; looked++) {
     const next = fleet.swept.next()
     if (next.done) {

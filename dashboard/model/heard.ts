@@ -16,6 +16,9 @@ export type FleetEvent = {
   readonly event: string
   readonly device: string | undefined
   readonly reason: string | undefined
+  /** What the watch says, and what it does. */
+  readonly words: string | undefined
+  readonly action: string | undefined
   readonly timeSeconds: number | undefined
 }
 
@@ -41,7 +44,7 @@ export function readHeard(topic: string, text: string): Heard | undefined {
 function readEvent(text: string): Heard | undefined {
   const fields = parseObject(text)
   if (!fields) return undefined
-  const { event, device, reason, timeSeconds } = fields
+  const { event, device, reason, words, action, timeSeconds } = fields
   const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
   return {
     kind: 'event',
@@ -49,6 +52,8 @@ function readEvent(text: string): Heard | undefined {
       event: String(event),
       device: textOf(device),
       reason: textOf(reason),
+      words: textOf(words),
+      action: textOf(action),
       timeSeconds: typeof timeSeconds === 'number' ? timeSeconds : undefined,
     },
   }

@@ -1,9 +1,16 @@
 /** What the dashboard keeps of ten thousand devices: sums, alarms and rates, as reports come. */
 import { describe, expect, test } from 'vitest'
 import { ALARMS_MAX, worstAlarms } from '../../../dashboard/model/alarms.ts'
+import { takeFinding } from '../../../dashboard/model/findings.ts'
 import type { Fleet } from '../../../dashboard/model/fleet.ts'
 import { createFleet, sweepAlarms, takeReport } from '../../../dashboard/model/fleet.ts'
-import { addHeard, createBacklog, isEmpty, takeHeard } from '../../../dashboard/model/heard.ts'
+import {
+  addHeard,
+  createBacklog,
+  isEmpty,
+  readHeard,
+  takeHeard,
+} from '../../../dashboard/model/heard.ts'
 import type { Channel, DeviceReport } from '../../../dashboard/model/reports.ts'
 import { seededRandom } from '../../support/virtualGateway.ts'
 
@@ -96,6 +103,32 @@ describe('alarms', () => {
     const { shown, count } = worstAlarms(fleet)
     expect(count).toBe(3 * ALARMS_MAX)
     expect(shown).toHaveLength(ALARMS_MAX)
+  })
+
+  test('of the watch stand above those of devices, until it lets go or says no more', () => {
+    const fleet = createFleet()
+    takeReport(fleet, report('ev-2', off))
+    const hear = (fields: object) => {
+      const text = JSON.stringify({ timeSeconds: START_SECONDS, ...fields })
+      const heard = readHeard('tickpay/1/acme/_/event', text)
+      if (heard?.kind === 'event') takeFinding(fleet, heard.event, START_SECONDS)
+    }
+    const found = { event: 'fraud_found', rule: 'velocity', action: 'notify' }
+    hear({ ...found, device: 'ev-1', words: 'too fast' })
+    hear({ ...found, device: '@bob', words: '10 logins were refused' })
+    hear({ event: 'fraud_held', device: 'ev-2', action: 'stop', by: 'gaps', words: 'lumps' })
+    expect(worstAlarms(fleet).count).toBe(4)
+    expect(texts(fleet)).toEqual([
+      'ev-2: lumps (stop)',
+      'ev-1: too fast',
+      '@bob: 10 logins were refused',
+      'ev-2: supply is off, not paying',
+    ])
+    expect(worstAlarms(fleet).shown.map(({ device }) => device)).toContain(undefined)
+    sweepAlarms(fleet, START_SECONDS + 4_000)
+    expect(texts(fleet)).toEqual(['ev-2: lumps (stop)', 'ev-2: supply is off, not paying'])
+    hear({ event: 'fraud_released', device: 'ev-2', action: 'stop', by: 'operator' })
+    expect(texts(fleet)).toEqual(['ev-2: supply is off, not paying'])
   })
 
   test('that the clock alone brings are found without a report', () => {

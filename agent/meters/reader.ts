@@ -114,11 +114,16 @@ export function raiseFloor(reader: Reader, units: bigint): Reader {
   return units > reader.floor ? { ...reader, floor: units } : reader
 }
 
-/** Register at which the meter will have counted `units`; undefined before the first reading. */
+/**
+ * Register at which the meter will have counted `units`; undefined while nobody can say: before the
+ * first reading, after a strange one, and until a reading has met a floor that was raised since.
+ */
 export function registerAt(reader: Reader, units: bigint): bigint | undefined {
-  if (reader.last === undefined || reader.saved === undefined) return undefined
-  const { modulus } = reader.last
-  const register = units - reader.saved.offset
+  const { floor, last, saved, suspect } = reader
+  if (last === undefined || saved === undefined || suspect !== undefined) return undefined
+  if (last.register + saved.offset < floor) return undefined
+  const { modulus } = last
+  const register = units - saved.offset
   if (modulus === undefined) return register < 0n ? 0n : register
   return ((register % modulus) + modulus) % modulus
 }

@@ -93,6 +93,8 @@ type Running = {
   unsavedSinceMs: number | undefined
   away: string | undefined
   relayClosed: boolean
+  /** The meter has answered since its line was opened or it was silent: it is the one we knew. */
+  isSeen: boolean
   stopped: boolean
   failedOpens: number
   /** An order that cannot wait for the next poll. */
@@ -112,6 +114,7 @@ export function startMeter(config: MeterConfig, world: MeterWorld): MeterLink {
     unsavedSinceMs: undefined,
     away: undefined,
     relayClosed: false,
+    isSeen: false,
     stopped: false,
     failedOpens: 0,
     urgent: false,
@@ -129,7 +132,11 @@ export function startMeter(config: MeterConfig, world: MeterWorld): MeterLink {
     supplyOnUntil: (units) => order(units),
     supplyOff: () => order(undefined),
     raiseFloor: (units) => {
+      const before = orderOf(running)
       running.reader = raiseFloor(running.reader, units)
+      if (orderOf(running).kind === before.kind) return
+      running.urgent = true
+      running.wake()
     },
     close: async () => {
       running.stopped = true
@@ -175,6 +182,7 @@ async function openMeter(running: Running): Promise<Meter | undefined> {
 async function serve(running: Running, meter: Meter): Promise<void> {
   const { clock } = running.world.ports
   running.meter = meter
+  running.isSeen = false
   const openedMs = clock.monotonicMs()
   while (!running.stopped) {
     const startedMs = clock.monotonicMs()
@@ -200,18 +208,28 @@ const failureText: Readonly<Record<PollFailure, string>> = {
 
 async function pollOnce(running: Running, meter: Meter): Promise<PollFailure | undefined> {
   const { world } = running
+  const isCorrection = running.urgent
   running.urgent = false
-  const outcome = await meter.poll(orderOf(running))
+  const order = orderOf(running)
+  const outcome = await meter.poll(order)
+  running.isSeen = outcome.ok
   if (!outcome.ok) return outcome.reason
   running.lastGoodMs = world.ports.clock.monotonicMs()
   running.failedOpens = 0
   running.relayClosed = outcome.reading.relayClosed
   await takeReading(running, outcome.reading)
+  // What was ordered in ignorance of this answer is put right at once, once a poll.
+  if (!isCorrection && orderOf(running).kind !== order.kind) running.urgent = true
   return undefined
 }
 
+/**
+ * A meter that was away may have started again, and another may stand there: its register has to be
+ * seen before an order names a place on it.
+ */
 function orderOf(running: Running): SupplyOrder {
   if (running.until === undefined || awaitsDisk(running)) return { kind: 'off' }
+  if (!running.isSeen) return { kind: 'query' }
   const register = registerAt(running.reader, running.until)
   return register === undefined ? { kind: 'off' } : { kind: 'on_until', register }
 }

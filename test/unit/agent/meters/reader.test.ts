@@ -261,3 +261,22 @@ test('whatever a meter answers, units never go back and never run ahead of the r
     { numRuns: 500 },
   )
 })
+
+test('a limit in units is nowhere on a register that nobody understands', () => {
+  const feed = new Feed(undefined, { ...rules, confirmations: 3 })
+  feed.seeAll(500n, 500n)
+  expect(registerAt(feed.reader, 510n)).toBe(510n)
+  feed.see(3n)
+  expect(registerAt(feed.reader, 510n)).toBeUndefined()
+  feed.seeAll(3n, 3n)
+  expect(registerAt(feed.reader, 510n)).toBe(13n)
+})
+
+test('a limit waits for a reading that has met the floor', () => {
+  const feed = new Feed()
+  feed.seeAll(100n, 100n)
+  feed.reader = raiseFloor(feed.reader, 150n)
+  expect(registerAt(feed.reader, 160n)).toBeUndefined()
+  feed.see(103n)
+  expect(registerAt(feed.reader, 160n)).toBe(113n)
+})

@@ -143,6 +143,36 @@ describe('a microcontroller that restarts', () => {
     expect(bench.saved[1]?.offset).toBeGreaterThan(5_000n)
   })
 
+  test('obeys no order that was meant for the register before, whenever its agent dies', async () => {
+    for (let liveMs = 0; liveMs < 1_500; liveMs += 50) {
+      const bench = await meterBench({ initialRegister: 5_000, ratePerHour: 36_000 })
+      await bench.time.advance(2_000)
+      bench.link.supplyOnUntil(5_010n)
+      await bench.time.advance(500)
+      const unread = bench.sim.register() - bench.units()
+      await bench.sim.command({ kind: 'reboot_without_counter' })
+      bench.cut()
+      await bench.time.advance(liveMs)
+      bench.missing = true
+      bench.cut()
+      await bench.time.advance(10_000)
+      const counted = bench.sim.supplied() - unread
+      expect(counted, `dead after ${liveMs} ms`).toBeLessThanOrEqual(10n)
+    }
+  })
+
+  test('supply that begins before a proof has lifted the register ends where it may', async () => {
+    const bench = await meterBench({ initialRegister: 10, ratePerHour: 36_000 })
+    await bench.time.advance(2_000)
+    bench.link.raiseFloor(9_000n)
+    bench.link.supplyOnUntil(9_005n)
+    await bench.time.advance(100)
+    bench.cut()
+    bench.missing = true
+    await bench.time.advance(10_000)
+    expect(bench.sim.supplied()).toBeLessThanOrEqual(5n)
+  })
+
   test('supplies nothing before the new offset is on the disk, tried at every poll', async () => {
     const bench = await meterBench({ initialRegister: 5_000 })
     bench.link.supplyOnUntil(1_000_000n)

@@ -109,6 +109,8 @@ export type Counters = {
   readonly refused: Map<string, number>
   /** The same by what was refused, and then by reason. */
   readonly refusedKinds: Map<RejectedName, Map<string, number>>
+  /** What the watch told since the start, by rule and then by action. */
+  readonly findings: Map<string, Map<string, number>>
   messages: number
   connects: number
   timesSigned: number

@@ -24,7 +24,7 @@ import type { ClientLink, Core, Counters, DeviceName } from './core.ts'
 import { claimVerbsOf } from './enrol/claimDesk.ts'
 import { createClaimLogin, isClaimLogin } from './enrol/claimLogin.ts'
 import { takeEnrol } from './enrol/requests.ts'
-import { takeFleetRequest } from './fleetRequests.ts'
+import { noteForeignRequest, takeFleetRequest } from './fleetRequests.ts'
 import { watchedLogin } from './fraud/loginWatch.ts'
 import { countedTrace, createSigns, noWatch } from './fraud/signs.ts'
 import { withFraudVerbs } from './fraud/verbs.ts'
@@ -172,6 +172,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
       core.writer.whenDurable(done)
     },
+    onForeign: (identity, topic) => noteForeignRequest(core, identity, topic),
     call: withFraudVerbs(verbs, core, fraud),
     settle: settlement.run,
     withSnapshot: snapshots.hold,
@@ -270,7 +271,8 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
 }
 
 function newCounters(): Counters {
-  return { refused: new Map(), refusedKinds: new Map(), messages: 0, connects: 0, timesSigned: 0 }
+  const counted = { messages: 0, connects: 0, timesSigned: 0 }
+  return { refused: new Map(), refusedKinds: new Map(), findings: new Map(), ...counted }
 }
 
 /** Looked up once for each allocation: while the gateway runs, nobody else gives positions. */

@@ -21,23 +21,3 @@ function medianOf(values: readonly number[]): number {
   const upper = sorted[middle] ?? 0
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2
 }
-
-/** The newest values of each of some places; `NaN` where there is none yet. */
-export type Rings = {
-  readonly put: (place: number, value: number) => void
-  readonly of: (place: number) => readonly number[]
-}
-
-export function createRings(places: number, length: number): Rings {
-  const kept = new Float32Array(places * length).fill(Number.NaN)
-  const next = new Uint8Array(places)
-  return {
-    put: (place, value) => {
-      const at = next[place] ?? 0
-      kept[place * length + at] = value
-      next[place] = (at + 1) % length
-    },
-    of: (place) =>
-      [...kept.subarray(place * length, (place + 1) * length)].filter((one) => !Number.isNaN(one)),
-  }
-}

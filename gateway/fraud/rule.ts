@@ -1,11 +1,13 @@
 /**
- * What a rule of the watch is: named thresholds, and for each device a watcher that is shown one
- * observation after the other. A watcher is a function of what it was shown and of nothing else;
- * its state is bounded, and an observation costs it the same however long it has watched.
+ * What a rule of the watch is: named thresholds, and a watcher that is shown one observation of a
+ * device after the other. What it says of a device is a function of what it was shown of that one
+ * and of nothing else; what it keeps of each are columns, so that thousands cost no object, and an
+ * observation costs the same however long a device has been watched.
  * @module
  */
 import type { Action } from './actions.ts'
 import type { DeviceObservation, MeterObservation } from './observation.ts'
+import { at, put, type Rows } from './rows.ts'
 
 export type Threshold = {
   readonly value: number
@@ -13,8 +15,18 @@ export type Threshold = {
   readonly about: string
 }
 
-/** Words for people when what is seen gives cause, and undefined otherwise. */
-export type Watcher = (seen: DeviceObservation) => string | undefined
+/** Where rules keep what they know of devices, of meters, and of what is usual for a meter. */
+export type Memory = { readonly devices: Rows; readonly meters: Rows; readonly baselines: Rows }
+
+/**
+ * Words for people when what is seen gives cause, and undefined otherwise; `rows` are those of the
+ * meters, by slot, as far as there was room.
+ */
+export type Watcher = (
+  seen: DeviceObservation,
+  device: number,
+  rows: readonly number[],
+) => string | undefined
 
 export type Limits = Readonly<Record<string, number>>
 
@@ -26,7 +38,7 @@ export type Rule = {
    * it only suspects.
    */
   readonly strongest: Action
-  readonly begin: (limits: Limits) => Watcher
+  readonly begin: (limits: Limits, memory: Memory) => Watcher
 }
 
 /** Ties the limits that `begin` gets to the thresholds by name. */
@@ -34,7 +46,7 @@ export function defineRule<const T extends string>(rule: {
   readonly about: string
   readonly strongest?: Action
   readonly thresholds: Readonly<Record<T, Threshold>>
-  readonly begin: (limits: Readonly<Record<T, number>>) => Watcher
+  readonly begin: (limits: Readonly<Record<T, number>>, memory: Memory) => Watcher
 }): Rule {
   return { strongest: 'quarantine', ...rule, begin: rule.begin as Rule['begin'] }
 }
@@ -43,43 +55,47 @@ export function threshold(value: number, unit: string, about: string): Threshold
   return { value, unit, about }
 }
 
-/** Meters of a device that are watched; no device has more slots. */
-const METERS_MAX = 64
+type MeterWatcher = (
+  meter: MeterObservation,
+  row: number,
+  seen: DeviceObservation,
+) => string | undefined
 
-type MeterWatcher = (meter: MeterObservation, seen: DeviceObservation) => string | undefined
-
-/** A watcher of its own for every meter, and a new one when a slot is given to another channel. */
-export function eachMeter(begin: () => MeterWatcher): Watcher {
-  const watchers: { readonly channel: number; readonly watch: MeterWatcher }[] = []
-  return (seen) => {
+/** Watches each meter that has a row. */
+export function eachMeter(watch: MeterWatcher): Watcher {
+  return (seen, _, rows) => {
     let found: string | undefined
-    const count = Math.min(seen.meters.length, METERS_MAX)
-    for (let slot = 0; slot < count; slot++) {
+    for (let slot = 0; slot < rows.length; slot++) {
       const meter = seen.meters[slot]
-      if (!meter) continue
-      let known = watchers[slot]
-      if (known?.channel !== meter.channel) {
-        known = { channel: meter.channel, watch: begin() }
-        watchers[slot] = known
-      }
-      found = known.watch(meter, seen) ?? found
+      const row = rows[slot]
+      if (meter && row !== undefined) found = watch(meter, row, seen) ?? found
     }
     return found
   }
 }
 
-/** True while `count` events lie within the last `windowSeconds`; keeps `count` times. */
-export function createBurst(
-  count: number,
-  windowSeconds: number,
-): (total: number, atSeconds: number) => boolean {
-  const times: number[] = []
-  let before = 0
-  return (total, atSeconds) => {
-    const more = total - before
-    before = total
+type Burst = (row: number, total: number, atSeconds: number) => boolean
+
+/**
+ * True while `count` events lie within the last `windowSeconds`; keeps `count` times of rows that
+ * have had an event lately, and one number of the others.
+ */
+export function createBurst(rows: Rows, count: number, windowSeconds: number): Burst {
+  const before = rows.column(0)
+  const timesOf = new Map<number, number[]>()
+  rows.onForget((row) => {
+    timesOf.delete(row)
+  })
+  return (row, total, atSeconds) => {
+    const more = total - at(before, row)
+    put(before, row, total)
+    const times = timesOf.get(row) ?? []
+    if (more <= 0 && times.length === 0) return false
     for (let i = 0; i < Math.min(more, count); i++) times.push(atSeconds)
     while (times.length > count) times.shift()
+    const isOver = atSeconds - (times.at(-1) ?? 0) > windowSeconds
+    if (isOver) timesOf.delete(row)
+    else timesOf.set(row, times)
     const first = times[0]
     return times.length === count && first !== undefined && atSeconds - first <= windowSeconds
   }

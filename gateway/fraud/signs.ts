@@ -4,43 +4,59 @@
  * @module
  */
 import type { Trace, TraceEvent } from '../trace.ts'
-import { noSigns, type SignCounts, type SignName } from './observation.ts'
+import { noSigns, type SignCounts, type SignName, signNames } from './observation.ts'
+import { at, createRows, NO_ROW, put } from './rows.ts'
 
 /** Devices that are counted, and so watched; of more than these the rest is not. */
 export const WATCHED_MAX = 20_000
 
 export type Signs = {
   readonly add: (fleet: string, device: string, sign: SignName) => void
-  readonly of: (fleet: string, device: string) => SignCounts
+  /** Of `fleet/device`; lent until it is asked for again. */
+  readonly of: (name: string) => SignCounts
   /** Names of those that were counted, `fleet/device`. */
-  readonly names: () => readonly string[]
+  readonly names: () => Iterator<string>
   readonly forget: (name: string) => void
-  /** How many devices were not counted for want of room. */
+  /** Devices that are counted. */
+  readonly count: () => number
+  /** How often a device was not counted for want of room. */
   readonly turnedAway: () => number
 }
 
 const nothing = noSigns()
 
 export function createSigns(): Signs {
-  const counts = new Map<string, Record<SignName, number>>()
+  const rows = createRows(WATCHED_MAX)
+  const columns = signNames.map((sign) => ({ sign, column: rows.column(0) }))
+  const columnOf = new Map(columns.map(({ sign, column }) => [sign, column]))
+  const rowOf = new Map<string, number>()
+  const lent = noSigns()
   let turnedAway = 0
   return {
     add: (fleet, device, sign) => {
       const name = `${fleet}/${device}`
-      let own = counts.get(name)
-      if (!own && counts.size >= WATCHED_MAX) {
+      const row = rowOf.get(name) ?? rows.take()
+      const column = columnOf.get(sign)
+      if (row === NO_ROW || !column) {
         turnedAway += 1
         return
       }
-      own ??= noSigns()
-      own[sign] += 1
-      counts.set(name, own)
+      rowOf.set(name, row)
+      put(column, row, at(column, row) + 1)
     },
-    of: (fleet, device) => counts.get(`${fleet}/${device}`) ?? nothing,
-    names: () => [...counts.keys()],
+    of: (name) => {
+      const row = rowOf.get(name)
+      if (row === undefined) return nothing
+      for (const { sign, column } of columns) lent[sign] = at(column, row)
+      return lent
+    },
+    names: () => rowOf.keys(),
     forget: (name) => {
-      counts.delete(name)
+      const row = rowOf.get(name)
+      if (row !== undefined) rows.give(row)
+      rowOf.delete(name)
     },
+    count: () => rowOf.size,
     turnedAway: () => turnedAway,
   }
 }
@@ -49,8 +65,9 @@ export function createSigns(): Signs {
 export const noWatch: Signs = {
   add: () => {},
   of: () => nothing,
-  names: () => [],
+  names: () => new Set<string>().values(),
   forget: () => {},
+  count: () => 0,
   turnedAway: () => 0,
 }
 

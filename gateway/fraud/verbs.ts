@@ -12,7 +12,8 @@ import { requireDevice } from '../enrolment.ts'
 import { actions, type HoldAction } from './actions.ts'
 import { providerKey } from './observe.ts'
 import { rules } from './rules.ts'
-import type { FraudWatch } from './watch.ts'
+import { WATCHED_MAX } from './signs.ts'
+import { BASELINES_MAX, type FraudWatch, METERS_WATCHED_MAX } from './watch.ts'
 
 const holdActions = actions.filter((one): one is HoldAction => one !== 'notify')
 const name = { fleet: idValue, device: idValue }
@@ -90,9 +91,12 @@ function requireAmount({ config }: FraudWatch, action: HoldAction): void {
 
 function report(core: Core, watch: FraudWatch) {
   const { config } = watch
+  const use = watch.use()
   return {
-    watched: core.signs.names().length,
+    watched: core.signs.count(),
     turnedAway: core.signs.turnedAway(),
+    meters: { watched: use.meters, beyond: use.metersBeyond, withBaseline: use.baselines },
+    bounds: { devices: WATCHED_MAX, meters: METERS_WATCHED_MAX, baselines: BASELINES_MAX },
     holds: watch.holds.all(),
     findings: watch.findings().map(({ kind, ...finding }) => ({ ...finding, kind })),
     rules: Object.entries(config.rules).map(([rule, set]) => ({

@@ -4,21 +4,29 @@
  * @module
  */
 import type { Cancel } from '../../ports/index.ts'
+import { assert } from '../../protocol/assert.ts'
 import type { Core } from '../core.ts'
 import { createRounds } from '../rounds.ts'
 import { announce } from '../verbs/announce.ts'
 import type { Action } from './actions.ts'
 import type { FraudConfig } from './config.ts'
-import { createDeviceWatch, type DeviceWatch, type Finding } from './deviceWatch.ts'
+import { createWatches, type Finding, type Watches, type WatchUse } from './deviceWatch.ts'
+import { createFindingLog, type FindingLog } from './findingLog.ts'
 import { createHolds, type Hold, type Holds } from './holds.ts'
 import type { ProviderReading } from './observation.ts'
-import { type Known, observeDevice } from './observe.ts'
+import { createObserver, type Observe } from './observe.ts'
+import { at, type Column, NO_ROW, put } from './rows.ts'
 import { ruleNames } from './rules.ts'
+import { WATCHED_MAX } from './signs.ts'
 
 /** How often a device is looked at. */
 export const WATCH_ROUND_MS = 10_000
-/** Devices; a look takes some 10 us. */
-const WATCH_BOUNDS = { perTurn: 64, perRound: 20_000 }
+/** Meters that the rules see. */
+export const METERS_WATCHED_MAX = 20_000
+/** Meters of which it is learned what is usual. */
+export const BASELINES_MAX = 10_000
+/** Devices and meters; a look takes up to 2 us for each. */
+const ROUND_BOUNDS = { perTurn: 256, perRound: WATCHED_MAX + METERS_WATCHED_MAX }
 /** Findings that are remembered for whoever asks; the oldest gives way. */
 export const FINDINGS_MAX = 1_000
 /** A device that stays away for so long is watched anew when it comes back. */
@@ -33,6 +41,7 @@ export type ToldFinding = Finding & {
 export type FraudWatch = {
   readonly findings: () => readonly ToldFinding[]
   readonly holds: Holds
+  readonly use: () => WatchUse
   readonly providerReadings: Map<string, ProviderReading>
   readonly release: (fleet: string, device: string, by: string) => Hold | undefined
   readonly holdBack: (hold: Hold) => boolean
@@ -40,48 +49,38 @@ export type FraudWatch = {
   readonly stop: Cancel
 }
 
-type Watched = {
-  readonly fleet: string
-  readonly device: string
-  readonly watch: DeviceWatch
-  readonly known: Known
-  onlineSeconds: number
-}
-
 type Parts = {
   readonly core: Core
   readonly config: FraudConfig
   readonly holds: Holds
-  readonly devices: Map<string, Watched>
-  readonly providerReadings: Map<string, ProviderReading>
+  readonly watches: Watches
+  readonly observe: Observe
+  /** Row of each device, by name. */
+  readonly devices: Map<string, number>
+  readonly onlineSeconds: Column
   readonly told: ToldFinding[]
+  readonly log: FindingLog
+  isFullTold: boolean
 }
 
 /** Starts watching; undefined when the configuration says `off`. */
 export function startFraudWatch(core: Core): FraudWatch | undefined {
   const config = core.config.fraud
   if (!config) return undefined
-  const { throttlePerMinute = 0n, limitPerDay = 0n } = config
-  const holds = createHolds(core, { throttlePerMinute, limitPerDay })
-  const told: ToldFinding[] = []
-  const parts: Parts = {
-    ...{ core, config, holds, told },
-    devices: new Map(),
-    providerReadings: new Map(),
-  }
-  const names = () => core.signs.names().values()
-  const rounds = createRounds(core.ports.timers, WATCH_BOUNDS, names, (name) => {
-    look(parts, name)
-    return 1
-  })
-  const cancel = core.ports.timers.every(WATCH_ROUND_MS, () => {
+  const providerReadings = new Map<string, ProviderReading>()
+  const parts = makeParts(core, config, providerReadings)
+  const { holds, watches, told, log } = parts
+  const { timers } = core.ports
+  const rounds = createRounds(timers, ROUND_BOUNDS, core.signs.names, (name) => look(parts, name))
+  const cancel = timers.every(WATCH_ROUND_MS, () => {
     endHolds(parts)
+    tellFull(parts)
     rounds.begin()
   })
   return {
-    ...{ holds, config },
+    ...{ holds, config, providerReadings },
     findings: () => told,
-    providerReadings: parts.providerReadings,
+    use: watches.use,
     release: (fleet, device, by) => {
       const hold = holds.release(fleet, device)
       if (hold) tellRelease(core, hold, by)
@@ -91,43 +90,85 @@ export function startFraudWatch(core: Core): FraudWatch | undefined {
     stop: () => {
       cancel()
       rounds.stop()
+      log.stop()
     },
   }
 }
 
-function look(parts: Parts, name: string): void {
-  const { core, devices, providerReadings } = parts
-  const one = devices.get(name) ?? begin(parts, name)
-  const seen = observeDevice(core, one, one.known, providerReadings)
-  for (const finding of one.watch(seen)) take(parts, one, finding)
-  if (seen.online) one.onlineSeconds = seen.atSeconds
-  else if (seen.atSeconds - one.onlineSeconds > FORGET_SECONDS) {
-    devices.delete(name)
-    core.signs.forget(name)
-  }
-}
-
-function begin({ core, config, devices }: Parts, name: string): Watched {
-  const [fleet = '', device = ''] = name.split('/')
+function makeParts(
+  core: Core,
+  config: FraudConfig,
+  readings: ReadonlyMap<string, ProviderReading>,
+): Parts {
+  const { throttlePerMinute = 0n, limitPerDay = 0n } = config
   const limits = ruleNames.flatMap((rule) => {
     const own = config.rules[rule]
     return own ? [[rule, own.limits]] : []
   })
-  const watch = createDeviceWatch(Object.fromEntries(limits))
-  const onlineSeconds = core.writer.seconds()
-  const one = { fleet, device, watch, known: { channels: [], slots: [] }, onlineSeconds }
-  devices.set(name, one)
-  return one
+  const watches = createWatches(Object.fromEntries(limits), {
+    devices: WATCHED_MAX,
+    meters: METERS_WATCHED_MAX,
+    baselines: BASELINES_MAX,
+  })
+  return {
+    ...{ core, config, watches },
+    holds: createHolds(core, { throttlePerMinute, limitPerDay }),
+    observe: createObserver(core, watches, config, readings),
+    devices: new Map(),
+    onlineSeconds: watches.devices.column(0),
+    told: [],
+    log: createFindingLog(core.ports),
+    isFullTold: false,
+  }
 }
 
-function take(parts: Parts, { fleet, device }: Watched, finding: Finding): void {
-  const { core, config, told } = parts
+/** How many rows it looked at. */
+function look(parts: Parts, name: string): number {
+  const { core, devices, watches, onlineSeconds } = parts
+  const device = devices.get(name) ?? begin(parts, name)
+  const { seen, rows } = parts.observe(name, device)
+  for (const finding of watches.look(device, seen, rows)) take(parts, name, finding)
+  const { online, atSeconds } = seen
+  if (online) put(onlineSeconds, device, atSeconds)
+  else if (atSeconds - at(onlineSeconds, device) > FORGET_SECONDS) {
+    devices.delete(name)
+    watches.end(device)
+    core.signs.forget(name)
+  }
+  return 1 + rows.length
+}
+
+function begin({ core, devices, watches, onlineSeconds }: Parts, name: string): number {
+  const device = watches.begin()
+  assert(device !== NO_ROW, 'no more devices are watched than are counted')
+  devices.set(name, device)
+  put(onlineSeconds, device, core.writer.seconds())
+  return device
+}
+
+/** Once: how many there are changes all the time, and `tickpay fraud list` says it. */
+function tellFull(parts: Parts): void {
+  const { core, watches } = parts
+  const { metersBeyond } = watches.use()
+  const turnedAway = core.signs.turnedAway()
+  if (parts.isFullTold || (metersBeyond === 0 && turnedAway === 0)) return
+  parts.isFullTold = true
+  const bounds = { devices: WATCHED_MAX, meters: METERS_WATCHED_MAX }
+  const text = 'the watch is full: what comes later is not watched; see "tickpay fraud list"'
+  core.ports.log('warn', text, { ...bounds, metersBeyond, turnedAway })
+}
+
+function take(parts: Parts, name: string, finding: Finding): void {
+  const { core, config, told, log } = parts
   const { rule, words, atSeconds } = finding
+  const [fleet = '', device = ''] = name.split('/')
   const action = actionOf(core, config, fleet, device, finding)
   if (finding.kind !== 'known') {
-    told.push({ ...finding, fleet, device, action })
+    const one = { ...finding, fleet, device, action }
+    told.push(one)
     if (told.length > FINDINGS_MAX) told.shift()
-    core.ports.log('warn', 'the watch found something', { fleet, device, rule, words, action })
+    log.add(one)
+    countFinding(core, rule, action)
     if (core.state.fleets.has(fleet)) {
       announce(core, fleet, { event: 'fraud_found', device, rule, words, action })
     }
@@ -135,6 +176,12 @@ function take(parts: Parts, { fleet, device }: Watched, finding: Finding): void 
   if (action === 'notify') return
   const times = { sinceSeconds: atSeconds, lastSeconds: atSeconds }
   holdBack(parts, { fleet, device, action, by: rule, words, ...times })
+}
+
+function countFinding({ counters }: Core, rule: string, action: string): void {
+  const ofRule = counters.findings.get(rule) ?? new Map<string, number>()
+  counters.findings.set(rule, ofRule)
+  ofRule.set(action, (ofRule.get(action) ?? 0) + 1)
 }
 
 /** Behind an external broker anybody may have sent it: then nothing is held against a device. */

@@ -83,6 +83,13 @@ const payments: readonly Metric[] = [
     labels: ['kind', 'reason'],
     read: ({ refusals }) => refusals.map(({ value, ...labels }) => ({ labels, value })),
   },
+  {
+    name: 'tickpay_findings_total',
+    kind: 'counter',
+    help: 'What the watch for fraud and faults told since the start, by rule and what it did',
+    labels: ['rule', 'action'],
+    read: ({ findings }) => findings.map(({ value, ...labels }) => ({ labels, value })),
+  },
   byLabel(
     'counter',
     ['tickpay_commitments_total', 'kind'],

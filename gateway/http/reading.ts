@@ -24,6 +24,8 @@ export type MachineFigures = {
 
 export type Refused = { readonly kind: string; readonly reason: string; readonly value: number }
 
+export type Found = { readonly rule: string; readonly action: string; readonly value: number }
+
 export type FleetFigures = {
   readonly fleet: string
   readonly available: bigint
@@ -39,6 +41,7 @@ export type Reading = {
   readonly ticks: number
   readonly messages: number
   readonly refusals: readonly Refused[]
+  readonly findings: readonly Found[]
   readonly commitments: Readonly<Record<string, number>>
   readonly commits: CommitReport
   readonly sums: Sums
@@ -92,6 +95,7 @@ export async function takeReading(source: Source): Promise<Reading> {
     ticks: state.acceptedTicks,
     messages: core.counters.messages,
     refusals: refusalsOf(core),
+    findings: findingsOf(core),
     commitments: { opened, renewal: renewals, checkpoint: checkpoints },
     commits: core.commits.report(),
     sums,
@@ -123,6 +127,12 @@ function ageOf(atSeconds: number, nowSeconds: number): number | undefined {
 function refusalsOf({ counters }: Core): readonly Refused[] {
   return [...counters.refusedKinds].flatMap(([kind, reasons]) =>
     [...reasons].map(([reason, value]) => ({ kind, reason, value })),
+  )
+}
+
+function findingsOf({ counters }: Core): readonly Found[] {
+  return [...counters.findings].flatMap(([rule, actions]) =>
+    [...actions].map(([action, value]) => ({ rule, action, value })),
   )
 }
 

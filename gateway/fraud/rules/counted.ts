@@ -10,10 +10,10 @@ const within = (seconds: number) => threshold(seconds, 's', 'within so long')
 export const badWords = defineRule({
   about: 'words that do not meet the held one: they are guessed, or of another chain',
   thresholds: { words: threshold(3, 'words', 'so many'), windowSeconds: within(600) },
-  begin: ({ words, windowSeconds }) => {
-    const isBurst = createBurst(words, windowSeconds)
-    return ({ signs, atSeconds }) =>
-      isBurst(signs.bad_word, atSeconds)
+  begin: ({ words, windowSeconds }, { devices }) => {
+    const isBurst = createBurst(devices, words, windowSeconds)
+    return ({ signs, atSeconds }, device) =>
+      isBurst(device, signs.bad_word, atSeconds)
         ? `${words} words within ${windowSeconds} s did not meet the held word`
         : undefined
   },
@@ -23,10 +23,10 @@ export const logins = defineRule({
   strongest: 'notify',
   about: 'logins in the name of a device or a credential that are refused',
   thresholds: { failures: threshold(10, 'logins', 'so many'), windowSeconds: within(60) },
-  begin: ({ failures, windowSeconds }) => {
-    const isBurst = createBurst(failures, windowSeconds)
-    return ({ signs, atSeconds }) =>
-      isBurst(signs.login_refused + signs.wrong_gateway, atSeconds)
+  begin: ({ failures, windowSeconds }, { devices }) => {
+    const isBurst = createBurst(devices, failures, windowSeconds)
+    return ({ signs, atSeconds }, device) =>
+      isBurst(device, signs.login_refused + signs.wrong_gateway, atSeconds)
         ? `${failures} logins within ${windowSeconds} s were refused`
         : undefined
   },
@@ -38,10 +38,10 @@ export const clones = defineRule({
     takeovers: threshold(5, 'sessions', 'so many that drive out one another'),
     windowSeconds: within(60),
   },
-  begin: ({ takeovers, windowSeconds }) => {
-    const isBurst = createBurst(takeovers, windowSeconds)
-    return ({ signs, atSeconds, cloneSuspected }) => {
-      const fought = isBurst(signs.takeover, atSeconds)
+  begin: ({ takeovers, windowSeconds }, { devices }) => {
+    const isBurst = createBurst(devices, takeovers, windowSeconds)
+    return ({ signs, atSeconds, cloneSuspected }, device) => {
+      const fought = isBurst(device, signs.takeover, atSeconds)
       if (cloneSuspected) return 'it shows words from before its session began: a copy, or a replay'
       return fought
         ? `${takeovers} sessions within ${windowSeconds} s drove out one another: ` +
@@ -57,10 +57,10 @@ export const newGateway = defineRule({
     marks: threshold(1, 'marks', 'so many that another gateway has made'),
     windowSeconds: within(600),
   },
-  begin: ({ marks, windowSeconds }) => {
-    const hasMarks = createBurst(marks, windowSeconds)
-    return ({ signs, atSeconds }) =>
-      hasMarks(signs.foreign_mark, atSeconds)
+  begin: ({ marks, windowSeconds }, { devices }) => {
+    const hasMarks = createBurst(devices, marks, windowSeconds)
+    return ({ signs, atSeconds }, device) =>
+      hasMarks(device, signs.foreign_mark, atSeconds)
         ? 'it returned a mark that this gateway never made: it was at another one'
         : undefined
   },

@@ -4,6 +4,7 @@
  * @module
  */
 import type { MeterObservation } from '../observation.ts'
+import { at, put, type Rows } from '../rows.ts'
 import { defineRule, eachMeter, shown, threshold } from '../rule.ts'
 
 export const registerBackwards = defineRule({
@@ -11,20 +12,19 @@ export const registerBackwards = defineRule({
   thresholds: {
     ticks: threshold(2, 'ticks', 'by which it may be lower: what a restart forgets of one'),
   },
-  begin: ({ ticks }) =>
-    eachMeter(() => {
-      let highest = 0
-      return ({ register, unit, price }) => {
-        if (register === undefined) return undefined
-        const back = highest - register
-        // From here on, so that one step back is one finding.
-        highest =
-          back > 0 && back > ticks * price.unitsPerTick ? register : Math.max(highest, register)
-        return back > ticks * price.unitsPerTick
-          ? `its register went back by ${shown(back)} ${unit}, to ${shown(register)}`
-          : undefined
-      }
-    }),
+  begin: ({ ticks }, { meters }) => {
+    const highest = meters.column(0)
+    return eachMeter(({ register, unit, price }, row) => {
+      if (register === undefined) return undefined
+      const back = at(highest, row) - register
+      const isBack = back > 0 && back > ticks * price.unitsPerTick
+      // From here on, so that one step back is one finding.
+      put(highest, row, isBack ? register : Math.max(at(highest, row), register))
+      return back > ticks * price.unitsPerTick
+        ? `its register went back by ${shown(back)} ${unit}, to ${shown(register)}`
+        : undefined
+    })
+  },
 })
 
 type Anchor = { readonly provider: number; readonly paid: number; readonly atSeconds: number }
@@ -42,40 +42,62 @@ export const meteredAgainstPaid = defineRule({
     windowSeconds: threshold(300, 's', 'after which both are set to zero again, at twice that'),
     settleSeconds: threshold(30, 's', 'after a connection before it is looked at'),
   },
-  begin: ({ ticks, share, lagSeconds, windowSeconds, settleSeconds }) =>
-    eachMeter(() => {
-      const slack = { ticks, share, lagSeconds }
-      let older: Anchor | undefined
-      let newer: Anchor | undefined
-      let onlineSeconds = 0
-      let previous: Anchor | undefined
-      return (meter, { atSeconds, online }) => {
-        const { provider, paidReading } = meter
-        if (!online) onlineSeconds = atSeconds
-        if (!provider || meter.epoch === 0) return undefined
-        const now = {
-          provider: provider.register,
-          paid: paidReading,
-          atSeconds: provider.atSeconds,
-        }
-        // The provider's meter was exchanged.
-        if (older && now.provider < older.provider) older = undefined
-        older ??= now
-        newer ??= older
-        // What is late is late by what flows now, which may be far above the mean.
-        const rate = rateBetween(previous ?? older, now)
-        if (now.atSeconds !== previous?.atSeconds) previous = now
-        const words =
-          missing(meter, older, now, rate, slack, online) ??
-          missing(meter, newer, now, rate, slack, online)
-        if (now.atSeconds - newer.atSeconds >= windowSeconds && online) {
-          older = newer
-          newer = now
-        }
-        return online && atSeconds - onlineSeconds < settleSeconds ? undefined : words
+  begin: ({ ticks, share, lagSeconds, windowSeconds, settleSeconds }, { meters }) => {
+    const slack = { ticks, share, lagSeconds }
+    const olders = anchors(meters)
+    const newers = anchors(meters)
+    const previous = anchors(meters)
+    const onlineSeconds = meters.column(0)
+    return eachMeter((meter, row, { atSeconds, online }) => {
+      const { provider, paidReading } = meter
+      if (!online) put(onlineSeconds, row, atSeconds)
+      if (!provider || meter.epoch === 0) return undefined
+      const now = {
+        provider: provider.register,
+        paid: paidReading,
+        atSeconds: provider.atSeconds,
       }
-    }),
+      const known = olders.of(row)
+      // Else the provider's meter was exchanged.
+      const older = known && now.provider >= known.provider ? known : now
+      if (older === now) olders.put(row, now)
+      const newer = newers.of(row) ?? older
+      if (newer === older) newers.put(row, older)
+      // What is late is late by what flows now, which may be far above the mean.
+      const last = previous.of(row)
+      const rate = rateBetween(last ?? older, now)
+      if (now.atSeconds !== last?.atSeconds) previous.put(row, now)
+      const words =
+        missing(meter, older, now, rate, slack, online) ??
+        missing(meter, newer, now, rate, slack, online)
+      if (now.atSeconds - newer.atSeconds >= windowSeconds && online) {
+        olders.put(row, newer)
+        newers.put(row, now)
+      }
+      const isSettling = online && atSeconds - at(onlineSeconds, row) < settleSeconds
+      return isSettling ? undefined : words
+    })
+  },
 })
+
+/** An anchor of each meter, or none. */
+function anchors(meters: Rows) {
+  const providers = meters.column(Number.NaN)
+  const paid = meters.column(0)
+  const seconds = meters.column(0)
+  return {
+    of: (row: number): Anchor | undefined => {
+      const provider = at(providers, row)
+      if (Number.isNaN(provider)) return undefined
+      return { provider, paid: at(paid, row), atSeconds: at(seconds, row) }
+    },
+    put: (row: number, anchor: Anchor) => {
+      put(providers, row, anchor.provider)
+      put(paid, row, anchor.paid)
+      put(seconds, row, anchor.atSeconds)
+    },
+  }
+}
 
 function rateBetween(from: Anchor, to: Anchor): number {
   const seconds = to.atSeconds - from.atSeconds

@@ -2,7 +2,7 @@
  * A PostgreSQL ledger for a test: a database of its own, and a clock that the test moves.
  * @module
  */
-import { afterEach } from 'vitest'
+import { type afterAll, afterEach } from 'vitest'
 import type { PostgresLedger } from '../../ledger/postgres/postgresLedger.ts'
 import { START_SECONDS } from '../unit/ledger/world.ts'
 import type { ContractWorld } from './contractWorld.ts'
@@ -24,10 +24,13 @@ export type PostgresWorld = Omit<ContractWorld, 'ledger' | 'reopen'> & {
   readonly database: string
 }
 
-/** Ledgers on `server`, closed after each test. */
-export function postgresWorlds(server: TestServer): () => Promise<PostgresWorld> {
+/** Ledgers on `server`, closed after each test, or after all of a group that only reads them. */
+export function postgresWorlds(
+  server: TestServer,
+  after: typeof afterEach | typeof afterAll = afterEach,
+): () => Promise<PostgresWorld> {
   const opened: PostgresLedger[] = []
-  afterEach(async () => {
+  after(async () => {
     for (const one of opened.splice(0)) await one.close()
   })
   return async () => {

@@ -5,7 +5,10 @@ const exclude = ['dist/**', 'node_modules/**']
 /** Tests on virtual time and in memory: as many at a time as there are cores. */
 const pure = ['unit', 'property', 'simulation', 'threats']
 /** Real programs that look at memory, at delays or at what a machine survives: one at a time. */
-const alone = ['broker', 'crash', 'faults', 'hostile', 'soak']
+const alone = [
+  ...filesOf(['broker', 'crash', 'faults', 'hostile', 'soak']),
+  'test/e2e/story.test.ts',
+]
 
 function filesOf(folders: readonly string[]): readonly string[] {
   return folders.map((folder) => `test/${folder}/**/*.test.ts`)
@@ -37,8 +40,8 @@ export default defineConfig({
     projects: [
       group('pure', 0, '100%', filesOf(pure)),
       // Real programs, sockets and disks that mostly wait for each other.
-      group('programs', 1, 2, ['test/**/*.test.ts'], filesOf([...pure, ...alone])),
-      group('alone', 2, 1, filesOf(alone)),
+      group('programs', 1, 2, ['test/**/*.test.ts'], [...filesOf(pure), ...alone]),
+      group('alone', 2, 1, alone),
     ],
   },
 })

@@ -8,7 +8,13 @@ import type { GatewayConfig } from '../../gateway/config.ts'
 import { present } from '../../protocol/assert.ts'
 import { type Books, settledBy } from './siteFigures.ts'
 import { type DevicePlan, type SiteDevice, startDevice } from './siteVirtualDevice.ts'
-import { enrolTestFleet, testConfig, virtualWorld, type World } from './virtualGateway.ts'
+import {
+  enrolTestFleet,
+  testConfig,
+  virtualWorld,
+  type World,
+  type WorldOptions,
+} from './virtualGateway.ts'
 
 export type { SiteDevice }
 
@@ -70,6 +76,7 @@ export type SitePlan = {
   readonly config?: Partial<GatewayConfig>
   readonly deposit?: bigint
   readonly devices: readonly DevicePlan[]
+  readonly options?: WorldOptions
 }
 
 const stepMs = 50
@@ -78,7 +85,7 @@ const stepMs = 50
 export async function virtualSite(plan: SitePlan): Promise<VirtualSite> {
   // Loading a module takes real time, which virtual time would not wait for.
   await loadModbus()
-  const world = await virtualWorld(testConfig(plan.config))
+  const world = await virtualWorld(testConfig(plan.config), plan.options)
   await world.time.advance(0)
   await enrolTestFleet(world, plan.deposit)
   const devices: SiteDevice[] = []

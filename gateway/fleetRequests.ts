@@ -41,7 +41,7 @@ export function takeFleetRequest(
   const topic = parseTopic(text)
   if (topic?.kind !== 'request' || topic.fleet !== identity.fleet) return
   const { fleet, verb } = topic
-  const by = identity.kind === 'fleet' ? fleet : `${identity.name}@${fleet}`
+  const by = nameOf(identity)
   const request = readRequest(payload)
   const asked = { core, fleet, verb, by, transaction: request?.transaction ?? null }
   if (!request) {
@@ -58,6 +58,32 @@ export function takeFleetRequest(
   const judged = judgeRequest(core, identity, verb, fields)
   if (judged.kind === 'refused') refuse(asked, judged)
   else run(asked, call, judged.args, judged.kind)
+}
+
+function nameOf(identity: FleetRequester): string {
+  const { fleet } = identity
+  return identity.kind === 'fleet' ? fleet : `${identity.name}@${fleet}`
+}
+
+/** A request that the access rule lets nobody of this name make: there is no answer to it. */
+export function noteForeignRequest(core: Core, identity: Identity, text: string): void {
+  if (identity.kind !== 'fleet' && identity.kind !== 'reader') return
+  const topic = parseTopic(text)
+  if (topic?.kind !== 'request') return
+  const { fleet } = identity
+  const reason: CommandReason = topic.fleet === fleet ? 'missing_right' : 'wrong_fleet'
+  tellRefusal(core, fleet, { verb: topic.verb, by: nameOf(identity), reason })
+}
+
+/** Whoever tries what is not his is seen: by the operator in the log, by the fleet on its topic. */
+function tellRefusal(
+  core: Core,
+  fleet: string,
+  about: { readonly verb: string; readonly by: string; readonly reason: CommandReason },
+): void {
+  const level = isHarmless(about.reason) ? 'info' : 'warn'
+  core.ports.log(level, 'a request of a fleet was refused', { fleet, ...about })
+  announce(core, fleet, { event: 'refused', ...about })
 }
 
 /** A fleet speaks for its own devices only, whatever its arguments say. */
@@ -90,15 +116,14 @@ function run(
   )
 }
 
-/** Whoever tries what is not his is seen: by the operator in the log, by the fleet on its topic. */
 function refuse(
   asked: Asked,
   { reason, error, isQuestion }: Pick<Refused, 'reason' | 'error' | 'isQuestion'>,
 ): void {
   const { core, fleet, verb, by, transaction } = asked
-  const level = isHarmless(reason) || isQuestion ? 'info' : 'warn'
-  core.ports.log(level, 'a request of a fleet was refused', { fleet, verb, by, reason })
-  if (!isQuestion) announce(core, fleet, { event: 'refused', verb, by, reason })
+  if (isQuestion)
+    core.ports.log('info', 'a request of a fleet was refused', { fleet, verb, by, reason })
+  else tellRefusal(core, fleet, { verb, by, reason })
   respond(asked, { transaction, status: 'error', reason, error })
 }
 

@@ -172,7 +172,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
       core.writer.whenDurable(done)
     },
-    onForeign: (identity, topic) => noteForeignRequest(core, identity, topic),
     call: withFraudVerbs(verbs, core, fraud),
     settle: settlement.run,
     withSnapshot: snapshots.hold,
@@ -183,11 +182,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 type SessionHandlers = Required<
-  Pick<BrokerHandlers, 'onConnected' | 'onDisconnected' | 'openLane' | 'whenDurable' | 'batch'>
+  Pick<
+    BrokerHandlers,
+    'onConnected' | 'onDisconnected' | 'onForeign' | 'openLane' | 'whenDurable' | 'batch'
+  >
 >
 
 function sessionHandlers(core: Core): SessionHandlers {
   return {
+    onForeign: (identity, topic) => noteForeignRequest(core, identity, topic),
     onConnected: (identity, sessionId) => {
       if (identity.kind !== 'device') return
       const { fleet, device } = identity

@@ -93,6 +93,8 @@ export type BrokerHandlers = {
     payload: Uint8Array,
     done: () => void,
   ) => void
+  /** A message on a topic that the access rule keeps from who sent it; its session is cut off. */
+  readonly onForeign?: (identity: Identity, topic: string) => void
   /** Asked once when a session opens; its ticks then go this way. */
   readonly openLane?: (identity: Identity, sessionId: string) => TickLane | undefined
   /** Runs `run` when everything taken so far is durable; present when `openLane` is. */

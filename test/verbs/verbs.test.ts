@@ -197,6 +197,27 @@ describe('without a Command', () => {
     expect(topics).toEqual([])
   })
 
+  // T70
+  test('a missing right and a foreign fleet are logged, and told to who asked', async () => {
+    const closed = names.filter((name) => fleetVerbs[name].right !== 'supply')
+    const ofLever = () =>
+      reader.heard.flatMap(({ topic, payload }) => {
+        const isIt = topic === 'tickpay/1/acme/_/event' && payload['by'] === 'lever@acme'
+        return isIt ? [`${payload['verb']} ${payload['reason']}`] : []
+      })
+    await until('the fleet is told', () => ofLever().length >= closed.length)
+    expect(ofLever().sort()).toEqual(closed.map((name) => `${name} missing_right`).sort())
+    const lines = world.logs.join('\n')
+    for (const name of closed) {
+      expect(lines).toContain(`"verb":"${name}","by":"lever@acme","reason":"missing_right"`)
+    }
+    for (const name of names) {
+      expect(lines).toContain(`"verb":"${name}","by":"stranger@rival","reason":"wrong_fleet"`)
+    }
+    const foreign = reader.heard.filter(({ payload }) => payload?.['by'] === 'stranger@rival')
+    expect(foreign).toEqual([])
+  })
+
   test.each(ordered)('%s as a dry run changes nothing', async (name) => {
     const { args, data } = samples[name]
     const before = world.opened.gateway.core.writer.position()

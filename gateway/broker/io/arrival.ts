@@ -158,7 +158,10 @@ function takeOther(
     topicEnd,
   )
   const isForeign = topic.startsWith('$') || !handlers.mayAccess(identity, 'publish', topic)
-  if (isForeign) return 'foreign_topic'
+  if (isForeign) {
+    handlers.onForeign?.(identity, topic)
+    return 'foreign_topic'
+  }
   const relayed = topic === relayedTopic(identity)
   if (retain && !relayed) return 'retained_message'
   const payload = bytes.subarray(payloadStart, end)

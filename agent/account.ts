@@ -15,7 +15,7 @@ import type { Channel, Commitment, Mandate, Signed } from '../protocol/structure
 import { channelStructure, digestOf, mandateStructure } from '../protocol/structures.ts'
 import type { Tick } from '../protocol/tick.ts'
 import type { Domain } from '../protocol/typedData.ts'
-import { type ChannelPlace, wasReplaced } from './channelPlace.ts'
+import { type NewestChannel, newestAfter, wasReplaced } from './channelPlace.ts'
 import type { Epochs } from './epochs.ts'
 import type { LimitBook, LimitRecord, Now, OwnLimits } from './ownLimits.ts'
 import type { PayerAction, PayerEvent, TickPlace } from './payer.ts'
@@ -98,7 +98,7 @@ type Running = {
   payer: Payer
   channel: Channel | undefined
   /** Of the newest channel that was paid on, also by an earlier run. */
-  newest: ChannelPlace | undefined
+  newest: NewestChannel | undefined
   tariffs: readonly KnownTariff[]
   problem: string | undefined
   saveProblem: string | undefined
@@ -273,19 +273,19 @@ function takeSlot(running: Running, slot: Slot): void {
     world.log('error', running.problem, { meter: config.meter })
     return
   }
-  if (wasReplaced(slot.channel, running.newest)) {
+  const channelId = digestOf(identity.domain, channelStructure, slot.channel)
+  if (wasReplaced(slot.channel, channelId, running.newest)) {
     running.problem = REPLACED
     world.log('error', running.problem, { meter: config.meter })
     return
   }
-  const channelId = digestOf(identity.domain, channelStructure, slot.channel)
   const proof = world.epochs.prove(channelId, slot.held, slot.pending)
   if (proof === 'gateway_lied') reportLie(running)
   else if (proof.held) world.counted(readingAt(proof.held.terms, proof.held.index))
   const mandate = believedMandate(slot.mandate, channelId, identity)
   running.problem = slot.mandate && !mandate ? 'the mandate is not signed by the fleet' : undefined
   running.channel = slot.channel
-  running.newest = { allocation: slot.channel.allocation, position: slot.channel.position }
+  running.newest = newestAfter(slot.channel, channelId, running.newest)
   const tariffs = tariffsFor(running.tariffs, slot.channel, config.unit)
   const { maxLength, supply } = slot
   const facts = { slot: slot.slot, channelId, mandate, maxLength, supply, tariffs }

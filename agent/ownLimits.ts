@@ -10,7 +10,7 @@
  * @module
  */
 import { bytesToHex } from '../protocol/bytes.ts'
-import type { ChannelPlace } from './channelPlace.ts'
+import type { NewestChannel } from './channelPlace.ts'
 
 export type OwnLimits = {
   /** Minor units for one tick. */
@@ -33,7 +33,7 @@ export type LimitRecord = {
   readonly day: number
   readonly dayBase: bigint
   /** Of the newest channel; older records have none. */
-  readonly place?: ChannelPlace
+  readonly place?: NewestChannel
 }
 
 /** The counting of one channel. */

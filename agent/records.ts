@@ -6,7 +6,7 @@
 import type { Disk, Log } from '../ports/index.ts'
 import { bytesToHex, parseHex } from '../protocol/bytes.ts'
 import type { Mark } from '../protocol/messages.ts'
-import type { ChannelPlace } from './channelPlace.ts'
+import type { NewestChannel } from './channelPlace.ts'
 import { type FleetOrders, readFleetOrders } from './fleetOrders.ts'
 import type { SavedReader } from './meters/reader.ts'
 import type { LimitRecord } from './ownLimits.ts'
@@ -168,11 +168,13 @@ function readLimits(value: unknown): LimitRecord | undefined | typeof bad {
   return { channelId, hour, hourBase, day, dayBase, ...(place && { place }) }
 }
 
-function readPlace(value: unknown): ChannelPlace | undefined {
+function readPlace(value: unknown): NewestChannel | undefined {
   if (!isObject(value)) return undefined
-  const { allocation, position } = value
+  const { allocation, position, channelId, left } = value
   if (!(allocation instanceof Uint8Array) || !isCount(position)) return undefined
-  return { allocation, position }
+  if (!(channelId instanceof Uint8Array)) return { allocation, position }
+  const ids = Array.isArray(left) ? left.filter((one) => one instanceof Uint8Array) : []
+  return { allocation, position, channelId, ...(ids.length > 0 && { left: ids }) }
 }
 
 function readReader(value: unknown): SavedReader | undefined | typeof bad {

@@ -2,6 +2,7 @@
  * What the invariants of a simulated run remember between two looks.
  * @module
  */
+import type { Agent } from '../../agent/agent.ts'
 import type { Gateway } from '../../gateway/gateway.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import type { Fleet } from './fleet.ts'
@@ -47,6 +48,8 @@ export type State = {
   readonly barredMs: Map<string, number>
   /** Highest amount that was shown of each channel. */
   readonly spent: Map<string, bigint>
+  /** By `device/meter`: registers that were lost and not read since. */
+  readonly rewinds: Map<string, Rewind>
   /** By `device/meter`: what had flowed at the last look, and when that was. */
   readonly flowed: Map<string, { readonly units: bigint; readonly atMs: number }>
 }
@@ -58,6 +61,19 @@ export type Account = {
   lost: bigint
   /** Minor units that its device has shown. */
   spent: bigint
+}
+
+/**
+ * A register that was lost while its gateway may have gone back to a backup. If the agent that knew
+ * both is gone, too, its count begins where that gateway says, and readings come a second time.
+ */
+export type Rewind = {
+  /** Units that were lost before, and that had flowed. */
+  readonly lost: bigint
+  readonly flowed: bigint
+  readonly agent: Agent | undefined
+  /** The reading from which the next agent counts; undefined before one does. */
+  from: bigint | undefined
 }
 
 export type Core = Gateway['core']

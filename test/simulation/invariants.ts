@@ -40,6 +40,7 @@ export function createInvariants(watched: Watched): Invariants {
     readings: new Map(),
     barredMs: new Map(),
     spent: new Map(),
+    rewinds: new Map(),
     flowed: new Map(),
   }
   watched.record.onShown = (commitment, index) => advance(state, 'shown', commitment, index)

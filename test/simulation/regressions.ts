@@ -32,4 +32,30 @@ export const regressions: readonly Regression[] = [
     seed: 499,
     found: 'a second fence raised before the first was lowered was never answered',
   },
+  {
+    seed: 1414,
+    found:
+      'a new meter obeyed an order for the register of the old one: more flowed than on credit',
+  },
+  {
+    seed: 1571,
+    found: 'a meter that started again obeyed the order from before, while its gateway was dead',
+  },
+  {
+    seed: 1577,
+    found: 'a meter that started again obeyed the order from before, and its agent died at once',
+  },
+  {
+    seed: 1765,
+    found: 'the simulated operator: a backup restored after all else did not know a newer key',
+  },
+  {
+    seed: 2133,
+    found: 'the accounts: register, agent and proof lost together, so readings came a second time',
+  },
+  {
+    seed: 2394,
+    found:
+      'a channel left for another at the same position was gone back to: units were paid twice',
+  },
 ]

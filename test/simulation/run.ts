@@ -2,7 +2,7 @@
  * One run: a plan is carried out, its faults end, and all that is honest has to go on.
  * @module
  */
-import { equalBytes } from '../../protocol/bytes.ts'
+import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import { encodePublicKey, publicKeyOf } from '../../protocol/keys.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import { freeDisk, openChannels, strike } from './faults.ts'
@@ -104,10 +104,7 @@ async function heal(world: SimWorld): Promise<void> {
 /** A gateway that came from a backup may know another key, and mandates that are long past. */
 async function putRight({ fleet }: SimWorld, device: DeviceActor): Promise<void> {
   const { gateway, plan } = device
-  const key = device.key()
-  const known = gateway.running()?.core.state.cold.device(fleetName, plan.device)?.key
-  const own = encodePublicKey(publicKeyOf(key))
-  if (known && !equalBytes(known, own)) await fleet.replace(gateway, plan.device, { key })
+  if (!knowsKey(device)) await fleet.replace(gateway, plan.device, { key: device.key() })
   await gateway.call('resume', { fleet: fleetName, device: plan.device })
   await fleet.allow(gateway, openChannels(device))
 }
@@ -127,6 +124,24 @@ function replaceAgain({ fleet, devices }: SimWorld, replaced: Set<string>): void
   }
 }
 
+/** A gateway that comes from a backup now does not know a key that was replaced since. */
+function enrolAgain({ fleet, devices }: SimWorld, replaced: Set<string>): void {
+  for (const device of devices) {
+    const { connectionReason } = device.running()?.status() ?? {}
+    if (!connectionReason?.includes('bad_signature')) continue
+    const [newest] = device.gateway.running()?.core.state.lives.slice(-1) ?? []
+    const name = `${device.plan.device} ${bytesToHex(newest?.life ?? new Uint8Array(0))}`
+    if (replaced.has(name) || knowsKey(device)) continue
+    replaced.add(name)
+    void ignore(fleet.replace(device.gateway, device.plan.device, { key: device.key() }))
+  }
+}
+
+function knowsKey({ gateway, key, plan }: DeviceActor): boolean {
+  const known = gateway.running()?.core.state.cold.device(fleetName, plan.device)?.key
+  return !known || equalBytes(known, encodePublicKey(publicKeyOf(key())))
+}
+
 async function ignore(work: Promise<unknown>): Promise<void> {
   await work.catch(() => undefined)
 }
@@ -143,6 +158,7 @@ async function mustProgress(world: SimWorld): Promise<void> {
   // Each is asked at each step: what one has to reach is fixed when it was supplied again.
   const isMade = () => {
     replaceAgain(world, replaced)
+    enrolAgain(world, replaced)
     waiting = waiting.filter((one) => !one.isMade())
     return waiting.length === 0
   }

@@ -11,6 +11,7 @@ import { CHECKPOINT } from '../../protocol/structures.ts'
 import { parseTopic } from '../../protocol/topics.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import { raise, type State, saidBy } from './invariantState.ts'
+import { relive } from './rewinds.ts'
 import { advance } from './unitAccounts.ts'
 
 /** After a crash a gateway holds at least what it has told anyone. */
@@ -111,6 +112,8 @@ export function hears(state: State, text: string, payload: Uint8Array, actor: Ga
     const commitment = record.commitment(topic.device, slot, epoch, channelId)
     const shown = record.shown.get(bytesToHex(channelId))?.reading ?? 0n
     if (!commitment || (topic.name === 'accept' && commitment.kind !== CHECKPOINT)) continue
-    if (readingAt(commitment, index) <= shown) advance(state, 'paid', commitment, index)
+    if (readingAt(commitment, index) > shown) continue
+    relive(state, commitment, index)
+    advance(state, 'paid', commitment, index)
   }
 }

@@ -8,9 +8,11 @@ import type { Commitment } from '../../protocol/structures.ts'
 import type { DeviceActor } from './deviceActor.ts'
 import { accountOf, type State } from './invariantState.ts'
 import { checkOwnLimits } from './ownLimits.ts'
+import { beginRewind, forgetRewinds } from './rewinds.ts'
 
 export function checkDevice(state: State, device: DeviceActor): void {
   const { record } = state.watched
+  if (state.rewinds.size > 0) forgetRewinds(state, device)
   checkFailSafe(state, device)
   checkOwnLimits(state, state.watched.plan, device)
   for (const [meter, truth] of device.meters) {
@@ -87,6 +89,7 @@ export function advance(
 
 export function registerLost(state: State, device: DeviceActor, meter: string): void {
   loseUnpaid(state, `${device.plan.device}/${meter}`)
+  beginRewind(state, device, meter)
 }
 
 function loseUnpaid(state: State, name: string): void {

@@ -122,6 +122,25 @@ describe('an account', () => {
     expect(again.account.problem()).not.toMatch(/device replace/)
   })
 
+  test('goes back to no channel that it left for another at the same position (!)', () => {
+    const first = bench()
+    first.account.takeReading(1_000n)
+    const slot = slotOf(first.gateway)
+    const again = { ...slot.channel, salt: fixtures.counting(77) }
+    first.account.takeSlot(slot)
+    first.account.takeSlot({ ...slot, channel: again })
+    expect(first.account.problem()).not.toMatch(/device replace/)
+    first.account.takeSlot(slot)
+    expect(first.account.problem()).toMatch(/device replace/)
+
+    const later = bench(undefined, first.saved.at(-1))
+    later.account.takeReading(1_000n)
+    later.account.takeSlot(slot)
+    expect(later.account.problem()).toMatch(/device replace/)
+    later.account.takeSlot({ ...slot, channel: again })
+    expect(later.account.problem()).not.toMatch(/device replace/)
+  })
+
   test('believes a mandate for this channel, signed by the fleet where its key is known', () => {
     const signer = publicKeyOf(fixtures.signerKey)
     const digest = digestOf(fixtures.domain, mandateStructure, fixtures.mandate)

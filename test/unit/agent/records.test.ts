@@ -10,7 +10,12 @@ const limits = {
   hourBase: -5n,
   day: 20_000,
   dayBase: (1n << 64n) - 1n,
-  place: { allocation: new Uint8Array(32).fill(8), position: 2 },
+  place: {
+    allocation: new Uint8Array(32).fill(8),
+    position: 2,
+    channelId: new Uint8Array(32).fill(7),
+    left: [new Uint8Array(32).fill(5), new Uint8Array(32).fill(6)],
+  },
 }
 const reader = { offset: -12n, lastRegister: 77n, bootId: undefined, meterNumber: 'n12' }
 const seen = { atSeconds: 1_767_225_600, units: 1_234n, unitsPaid: undefined }

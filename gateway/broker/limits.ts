@@ -35,6 +35,11 @@ export type BrokerLimits = {
   readonly keepaliveSecondsMax: number
   readonly inFlightMax: number
   readonly queueMessagesMax: number
+  /**
+   * Payload bytes that wait for all clients together: beyond them whoever does not read is cut off
+   * at once. A device with 64 channels has 64 KB of receipts.
+   */
+  readonly waitingBytesMax: number
   readonly drainTimeoutMs: number
   readonly messagesPerSecond: number
   readonly messagesBurst: number
@@ -84,6 +89,7 @@ export const defaultBrokerLimits: BrokerLimits = {
   keepaliveSecondsMax: KEEPALIVE_SECONDS_MAX,
   inFlightMax: IN_FLIGHT_MAX,
   queueMessagesMax: QUEUE_MESSAGES_MAX,
+  waitingBytesMax: 64 << 20,
   drainTimeoutMs: DRAIN_TIMEOUT_MS,
   messagesPerSecond: MESSAGES_PER_SECOND,
   messagesBurst: MESSAGES_BURST,

@@ -17,17 +17,28 @@ export type Outbox = {
   readonly push: (message: Outgoing) => 'queued' | 'replaced' | 'full'
   readonly shift: () => Outgoing | undefined
   readonly length: () => number
+  /** Forgets what waits. */
+  readonly clear: () => void
 }
 
-export function createOutbox(messagesMax: number): Outbox {
+/** Payload bytes that wait in all outboxes, and how many may. */
+export type Waiting = { bytes: number; readonly bytesMax: number }
+
+const unbounded = () => ({ bytes: 0, bytesMax: Number.POSITIVE_INFINITY })
+
+export function createOutbox(messagesMax: number, all: Waiting = unbounded()): Outbox {
   // A Map keeps the order of insertion; a key that is deleted first goes to the end.
   const waiting = new Map<string | number, Outgoing>()
   let next = 0
   return {
     push: (message) => {
       const key = message.replaces ?? next++
-      const replaced = waiting.has(key)
+      const before = waiting.get(key)
+      const replaced = before !== undefined
+      const bytes = message.payload.length - (before?.payload.length ?? 0)
       if (!replaced && waiting.size >= messagesMax) return 'full'
+      if (bytes > 0 && all.bytes + bytes > all.bytesMax) return 'full'
+      all.bytes += bytes
       waiting.delete(key)
       waiting.set(key, message)
       assert(waiting.size <= messagesMax, 'an outbox is bounded')
@@ -36,10 +47,15 @@ export function createOutbox(messagesMax: number): Outbox {
     shift: () => {
       for (const [key, message] of waiting) {
         waiting.delete(key)
+        all.bytes -= message.payload.length
         return message
       }
       return undefined
     },
     length: () => waiting.size,
+    clear: () => {
+      for (const { payload } of waiting.values()) all.bytes -= payload.length
+      waiting.clear()
+    },
   }
 }

@@ -19,3 +19,5 @@ export const LEAVES_PER_TURN = 32
 export const NODES_PER_TURN = 128
 /** Receipts handed out in one turn: about 60 us each. */
 export const SENT_PER_TURN = 32
+/** Receipts that are filed and handed on before the disk has taken those before: some 1 MB. */
+export const RECEIPTS_WAITING_MAX = 1_024

@@ -21,7 +21,12 @@ import { sendDurable } from '../intake/send.ts'
 import type { Session } from '../intake/session.ts'
 import { channelOf } from '../intake/session.ts'
 import type { IssuedReceipts } from '../state/receipts.ts'
-import { LEAVES_PER_TURN, RECEIPTS_PER_ROOT_MAX, SENT_PER_TURN } from './limits.ts'
+import {
+  LEAVES_PER_TURN,
+  RECEIPTS_PER_ROOT_MAX,
+  RECEIPTS_WAITING_MAX,
+  SENT_PER_TURN,
+} from './limits.ts'
 import { createMoved, type Moved } from './moved.ts'
 import type { PackedReceipts, Reached } from './packed.ts'
 import { countPacked, packReceipts, unpackReceipt } from './packed.ts'
@@ -40,7 +45,11 @@ export type Receipts = {
 class Stopped extends Error {}
 
 /** Makes receipts every `seconds`; never where that is 0. */
-export function createReceipts(core: Core, seconds: number): Receipts {
+export function createReceipts(
+  core: Core,
+  seconds: number,
+  waitingMax = RECEIPTS_WAITING_MAX,
+): Receipts {
   const { timers, log } = core.ports
   const moved = createMoved(core)
   let isStopped = false
@@ -50,6 +59,7 @@ export function createReceipts(core: Core, seconds: number): Receipts {
     await new Promise<void>((resolve) => timers.soon(resolve))
     if (isStopped) throw new Stopped()
   }
+  const pace = { nextTurn, waitingMax }
   const start = (act: () => Promise<void>) => {
     running = act()
       .catch((error: unknown) => {
@@ -63,12 +73,12 @@ export function createReceipts(core: Core, seconds: number): Receipts {
   }
   const begin = () => {
     isAgain = running !== undefined
-    if (!isStopped && !running) start(() => issueAll(core, moved, nextTurn))
+    if (!isStopped && !running) start(() => issueAll(core, moved, pace))
   }
   const { newest } = core.state.receipts
   if (newest) {
     publishRoot(core, newest)
-    start(() => finish(core, newest, nextTurn))
+    start(() => finish(core, newest, pace))
   }
   let cancel: Cancel = () => {}
   if (seconds > 0) cancel = timers.every(seconds * 1_000, begin)
@@ -86,27 +96,29 @@ export function createReceipts(core: Core, seconds: number): Receipts {
 }
 
 type NextTurn = () => Promise<void>
+/** So many receipts may wait for the disk. */
+type Pace = { readonly nextTurn: NextTurn; readonly waitingMax: number }
 
-async function issueAll(core: Core, moved: Moved, nextTurn: NextTurn): Promise<void> {
+async function issueAll(core: Core, moved: Moved, pace: Pace): Promise<void> {
   for (;;) {
-    const reached = await moved.take(RECEIPTS_PER_ROOT_MAX, nextTurn)
+    const reached = await moved.take(RECEIPTS_PER_ROOT_MAX, pace.nextTurn)
     if (reached.length === 0) return
-    await issue(core, reached, nextTurn)
+    await issue(core, reached, pace)
     if (reached.length < RECEIPTS_PER_ROOT_MAX) return
   }
 }
 
-async function issue(core: Core, reached: readonly Reached[], nextTurn: NextTurn): Promise<void> {
+async function issue(core: Core, reached: readonly Reached[], pace: Pace): Promise<void> {
   const packed = packReceipts(inOrder(core, reached))
   // The root speaks of what is durable: what was looked at may not be yet.
   await core.writer.drained()
-  const tree = await treeOf(core, packed, nextTurn)
+  const tree = await treeOf(core, packed, pace.nextTurn)
   const root = signRoot(core, tree.root, reached.length)
   const issued = { root, ...packed }
   core.writer.record({ kind: 'receipted', ...issued })
   await core.writer.drained()
   publishRoot(core, issued)
-  await deliver(core, issued, tree, nextTurn)
+  await deliver(core, issued, tree, pace)
 }
 
 /** In the order of their channelIds. */
@@ -148,9 +160,9 @@ function receiptAt({ state }: Core, packed: PackedReceipts, place: number): Rece
 }
 
 /** Hands out what a former process signed and did not get to hand out, the same to the byte. */
-async function finish(core: Core, issued: IssuedReceipts, nextTurn: NextTurn): Promise<void> {
+async function finish(core: Core, issued: IssuedReceipts, pace: Pace): Promise<void> {
   if (isHandedOut(core, issued)) return
-  await deliver(core, issued, await treeOf(core, issued, nextTurn), nextTurn)
+  await deliver(core, issued, await treeOf(core, issued, pace.nextTurn), pace)
 }
 
 /** They are filed in order: when the last one is there, all are. */
@@ -166,7 +178,7 @@ async function deliver(
   core: Core,
   issued: IssuedReceipts,
   tree: ReceiptTree,
-  nextTurn: NextTurn,
+  { nextTurn, waitingMax }: Pace,
 ): Promise<void> {
   const count = countPacked(issued)
   for (let place = 0; place < count; place++) {
@@ -177,6 +189,8 @@ async function deliver(
     core.state.cold.putReceipt(channel, payload)
     sendToOwner(core, channel, payload)
     if ((place + 1) % SENT_PER_TURN === 0) await nextTurn()
+    // However slow the disk is, and however many they are, no more of them wait for it in memory.
+    if ((place + 1) % waitingMax === 0) await core.writer.drained()
   }
   await core.writer.drained()
 }

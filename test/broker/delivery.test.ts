@@ -293,6 +293,24 @@ describe('a subscriber that does not read', () => {
   })
 
   // T37
+  test('is closed when too much waits for all together, and those who read are served', async () => {
+    const limits = { waitingBytesMax: 20 * big.length }
+    const { broker, until } = await start({ limits })
+    const { client } = await device()
+    const reader = await subscribed('solar/pi2', ['tickpay/1/solar/pi2/down/+'])
+    client.socket.pause()
+    const isThere = () => broker.sessions().some(({ id }) => id === 'solar/pi1')
+    for (let i = 0; isThere() && i < 100_000; i++) {
+      broker.publish(ack, big, { retain: false, replaces: `receipt ${i % 40}` })
+      if (i % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until(() => broker.counters().connections === 1)
+    expect(broker.counters().closed).toEqual({ queue_full: 1 })
+    broker.publish('tickpay/1/solar/pi2/down/ack', Buffer.from('flows'), plain)
+    expect(readPublish(await reader.client.next(types.publish)).payload).toBe('flows')
+  })
+
+  // T37
   test('is closed after the drain timeout', async () => {
     const { broker, until } = await start({ limits: { drainTimeoutMs: 50 } })
     const { client } = await device()

@@ -11,7 +11,7 @@ import type { BrokerCounters, Identity, PeerCertificate, Role } from '../broker.
 import { countReason } from '../broker.ts'
 import { addressOf, FAILURE_COST } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
-import { createOutbox } from '../outbox.ts'
+import { createOutbox, type Waiting } from '../outbox.ts'
 import type { PacketIds } from '../packetIds.ts'
 import { createPacketIds } from '../packetIds.ts'
 import type { Pubacks } from '../pubacks.ts'
@@ -32,6 +32,8 @@ export type Shared = {
   readonly ports: Pick<Ports, 'clock' | 'timers' | 'log'>
   readonly limits: BrokerLimits
   readonly counters: BrokerCounters
+  /** What waits for all clients; without it each outbox has its own bound alone. */
+  readonly waiting?: Waiting
 }
 
 /** new: no CONNECT yet. connecting: until the CONNACK. closing: takes no more packets. */
@@ -134,7 +136,7 @@ export function newConnection(
     filters: new Map(),
     routes: new Map(),
     filtersChanging: 0,
-    outbox: createOutbox(limits.queueMessagesMax),
+    outbox: createOutbox(limits.queueMessagesMax, shared.waiting),
     replays: [],
     packetIds: createPacketIds(UNACKNOWLEDGED_MAX),
     pubacks: createPubacks({

@@ -82,7 +82,8 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
 async function start(options: BrokerOptions): Promise<State> {
   const limits = { ...defaultBrokerLimits, ...options.limits }
   const { ports, handlers } = options
-  const shared: Shared = { ports, limits, counters: newCounters() }
+  const waiting = { bytes: 0, bytesMax: limits.waitingBytesMax }
+  const shared: Shared = { ports, limits, counters: newCounters(), waiting }
   const seats = createSeats<Connection>()
   const delivery = createDelivery(shared, handlers.mayAccess, seats)
   const byClient = new WeakMap<Client, Connection>()
@@ -254,6 +255,7 @@ function ended(state: State, connection: Connection): void {
   for (const cancel of connection.timers) cancel()
   connection.timers.clear()
   connection.pubacks.clear()
+  connection.outbox.clear()
   state.connections.delete(connection)
   state.shared.counters.connections = state.connections.size
   state.heapTidy.note(state.connections.size)

@@ -1,7 +1,8 @@
 /**
- * Gives memory back after a crowd has left. V8 collects when it needs room, and a process that has
- * lost thousands of clients needs none for hours. Measured: 4,000 closed sessions left 140 MB;
- * after a collection as V8 likes it 89, after one that also moves together what is left 31.
+ * Gives memory back after a crowd has come or left. V8 collects when it needs room, and a process
+ * that has lost thousands of clients, or has let them in, needs none for hours. Measured: 4,000
+ * closed sessions left 140 MB; after a collection as V8 likes it 89, after one that also moves
+ * together what is left 31.
  * @module
  */
 import { setFlagsFromString } from 'node:v8'
@@ -16,19 +17,20 @@ export type HeapTidy = {
 }
 
 export type HeapTidyLimits = {
-  /** Connections that have to have left; fewer are not worth the pause. */
+  /** Connections that have to have come or left; fewer are not worth the pause. */
   readonly crowdMin: number
   /** From then to the collection: at most one in this time, however clients come and go. */
   readonly tidyDelayMs: number
 }
 
-/** Collects once, some 0.1 to 0.2 s, when a crowd has left. */
+/** Collects once, some 0.1 to 0.2 s, when a crowd has come or left. */
 export function createHeapTidy(
   timers: Pick<Timers, 'after'>,
   { crowdMin, tidyDelayMs }: HeapTidyLimits,
   collect: () => void = collectAll,
 ): HeapTidy {
   let most = 0
+  let least = Number.POSITIVE_INFINITY
   let now = 0
   let cancel: Cancel | undefined
   let isStopped = false
@@ -36,10 +38,12 @@ export function createHeapTidy(
     note: (connections) => {
       now = connections
       most = Math.max(most, now)
-      if (isStopped || cancel || most - now < crowdMin) return
+      least = Math.min(least, now)
+      if (isStopped || cancel || Math.max(most - now, now - least) < crowdMin) return
       cancel = timers.after(tidyDelayMs, () => {
         cancel = undefined
         most = now
+        least = now
         collect()
       })
     },

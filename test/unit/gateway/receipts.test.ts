@@ -1,5 +1,6 @@
 /** Receipts: one signature for all that moved, the same to the byte whenever they are asked for. */
 import { describe, expect, test } from 'vitest'
+import { createReceipts } from '../../../gateway/receipts/receipts.ts'
 import { present } from '../../../protocol/assert.ts'
 import { bytesToHex } from '../../../protocol/bytes.ts'
 import { publicKeyOf, verifyDigest } from '../../../protocol/keys.ts'
@@ -108,6 +109,41 @@ describe('a receipt', () => {
     await period(scene)
     expect(lastOf(device).receipt).toMatchObject({ epoch: 2, index: 3, amount: 30_900n })
   })
+})
+
+test('however many there are, no more than a bound wait for the disk', async () => {
+  const scene = await openScene()
+  const devices: SceneDevice[] = []
+  for (let number = 0; number < 5; number++) {
+    const device = await scene.device(`ev-${number}`, { units: ['Wh', 'Wh'] })
+    await device.tick(await device.commit({}, 0), number + 1, 0)
+    await device.tick(await device.commit({}, 1), number + 2, 1)
+    devices.push(device)
+  }
+  const { core } = scene.world.gateway
+  let waiting = 0
+  let most = 0
+  const { cold } = core.state
+  const counted: typeof cold = {
+    ...cold,
+    putReceipt: (channel, payload) => {
+      waiting += 1
+      most = Math.max(most, waiting)
+      cold.putReceipt(channel, payload)
+    },
+  }
+  const drained = async () => {
+    await core.writer.drained()
+    waiting = 0
+  }
+  const writer = { ...core.writer, drained }
+  const watched = { ...core, writer, state: { ...core.state, cold: counted } }
+  const receipts = createReceipts(watched, PERIOD_MS / 1_000, 3)
+  await period(scene)
+  await scene.round()
+  expect(devices.flatMap(proofsOf)).toHaveLength(10)
+  expect(most).toBe(3)
+  await scene.during(receipts.stop())
 })
 
 describe('asked for again', () => {

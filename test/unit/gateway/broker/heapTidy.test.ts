@@ -1,5 +1,5 @@
 /**
- * When memory is given back after a crowd has left.
+ * When memory is given back after a crowd has come or left.
  */
 import { describe, expect, test } from 'vitest'
 import { createHeapTidy } from '../../../../gateway/broker/io/heapTidy.ts'
@@ -27,6 +27,19 @@ describe('memory', () => {
     for (let count = 9; count >= 0; count--) note(count)
     await time.advance(60_000)
     expect(collections()).toBe(1)
+  })
+
+  test('is given back once when a crowd has come, and again when it has left', async () => {
+    const { time, note, collections } = tidy()
+    for (let count = 1; count <= 150; count++) note(count)
+    await time.advance(20_000)
+    expect(collections()).toBe(1)
+    for (let count = 151; count <= 200; count++) note(count)
+    await time.advance(60_000)
+    expect(collections()).toBe(1)
+    for (let count = 199; count >= 100; count--) note(count)
+    await time.advance(20_000)
+    expect(collections()).toBe(2)
   })
 
   test('is not collected by a broker that was closed', async () => {

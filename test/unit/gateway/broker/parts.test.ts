@@ -198,6 +198,26 @@ describe('the outbox', () => {
     expect(outbox.push(message('ack', 'ack'))).toBe('replaced')
     expect(outbox.length()).toBe(2)
   })
+
+  test('is full when too much waits for all clients together, until something leaves', () => {
+    const all = { bytes: 0, bytesMax: 100 }
+    const [one, other] = [createOutbox(10, all), createOutbox(10, all)]
+    const of = (bytes: number, replaces?: string) => {
+      return { ...message('a', replaces), payload: new Uint8Array(bytes) }
+    }
+    expect([one.push(of(60, 'ack')), other.push(of(50)), other.push(of(40))]).toEqual([
+      ...['queued', 'full', 'queued'],
+    ])
+    expect([one.push(of(61, 'ack')), one.push(of(20, 'ack')), other.push(of(40))]).toEqual([
+      ...['full', 'replaced', 'queued'],
+    ])
+    expect(all.bytes).toBe(100)
+    other.shift()
+    expect(all.bytes).toBe(60)
+    other.clear()
+    one.shift()
+    expect([all.bytes, one.length(), other.length()]).toEqual([0, 0, 0])
+  })
 })
 
 test('acknowledgements leave in the order of the messages, however they are settled', () => {

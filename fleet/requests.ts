@@ -21,6 +21,9 @@ const answerSchema = v.object({
   error: v.optional(v.string()),
 })
 
+/** The gateway understood and said no. */
+export class AnswerRefusedError extends OperatorError {}
+
 export type Requests = {
   /** Resolves with the data of the answer; rejects with what the gateway says is wrong. */
   readonly ask: (
@@ -68,7 +71,7 @@ export function createRequests(timers: Timers, fleet: string, name: string): Req
       const { transaction, status, data, error = status } = parsed.output
       const one = end(transaction)
       if (status === 'ok') one?.resolve(data)
-      else one?.reject(new OperatorError(error))
+      else one?.reject(new AnswerRefusedError(error))
     },
     drop: () => {
       for (const transaction of [...waiting.keys()]) {

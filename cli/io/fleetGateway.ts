@@ -6,11 +6,13 @@ import { type Ask, withFleet } from '../../fleet/ask.ts'
 import { askForSignature } from '../../fleet/command.ts'
 import { fleetConfigSchema } from '../../fleet/config.ts'
 import type { FleetIdentity } from '../../fleet/login.ts'
+import { AnswerRefusedError } from '../../fleet/requests.ts'
 import { brokerConnector } from '../../ports/io/brokerLogin.ts'
 import { readConfigFile } from '../../ports/io/configFile.ts'
 import { jsonLog } from '../../ports/io/log.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { fleetPrefix } from '../commands/fleetServe.ts'
+import { RefusedError } from '../exitCodes.ts'
 import { openSigner } from './keyFiles.ts'
 
 export type FleetRequest = {
@@ -55,10 +57,13 @@ export async function askGateway(
   const connector = await brokerConnector(config.gateway, process.env, ownKey)
   const ports = nodePorts(jsonLog('warn'))
   const { name, args, right } = request
-  return withFleet(identity, connector, name, ports, async (ask) => {
+  const answer = withFleet(identity, connector, name, ports, async (ask) => {
     if (request.isPaged) return readPages(ask, request, note)
     const isSigned = right === 'command' && args['dry_run'] !== true
     return ask(name, isSigned ? await signNow(identity, request) : args)
+  })
+  return answer.catch((error: unknown) => {
+    throw error instanceof AnswerRefusedError ? new RefusedError(error.message) : error
   })
 }
 

@@ -164,6 +164,7 @@ async function enrolAll(call: OpenGateway['gateway']['call']) {
 }
 
 export const freshKey = device(50)
+export const otherKey = device(51)
 
 async function publishOnce(
   port: number,

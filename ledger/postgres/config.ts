@@ -16,7 +16,9 @@ const secrets = {
   passwordCredential: v.optional(textValue),
 }
 
-const urlAllowed = 'postgres://USER@HOST:PORT/DATABASE, without a password: name a passwordFile'
+const urlAllowed =
+  'postgres://USER@HOST:PORT/DATABASE, without a password (name a passwordFile) and without ' +
+  'parameters (for sslmode, set tls)'
 const urlValue = v.pipe(
   v.string(urlAllowed),
   v.check((text) => readUrl(text) !== undefined, urlAllowed),

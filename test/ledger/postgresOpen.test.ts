@@ -130,6 +130,10 @@ describe('a database', () => {
 describe('a configuration', () => {
   const refused: Readonly<Record<string, readonly [object, RegExp]>> = {
     'a password in the url': [{ url: 'postgres://a:b@127.0.0.1/x' }, /without a password/],
+    'sslmode in the url': [
+      { url: 'postgres://a@db.example.net/x?sslmode=require' },
+      /without parameters \(for sslmode, set tls\)/,
+    ],
     'no user': [{ url: 'postgres://127.0.0.1/x' }, /USER@HOST/],
     'neither url nor host': [{}, /either a url, or host/],
     'a url and a host': [{ url: 'postgres://a@127.0.0.1/x', host: 'b' }, /either a url/],

@@ -4,44 +4,23 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { run } from '../../cli/run.ts'
 import { testServer } from '../ledger/postgresServer.ts'
-import { postgresWorlds } from '../ledger/postgresWorld.ts'
 import { testTerminal } from '../support/testTerminal.ts'
-import { allocationTerms, DAY_SECONDS, deviceOf, START_SECONDS } from '../unit/ledger/world.ts'
+import { DAY_SECONDS, START_SECONDS } from '../unit/ledger/world.ts'
 import { openWatcher, ownerCommands, testFolder, writeClaims } from './scene.ts'
+import { watchedSites } from './watchedSite.ts'
+
+/** Long after this is run: commands have the clock of the machine. */
+const CLAIM_UNTIL_SECONDS = 4_000_000_000
 
 const server = testServer()
-const openWorld = postgresWorlds(server)
+const openSite = watchedSites(server)
+const site = () => openSite(CLAIM_UNTIL_SECONDS)
 const folder = testFolder()
-
-/** A ledger with one funded allocation and a device, and a login of the watcher alone. */
-async function site() {
-  const world = await openWorld()
-  const { ledger, database } = world
-  const opened = await ledger.openAllocation(allocationTerms)
-  const allocation = await ledger.fund(opened.id, 10_000n, 'deposit')
-  const user = `watcher_${database}`
-  await server.sql(
-    database,
-    `CREATE ROLE ${user} LOGIN; GRANT tickpay_gateway TO ${user};` +
-      ` INSERT INTO tickpay.gateway_logins VALUES ('${user}', 'gate-1')`,
-  )
-  const { host, port } = server.place(database)
-  const settings = { ledger: { kind: 'postgres', host, port, database, user } }
-  const one = deviceOf(ledger.domain, allocation, 1)
-  const mandate = one.signMandate({ claimUntil: START_SECONDS + 30 * DAY_SECONDS })
-  const epoch = one.commit()
-  return {
-    ...world,
-    allocation,
-    settings,
-    claim: (index: number) => epoch.claim(index, { mandate }),
-  }
-}
 
 // T17
 test('T17 settles before the notice ends; what is left leaves', async () => {
-  const { ledger, allocation, settings, claim, advance } = await site()
-  const watcher = await openWatcher(settings, [claim(70)])
+  const { ledger, allocation, settings, claims, advance } = await site()
+  const watcher = await openWatcher(settings, [claims(70)])
   expect(await watcher.look('due')).toMatchObject({ shown: [], open: 700n })
   const { withdrawing } = await ledger.requestWithdrawal(allocation.id, 10_000n, 'back')
   const leavesAt = withdrawing[0]?.availableAtSeconds ?? 0
@@ -59,12 +38,12 @@ test('T17 settles before the notice ends; what is left leaves', async () => {
 })
 
 test('from the command line: one look, and once more for nothing', async () => {
-  const { ledger, allocation, settings, claim } = await site()
+  const { ledger, allocation, settings, claims } = await site()
   await ledger.requestWithdrawal(allocation.id, 10_000n, 'back')
   const path = join(folder(), 'watch.yaml')
-  const claims = writeClaims(folder(), ledger.domain, [claim(70)])
+  const file = writeClaims(folder(), ledger.domain, [claims(70)])
   const look = async (changes: object, ...words: readonly string[]) => {
-    writeFileSync(path, JSON.stringify({ ...settings, claims, ...changes }))
+    writeFileSync(path, JSON.stringify({ ...settings, claims: file, ...changes }))
     const terminal = testTerminal()
     const code = await run(['watch', '--config', path, '--once', '--json', ...words], terminal)
     return { code, ...JSON.parse(terminal.outLines[0] ?? '{}') }
@@ -77,7 +56,7 @@ test('from the command line: one look, and once more for nothing', async () => {
 })
 
 test('the owner takes its money back: announced, too early, executed', async () => {
-  const { ledger, allocation, settings, claim, advance, database } = await site()
+  const { ledger, allocation, settings, claims, advance, database } = await site()
   const { user } = settings.ledger
   await server.sql(database, `GRANT tickpay_operator TO ${user}`)
   const { fleet, gateway, payee, asset } = allocation
@@ -92,7 +71,7 @@ test('the owner takes its money back: announced, too early, executed', async () 
   expect((await withdraw(leavesAt - 1, '--execute')).error).toMatch(
     /the notice of back-1 is not over/,
   )
-  await ledger.submit([claim(70)], 'meanwhile')
+  await ledger.submit([claims(70)], 'meanwhile')
   await advance(leavesAt - START_SECONDS)
   const done = await withdraw(leavesAt, '--execute')
   expect(done).toMatchObject({ code: 0, outcome: 'executed', amount: '9300' })

@@ -29,8 +29,9 @@ async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
     const at = new Date().toISOString()
     onProgress(`case ${one.name}: ${one.about}`)
     const asked = { rounds, seconds, profile, parts, ledger, channels }
-    const result = await one.run({ ...asked, folder, onProgress })
-    return { case: one.name, about: one.about, at, rounds, seconds, machine, disk, ...result }
+    const { variant, ...result } = await one.run({ ...asked, folder, onProgress })
+    const { name, about } = variant ?? one
+    return { case: name, about, at, rounds, seconds, machine, disk, ...result }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -30,6 +30,8 @@ export type Target = {
 }
 
 export type CaseResult = {
+  /** What was measured in place of what the case usually is; its result is kept beside that. */
+  readonly variant?: { readonly name: string; readonly about: string }
   readonly targets: readonly Target[]
   /** Limits of the gateway that were raised by its configuration. */
   readonly limits: Readonly<Record<string, number>>

@@ -173,6 +173,10 @@ function resultOf(whole: Cooperative, rows: readonly Row[], seconds: number): Ca
         row.statement === 'none before',
     )?.gas ?? Number.NaN
   return {
+    variant: {
+      name: 'settle-evm',
+      about: 'what it costs on a chain, by statement and by evidence',
+    },
     targets: [
       atMost(`gas of a statement of ${whole.devices} devices`, 100_000, whole.later),
       atMost('gas of the first statement of an allocation', 100_000, whole.first),

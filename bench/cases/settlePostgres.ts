@@ -122,6 +122,7 @@ export async function settlePostgres(options: CaseOptions): Promise<CaseResult> 
     const faults = await place.ledger.audit()
     if (faults.length > 0) throw new Error(`the books are not sound: ${faults[0]}`)
     return {
+      variant: { name: 'settle-postgres', about: 'ten thousand devices in a database' },
       targets: [
         atMost(`${channels} channels settled the first time by evidence, seconds`, 10, first),
         atMost(`${channels} channels settled later by evidence, seconds`, 10, later),

@@ -6,6 +6,7 @@ import { defineCommand, flag, jsonOption, text } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { gatewayOptions } from '../gatewayOptions.ts'
 import { openRunning } from '../io/gatewayCalls.ts'
+import { lastingCalls } from '../io/lastingCalls.ts'
 import { runTop } from '../live/top.ts'
 
 export const command = defineCommand({
@@ -14,6 +15,7 @@ export const command = defineCommand({
     'A screen that is drawn again every second; q or Ctrl-C ends it. What does not fit is left',
     'out: of the devices the busiest are shown, of the columns the last ones go first. Where there',
     'is no screen it prints a line a second. Units are those of the last report of each device.',
+    'A gateway that goes away is waited for, on a screen; elsewhere that ends with exit code 3.',
     'Of a gateway with more than 2000 channels it shows some of the fleet that --fleet names.',
   ],
   arguments: {},
@@ -26,7 +28,8 @@ export const command = defineCommand({
   },
   examples: ['tickpay top --config gateway.yaml', 'tickpay top --once --json --fleet acme'],
   run: async ({ once, fleet, device, json, ...place }, terminal) => {
-    const calls = await openRunning(place)
+    const open = () => openRunning(place)
+    const calls = lastingCalls(await open(), open)
     try {
       const output = json ? 'json' : 'people'
       await runTop(calls, { part: { fleet, device }, looks: once ? 1 : 'many', output }, terminal)

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ChannelReport } from '../../fleet/reports.ts'
+import { UnreachableError } from '../exitCodes.ts'
 import type { Calls } from '../io/controlClient.ts'
 import { atExit, quitKeys } from '../io/quitKeys.ts'
 import { stopSignal } from '../io/runUntilStopped.ts'
@@ -21,6 +22,8 @@ import { fullCanvas } from './screen.ts'
 import { type LiveView, plainLine, viewLines } from './view.ts'
 
 const lookPeriodMs = 1_000
+const tooManyNote = 'too many channels to show: name a fleet with --fleet'
+const awayNote = 'the gateway does not answer: these are its last figures; asking again'
 /** Lines of the view that are no devices. */
 export const OTHER_LINES = 9
 
@@ -73,28 +76,47 @@ const onScreen: Way = async (calls, { part }, show, terminal) => {
     keys.close()
   }
   const keepOpen = atExit(close)
+  const paint = (sights: readonly Sight[], note?: string) => {
+    const view = show(sights, Math.max(1, terminal.rows() - OTHER_LINES))
+    if (view === undefined) return
+    const told = note === undefined ? view : { ...view, note }
+    canvas.paint(viewLines(told, terminal.columns(), style))
+  }
   try {
-    await watch(calls, part, Promise.race([keys.pressed, stopSignal()]), (sights) => {
-      const view = show(sights, Math.max(1, terminal.rows() - OTHER_LINES))
-      if (view) canvas.paint(viewLines(view, terminal.columns(), style))
-    })
+    const stopAsked = Promise.race([keys.pressed, stopSignal()])
+    await watch(calls, part, stopAsked, paint, (sights) => paint(sights, awayNote))
   } finally {
     keepOpen()
     close()
   }
 }
 
-async function watch(
+/**
+ * Looks again and again. With `away` a gateway that does not answer is told of, with what was seen
+ * last, and asked again; without it that is the end.
+ */
+export async function watch(
   calls: Calls,
   part: Part,
   stopAsked: Promise<void>,
   seen: (sights: readonly Sight[]) => void,
+  away?: (sights: readonly Sight[]) => void,
 ): Promise<void> {
   const end = stopAsked.then(() => true as const)
   let sights: readonly Sight[] = []
+  let isAway = false
   do {
-    sights = remember(sights, await look(calls, new Map(), performance.now(), part))
-    seen(sights)
+    try {
+      const sight = await look(calls, new Map(), performance.now(), part)
+      // Figures of another start are not to be compared with those before.
+      sights = remember(isAway ? [] : sights, sight)
+      isAway = false
+      seen(sights)
+    } catch (error) {
+      if (away === undefined || !(error instanceof UnreachableError)) throw error
+      isAway = true
+      away(sights)
+    }
   } while (!(await Promise.race([end, pause()])))
 }
 
@@ -112,11 +134,13 @@ export function topView(
   const newest = sights.at(-1)
   if (newest === undefined) return undefined
   const { gateway, sessions, channels } = newest.status
+  const { device } = part
+  const isUnknown = device !== undefined && newest.channels.length === 0
   const isTooMany = channels > CHANNELS_LOOKED_AT_MAX && part.fleet === undefined
   return viewOf(sights, {
     title: 'tickpay top',
     place: `${gateway}: ${sessions} online, ${channels} channels`,
-    note: isTooMany ? 'too many channels to show: name a fleet with --fleet' : '',
+    note: isTooMany ? tooManyNote : isUnknown ? `no channel of a device ${device} is here` : '',
     asset: assetOf(newest),
     forSeconds: undefined,
     nameOf: ({ fleet, device, meter }: ChannelReport) => ({ device: `${fleet}/${device}`, meter }),

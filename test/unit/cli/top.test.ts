@@ -2,10 +2,12 @@
  * `tickpay top` on answers of a gateway: what is asked, what is shown, and how the screen is left.
  */
 import { expect, test } from 'vitest'
+import { UnreachableError } from '../../../cli/exitCodes.ts'
 import type { Calls } from '../../../cli/io/controlClient.ts'
+import { lastingCalls } from '../../../cli/io/lastingCalls.ts'
 import { CHANNELS_LOOKED_AT_MAX, everyPart, look } from '../../../cli/live/look.ts'
 import { fullCanvas, inlineCanvas } from '../../../cli/live/screen.ts'
-import { runTop, topView } from '../../../cli/live/top.ts'
+import { runTop, topView, watch } from '../../../cli/live/top.ts'
 import { present } from '../../../protocol/assert.ts'
 import { fakeChannel, reportOf } from '../../support/fleetGateway.ts'
 import { testTerminal } from '../../support/testTerminal.ts'
@@ -76,6 +78,45 @@ test('where there is no room for all, the busiest stay, in their order', async (
   const view = present(topView(sights, everyPart, 2, 0), 'view')
   expect(view.devices.map(({ device }) => device.split('/')[1])).toEqual(['b', 'd'])
   expect(view.unseen).toBe(2)
+})
+
+test('a gateway that goes away is told of and waited for, on a screen alone', async () => {
+  const { calls } = gatewayOf(['ev'])
+  let looks = 0
+  const opened: string[] = []
+  const first: Calls = {
+    ...calls,
+    call: (verb, args) => {
+      looks += verb === 'status' ? 1 : 0
+      return looks < 2 ? calls.call(verb, args) : Promise.reject(new UnreachableError('gone'))
+    },
+  }
+  const open = async () => {
+    opened.push('again')
+    if (opened.length < 2) throw new UnreachableError('not yet')
+    return calls
+  }
+  const told: string[] = []
+  let stop = () => {}
+  const stopAsked = new Promise<void>((resolve) => {
+    stop = resolve
+  })
+  const seen = (sights: readonly unknown[]) => {
+    told.push(`seen ${sights.length}`)
+    if (told.length > 3) stop()
+  }
+  const lasting = lastingCalls(first, open)
+  await watch(lasting, everyPart, stopAsked, seen, (sights) => told.push(`away ${sights.length}`))
+  expect(told).toEqual(['seen 1', 'away 1', 'away 1', 'seen 1'])
+  expect(opened).toHaveLength(2)
+  const gone = lastingCalls({ ...calls, call: first.call }, open)
+  await expect(watch(gone, everyPart, stopAsked, seen)).rejects.toThrow('gone')
+})
+
+test('a device that is not here is said to be unknown', async () => {
+  const part = { fleet: undefined, device: 'nobody' }
+  const seen = await look(gatewayOf([]).calls, new Map(), 0, part)
+  expect(topView([seen], part, 5, 0)?.note).toContain('nobody')
 })
 
 test('the whole screen is given back as it was, once', () => {

@@ -1,7 +1,15 @@
 /**
  * What an operator is told when a database cannot be used, and that no password is among it.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -11,6 +19,7 @@ import { type PostgresSettings, postgresValue } from '../../ledger/postgres/conf
 import { migrateDatabase, openPostgres } from '../../ledger/postgres/io/openPostgres.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { freePort } from '../support/freePort.ts'
+import { type Pair, startWorkshop } from '../tls/openssl.ts'
 import { testServer } from './postgresServer.ts'
 
 const port = await freePort()
@@ -157,5 +166,55 @@ describe('a configuration', () => {
     ]) {
       expect(v.safeParse(postgresValue, { kind: 'postgres', ...one }).success).toBe(true)
     }
+  })
+})
+
+describe('over TLS', () => {
+  const workshop = startWorkshop()
+  const authority = workshop.authority('db-authority')
+  const stranger = workshop.authority('another-authority')
+  afterAll(() => workshop.close())
+
+  /** The server shows this certificate from now on, to new connections. */
+  async function serve({ certificate, key }: Pair): Promise<void> {
+    const { host } = server.server()
+    const { uid, gid } = statSync(host)
+    for (const [from, name] of [
+      [certificate, 'server.crt'],
+      [key, 'server.key'],
+    ] as const) {
+      const path = join(host, name)
+      copyFileSync(from, path)
+      chmodSync(path, 0o600)
+      chownSync(path, uid, gid)
+      const setting = name === 'server.crt' ? 'ssl_cert_file' : 'ssl_key_file'
+      await server.sql('postgres', `ALTER SYSTEM SET ${setting} = '${path}'`)
+    }
+    await server.sql('postgres', "ALTER SYSTEM SET ssl = 'on'")
+    await server.sql('postgres', 'SELECT pg_reload_conf()')
+  }
+
+  const tls = { authority: authority.certificate }
+
+  it('the server has to be who it says, by an authority that was named', async () => {
+    const database = await migrated()
+    await server.sql('postgres', 'GRANT tickpay_gateway TO gate')
+    // It may take a moment until the server has read its settings again.
+    const opensWith = async (pair: Pair, settings: PostgresSettings, answer: RegExp) => {
+      await serve(pair)
+      await expect
+        .poll(() => open(settings).then((ledger) => ledger.close().then(() => 'opened'), String), {
+          timeout: 20_000,
+        })
+        .toMatch(answer)
+    }
+    expect(await refusal(settingsOf(database, { tls }))).toMatch(/does not support SSL/)
+    const sound = workshop.server(authority)
+    await opensWith(sound, settingsOf(database, { tls }), /^opened$/)
+    const foreign = { tls: { authority: stranger.certificate } }
+    expect(await refusal(settingsOf(database, foreign))).toMatch(/certificate/)
+    const named = workshop.server(authority, 'DNS:localhost')
+    await opensWith(named, settingsOf(database, { tls }), /IP: 127\.0\.0\.1 is not in the cert/)
+    await server.sql('postgres', 'REVOKE tickpay_gateway FROM gate')
   })
 })

@@ -65,6 +65,14 @@ export const settlingRules: readonly Mutant[] = [
     from,
   },
   {
+    name: 'leaf-foreign',
+    rule: '(!) a leaf of another channel is a refusal, never 0',
+    file: rules,
+    find: "return equalBytes(leaf.channelId, channelId) ? leaf.amount : 'foreign_leaf'",
+    put: 'return equalBytes(leaf.channelId, channelId) ? leaf.amount : 0n',
+    from,
+  },
+  {
     name: 'cosign-report',
     rule: '(!) the fleet signs no more than its devices have shown',
     file: check,
@@ -196,6 +204,22 @@ export const deviceRules: readonly Mutant[] = [
     find: 'return channel.position < newest.position',
     put: 'return channel.position < 0',
     seeds: [494],
+  },
+  {
+    name: 'left-channel',
+    rule: '(!) no channel that was left at the same position is gone back to',
+    file: 'agent/channelPlace.ts',
+    find: 'const isLeft = last !== undefined && !equalBytes(last, channelId)',
+    put: 'const isLeft = false',
+    seeds: [2394],
+  },
+  {
+    name: 'unseen-register',
+    rule: '(!) no order names a place on a register that was not seen',
+    file: 'agent/meters/supervisor.ts',
+    find: "if (!running.isSeen) return { kind: 'query' }",
+    put: '',
+    seeds: [1577, 1414],
   },
   {
     name: 'offset-durable',

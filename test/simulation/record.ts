@@ -33,6 +33,7 @@ export const invariants = [
   'money leaves after its notice',
   'a device keeps its own limits',
   'supply fails safe',
+  'the ledger refuses what is wrong',
 ] as const
 export type Invariant = (typeof invariants)[number]
 

@@ -5,6 +5,7 @@
 import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import { encodePublicKey, publicKeyOf } from '../../protocol/keys.ts'
 import type { DeviceActor } from './deviceActor.ts'
+import { offerLast } from './endProbes.ts'
 import { freeDisk, openChannels, strike } from './faults.ts'
 import { fleetName } from './fleet.ts'
 import { checkFold } from './fold.ts'
@@ -57,6 +58,7 @@ async function carryOut(world: SimWorld): Promise<void> {
   await mustProgress(world)
   if (world.record.violations.length === 0) await checkFold(world)
   if (world.record.violations.length === 0) await checkBooks(world)
+  if (plan.site && world.record.violations.length === 0) await offerLast(world)
 }
 
 const triesMax = 60

@@ -293,7 +293,7 @@ describe('a subscriber that does not read', () => {
   })
 
   // T37
-  test('is closed when too much waits for all together, and those who read are served', async () => {
+  test('is closed when too much waits for all together; those who read are served', async () => {
     const limits = { waitingBytesMax: 20 * big.length }
     const { broker, until } = await start({ limits })
     const { client } = await device()

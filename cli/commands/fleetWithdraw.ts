@@ -120,7 +120,8 @@ function show(result: Result, json: boolean, terminal: Terminal): ExitCode {
   const { outcome, reference, amount, availableAtSeconds } = result
   if (json) terminal.out(jsonText({ ...result, amount: `${amount}` }))
   else {
-    const from = availableAtSeconds === null ? 'the end of its notice' : dateText(availableAtSeconds)
+    const from =
+      availableAtSeconds === null ? 'the end of its notice' : dateText(availableAtSeconds)
     const lines: Readonly<Record<Result['outcome'], string>> = {
       announced: `announced ${reference}: ${amount} minor units, to be executed from ${from} on`,
       would_announce: `would announce ${amount} minor units, to be executed from ${from} on`,

@@ -36,9 +36,14 @@ export type RunningChild = {
   readonly stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>
 }
 
-/** Starts a program of any kind; its standard error is the suite's. */
-export function startProgram(file: string, words: readonly string[]): RunningChild {
-  return watch(spawn(file, [...words], { stdio: ['ignore', 'pipe', 'inherit'] }))
+/** Starts a program of any kind; its standard error is the suite's, its environment with `more`. */
+export function startProgram(
+  file: string,
+  words: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): RunningChild {
+  const env = { ...process.env, ...more }
+  return watch(spawn(file, [...words], { stdio: ['ignore', 'pipe', 'inherit'], env }))
 }
 
 /** Starts a compiled program of the suite with a channel. */

@@ -78,6 +78,9 @@ export async function makeGateway(
   return { config, data, profile }
 }
 
+/** As deploy/systemd/tickpay-gateway.service has it. */
+const memoryReturned = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' }
+
 /** Starts `tickpay gateway` and waits until it listens. */
 export async function startGateway({
   config,
@@ -86,7 +89,8 @@ export async function startGateway({
 }: GatewayFolder): Promise<GatewayProcess> {
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const program = programPath('../cli/main')
-  const child = startProgram(process.execPath, [...flags, program, 'gateway', '--config', config])
+  const words = [...flags, program, 'gateway', '--config', config]
+  const child = startProgram(process.execPath, words, memoryReturned)
   const said = await firstLine(child)
   const port = Number(/:(\d+)$/.exec(said)?.[1])
   const path = join(data, CONTROL_SOCKET)

@@ -1,6 +1,7 @@
 /** Metrics and health as pages: what they say is what the gateway holds, and what the page says. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { defaultFraudConfig } from '../../../gateway/fraud/config.ts'
 import { createMetricsText } from '../../../gateway/http/io/metricsText.ts'
 import { metrics } from '../../../gateway/http/metrics.ts'
 import { createPages } from '../../../gateway/http/pages.ts'
@@ -8,6 +9,7 @@ import { openScene, type Scene } from '../../support/gatewayScene.ts'
 import { metricsTable, parseScrape, type Scrape } from '../../support/metricsPage.ts'
 import { hasPromtool, promtool } from '../../support/promtool.ts'
 import { tickOf } from '../../support/scriptedDevice.ts'
+import { testConfig } from '../../support/virtualGateway.ts'
 
 const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
 
@@ -103,6 +105,17 @@ describe('a scrape', () => {
     expect(after.get('tickpay_exposure')?.values.get('{asset="EUR"}')).toBe(0)
     expect(after.get('tickpay_settlement_age_seconds')?.values.get('')).toBe(6)
     expect(after.get('tickpay_claims_expire_seconds')?.values.size).toBe(0)
+  })
+
+  test('counts what the watch told by rule and action', async () => {
+    const scene = await openScene(testConfig({ fraud: defaultFraudConfig() }))
+    const pages = pagesOf(scene)
+    pages.attachNow()
+    for (let i = 0; i < 12; i++) scene.world.gateway.core.signs.add('acme', 'ev-1', 'login_refused')
+    await scene.during(scene.world.time.advance(20_000))
+    const { families } = await scrape(scene, pages)
+    const values = families.get('tickpay_findings_total')?.values
+    expect([...(values ?? [])]).toEqual([['{rule="logins",action="notify"}', 1]])
   })
 
   test('asks a ledger that is away once, and says so', async () => {

@@ -20,8 +20,14 @@ export const openSerial: SerialOpener = async (text) => {
   return source.kind === 'serial' ? openPort(source) : connect(source)
 }
 
+/** By its default: where all of the program is bundled, a CommonJS package has no other export. */
+async function loadLibrary() {
+  const { default: library } = await import('serialport')
+  return library
+}
+
 async function openPort(source: Source & { kind: 'serial' }): Promise<Serial> {
-  const { SerialPort } = await import('serialport')
+  const { SerialPort } = await loadLibrary()
   const { path, baudRate, dataBits, stopBits, parity } = source
   const port = new SerialPort({ path, baudRate, dataBits, stopBits, parity, autoOpen: false })
   await new Promise<void>((done, fail) => {
@@ -105,7 +111,7 @@ export async function listSerialPorts(): Promise<readonly SerialPortInfo[]> {
 /** Ports with a maker; where udev is missing the library cannot list, and the folders must do. */
 async function portsOfLibrary(): Promise<Map<string, string | undefined>> {
   try {
-    const { SerialPort } = await import('serialport')
+    const { SerialPort } = await loadLibrary()
     const ports = await SerialPort.list()
     const plugged = ports.filter((port) => port.vendorId !== undefined)
     return new Map(plugged.map((port) => [port.path, port.manufacturer]))

@@ -23,7 +23,7 @@ export type HeapTidyLimits = {
   readonly tidyDelayMs: number
 }
 
-/** Collects once, some 0.1 to 0.2 s, when a crowd has come or left. */
+/** Collects once, some 2 ms for each MB that is alive, when a crowd has come or left. */
 export function createHeapTidy(
   timers: Pick<Timers, 'after'>,
   { crowdMin, tidyDelayMs }: HeapTidyLimits,

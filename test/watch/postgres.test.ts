@@ -2,15 +2,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { run } from '../../cli/run.ts'
 import { testServer } from '../ledger/postgresServer.ts'
-import { testTerminal } from '../support/testTerminal.ts'
 import { DAY_SECONDS, START_SECONDS } from '../unit/ledger/world.ts'
-import { openWatcher, ownerCommands, testFolder, writeClaims } from './scene.ts'
+import { openWatcher, ownerCommands, runAt, testFolder, writeClaims } from './scene.ts'
 import { watchedSites } from './watchedSite.ts'
 
-/** Long after this is run: commands have the clock of the machine. */
-const CLAIM_UNTIL_SECONDS = 4_000_000_000
+const CLAIM_UNTIL_SECONDS = START_SECONDS + 30 * DAY_SECONDS
 
 const server = testServer()
 const openSite = watchedSites(server)
@@ -42,16 +39,15 @@ test('from the command line: one look, and once more for nothing', async () => {
   await ledger.requestWithdrawal(allocation.id, 10_000n, 'back')
   const path = join(folder(), 'watch.yaml')
   const file = writeClaims(folder(), ledger.domain, [claims(70)])
-  const look = async (changes: object, ...words: readonly string[]) => {
+  const look = (laterSeconds: number, changes: object, ...words: readonly string[]) => {
     writeFileSync(path, JSON.stringify({ ...settings, claims: file, ...changes }))
-    const terminal = testTerminal()
-    const code = await run(['watch', '--config', path, '--once', '--json', ...words], terminal)
-    return { code, ...JSON.parse(terminal.outLines[0] ?? '{}') }
+    const all = ['watch', '--config', path, '--once', '--json', ...words]
+    return runAt(START_SECONDS + laterSeconds, all)
   }
-  expect(await look({ marginHours: 1 })).toMatchObject({ code: 0, open: '700', shown: [] })
-  const first = await look({ marginHours: 8_784 })
+  expect(await look(0, { marginHours: 1 })).toMatchObject({ code: 0, open: '700', shown: [] })
+  const first = await look(1, { marginHours: 8_784 })
   expect(first).toMatchObject({ code: 0, paid: '700', open: '0', refused: 0 })
-  const all = await look({ marginHours: 1 }, '--all')
+  const all = await look(2, { marginHours: 1 }, '--all')
   expect(all).toMatchObject({ paid: '0', shown: [{ reason: 'asked', status: 'repeated' }] })
 })
 

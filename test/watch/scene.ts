@@ -53,19 +53,22 @@ export function writeClaims(folder: string, domain: Domain, claims: readonly Cla
   return path
 }
 
+/** A command that ends by itself, as if it were `nowSeconds`; with what it said. */
+export async function runAt(nowSeconds: number, words: readonly string[]) {
+  const time = vi.spyOn(Date, 'now').mockReturnValue(nowSeconds * 1_000)
+  const terminal = testTerminal()
+  const code = await run(words, terminal)
+  time.mockRestore()
+  const error = terminal.errorLines.join('\n')
+  return { code, error, ...JSON.parse(terminal.outLines[0] ?? '{}') }
+}
+
 /** `tickpay fleet withdraw` of an owner with these settings, as if it were `nowSeconds`. */
 export function ownerCommands(folder: string, settings: object) {
   const path = join(folder, 'owner.yaml')
   writeFileSync(path, JSON.stringify(settings))
-  return async (nowSeconds: number, ...words: readonly string[]) => {
-    const time = vi.spyOn(Date, 'now').mockReturnValue(nowSeconds * 1_000)
-    const terminal = testTerminal()
-    const all = ['fleet', 'withdraw', ...words, '--owner', path, '--json']
-    const code = await run(all, terminal)
-    time.mockRestore()
-    const error = terminal.errorLines.join('\n')
-    return { code, error, ...JSON.parse(terminal.outLines[0] ?? '{}') }
-  }
+  return (nowSeconds: number, ...words: readonly string[]) =>
+    runAt(nowSeconds, ['fleet', 'withdraw', ...words, '--owner', path, '--json'])
 }
 
 /** A watcher as `tickpay watch` opens it, on a clock of its own. */

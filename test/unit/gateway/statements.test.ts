@@ -51,6 +51,18 @@ describe('a statement', () => {
     expect(scene.world.ledger.audit()).toEqual([])
   })
 
+  test('(!) of a clock that was ahead ends once the clock is right, and evidence settles', async () => {
+    const { scene } = await owingScene()
+    const aheadMs = 10_800_000
+    scene.world.time.jumpWall(aheadMs)
+    await scene.world.time.advance(periodMs)
+    expect((await waitingOf(scene)).state).toBe('waiting')
+    scene.world.time.jumpWall(-aheadMs)
+    await scene.world.time.advance(periodMs)
+    expect((await waitingOf(scene)).state).toBe('none')
+    expect(await settled(scene)).toEqual(['2100', '600'])
+  })
+
   test('(!) a co-signature that comes too late, or by another key, changes nothing', async () => {
     const { scene } = await owingScene()
     await scene.world.time.advance(periodMs)

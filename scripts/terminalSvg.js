@@ -24,7 +24,7 @@ export function animatedSvg(frames, { columns, rows, title }) {
     `<style>${stylesOf(frames, inner)}</style>`,
     `<rect class="page" width="${width}" height="${height}" rx="8"/>`,
     `<text class="dim" ${heading}>${escaped(title)}</text>`,
-    `<svg ${place} height="${inner}" overflow="hidden">`,
+    `<svg ${place} height="${inner}" overflow="hidden" aria-hidden="true">`,
     `<g class="strip">${strip.join('\n')}</g>`,
     '</svg>',
     '</svg>',

@@ -1,6 +1,6 @@
 /**
- * What the ledger is offered when all else is over: claims and statements with one thing wrong each,
- * made from what the gateways hold. Each has to be refused, and for that reason.
+ * What the ledger is offered when all else is over: claims and statements with one thing wrong
+ * each, made from what the gateways hold. Each has to be refused, and for that reason.
  * @module
  */
 import type { AllocationState, Claim, ClaimLeaf, StatementSubmission } from '../../ledger/ledger.ts'
@@ -118,12 +118,17 @@ type Change = {
   readonly leaf?: ClaimLeaf | undefined
 }
 
-/** Of the first channel of a gateway that has been opened and whose place is its own. */
+/** Of every channel of a gateway that is open. */
 async function claimOffers(world: SimWorld, actor: GatewayActor): Promise<readonly Offer[]> {
   const core = actor.running()?.core
+  if (!core) return []
+  const offers: Offer[] = []
+  for (const channel of openedIn(core)) offers.push(...(await offersOf(world, core, channel)))
+  return offers
+}
+
+async function offersOf(world: SimWorld, core: Core, channel: number): Promise<readonly Offer[]> {
   const books = world.ledger.running()
-  const channel = core ? openedIn(core) : undefined
-  if (!core || channel === undefined) return []
   const { cold, hot } = core.state
   const { channel: terms } = cold.channel(channel)
   const mandate = cold.mandate(channel)
@@ -189,10 +194,10 @@ function isInForce(state: AllocationState, position: number, leaf: ClaimLeaf | u
 
 type Core = NonNullable<ReturnType<GatewayActor['running']>>['core']
 
-function openedIn({ state: { hot, cold } }: Core): number | undefined {
-  for (let channel = 0; channel < hot.count(); channel++) {
+function openedIn({ state: { hot, cold } }: Core): readonly number[] {
+  const all = Array.from({ length: hot.count() }, (_, channel) => channel)
+  return all.filter((channel) => {
     const isOpen = (hot.columns.epoch[channel] ?? 0) > 0 && (hot.columns.flags[channel] ?? 0) === 0
-    if (isOpen && cold.mandate(channel)) return channel
-  }
-  return undefined
+    return isOpen && cold.mandate(channel) !== undefined
+  })
 }

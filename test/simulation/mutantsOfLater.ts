@@ -215,10 +215,10 @@ export const deviceRules: readonly Mutant[] = [
   },
   {
     name: 'unseen-register',
-    rule: '(!) no order names a place on a register that was not seen',
-    file: 'agent/meters/supervisor.ts',
-    find: "if (!running.isSeen) return { kind: 'query' }",
-    put: '',
+    rule: '(!) no order names a place on a register that is not understood',
+    file: 'agent/meters/reader.ts',
+    find: ' || suspect !== undefined) return undefined',
+    put: ') return undefined',
     seeds: [1577, 1414],
   },
   {

@@ -58,4 +58,16 @@ export const regressions: readonly Regression[] = [
     found:
       'a channel left for another at the same position was gone back to: units were paid twice',
   },
+  {
+    seed: 2193,
+    found: 'the simulated operator: a key replaced between two restores was not enrolled again',
+  },
+  {
+    seed: 2647,
+    found: 'a meter that started again obeyed the order from before, and its agent crashed',
+  },
+  {
+    seed: 2667,
+    found: 'a meter that started again obeyed the order from before, and its agent was away',
+  },
 ]

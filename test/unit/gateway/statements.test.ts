@@ -51,7 +51,7 @@ describe('a statement', () => {
     expect(scene.world.ledger.audit()).toEqual([])
   })
 
-  test('(!) of a clock that was ahead ends once the clock is right, and evidence settles', async () => {
+  test('(!) of a clock that was ahead ends once it is right, and evidence settles', async () => {
     const { scene } = await owingScene()
     const aheadMs = 10_800_000
     scene.world.time.jumpWall(aheadMs)

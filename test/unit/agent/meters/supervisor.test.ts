@@ -143,7 +143,7 @@ describe('a microcontroller that restarts', () => {
     expect(bench.saved[1]?.offset).toBeGreaterThan(5_000n)
   })
 
-  test('obeys no order that was meant for the register before, whenever its agent dies', async () => {
+  test('obeys no order for the register of before, whenever its agent dies', async () => {
     for (let liveMs = 0; liveMs < 1_500; liveMs += 50) {
       const bench = await meterBench({ initialRegister: 5_000, ratePerHour: 36_000 })
       await bench.time.advance(2_000)

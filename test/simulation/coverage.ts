@@ -160,4 +160,8 @@ export const seenElsewhere: Readonly<Record<string, Elsewhere>> = {
     file: 'test/unit/gateway/renewal.test.ts',
     test: '(!) is dropped by a checkpoint, and its words and its reservation with it',
   },
+  'fold-order': {
+    file: 'test/unit/gateway/recovery.test.ts',
+    test: '(!) a batch is folded in its order: a word of a renewal, then the next one',
+  },
 }

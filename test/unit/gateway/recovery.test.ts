@@ -48,6 +48,26 @@ describe('after a crash', () => {
     expect(await recoveredText(scene.world, 'journal alone')).toBe(live)
   })
 
+  test('(!) a batch is folded in its order: a word of a renewal, then the next one', async () => {
+    const scene = await openScene()
+    const device = await scene.device('ev-1')
+    const first = await device.commit({ length: 100 })
+    await device.tick(first, 90)
+    const second = await device.commit({ ...renewalOf(first), length: 200 })
+    const third = device.commitment({ ...renewalOf(second), length: 300 })
+    const release = scene.world.disk.holdSyncs()
+    void device.client.sendTicks(tickOf(first, 95))
+    await scene.round()
+    void device.client.sendTicks(tickOf(second, 7))
+    void device.sendCommitment(third.commitment)
+    await scene.round()
+    release()
+    await scene.round()
+    const { epoch, pendingEpoch } = scene.world.gateway.core.state.hot.columns
+    expect([epoch[0], pendingEpoch[0]]).toEqual([2, 3])
+    expect(await recoveredText(scene.world, 'journal alone')).toBe(stateOf(scene.world))
+  })
+
   test('a snapshot that finds a settlement unanswered can be read again', async () => {
     const { scene, one, first } = await busyScene()
     await one.tick(first, 95)

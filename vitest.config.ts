@@ -4,11 +4,8 @@ const exclude = ['dist/**', 'node_modules/**']
 
 /** Tests on virtual time and in memory: as many at a time as there are cores. */
 const pure = ['unit', 'property', 'simulation', 'threats']
-/** Real programs that look at memory, at delays or at what a machine survives: one at a time. */
-const alone = [
-  ...filesOf(['broker', 'crash', 'faults', 'hostile', 'soak']),
-  'test/e2e/story.test.ts',
-]
+/** Real programs that look at memory or at delays: one at a time. */
+const alone = [...filesOf(['broker', 'hostile', 'soak']), 'test/e2e/story.test.ts']
 
 function filesOf(folders: readonly string[]): readonly string[] {
   return folders.map((folder) => `test/${folder}/**/*.test.ts`)

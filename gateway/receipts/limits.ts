@@ -21,3 +21,11 @@ export const NODES_PER_TURN = 128
 export const SENT_PER_TURN = 32
 /** Receipts that are filed and handed on before the disk has taken those before: some 1 MB. */
 export const RECEIPTS_WAITING_MAX = 1_024
+/**
+ * Of the event loop's time that making receipts may take: a tenth. With a million channels that all
+ * move, each 30 s would bring two minutes of work, and ticks came in at a third of their rate; a
+ * receipt then comes later instead, and says as much.
+ */
+export const RECEIPTS_SHARE = 0.1
+/** A turn that seems longer has waited for a disk or for other work. */
+export const TURN_MS_MAX = 20

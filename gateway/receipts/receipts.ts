@@ -24,13 +24,16 @@ import type { IssuedReceipts } from '../state/receipts.ts'
 import {
   LEAVES_PER_TURN,
   RECEIPTS_PER_ROOT_MAX,
+  RECEIPTS_SHARE,
   RECEIPTS_WAITING_MAX,
   SENT_PER_TURN,
+  TURN_MS_MAX,
 } from './limits.ts'
 import { createMoved, type Moved } from './moved.ts'
 import type { PackedReceipts, Reached } from './packed.ts'
 import { countPacked, packReceipts, unpackReceipt } from './packed.ts'
 import { type ReceiptTree, receiptTree } from './tree.ts'
+import { createTurns, type NextTurn } from './turns.ts'
 
 const NO_ROOT = new Uint8Array(32)
 const HASH_BYTES = 32
@@ -55,12 +58,14 @@ export function createReceipts(
   let isStopped = false
   let isAgain = false
   let running: Promise<void> | undefined
+  const turns = createTurns(core.ports.clock, timers, RECEIPTS_SHARE, TURN_MS_MAX)
   const nextTurn = async () => {
-    await new Promise<void>((resolve) => timers.soon(resolve))
+    await turns.next()
     if (isStopped) throw new Stopped()
   }
   const pace = { nextTurn, waitingMax }
   const start = (act: () => Promise<void>) => {
+    turns.begin()
     running = act()
       .catch((error: unknown) => {
         if (error instanceof Stopped) return
@@ -95,7 +100,6 @@ export function createReceipts(
   }
 }
 
-type NextTurn = () => Promise<void>
 /** So many receipts may wait for the disk. */
 type Pace = { readonly nextTurn: NextTurn; readonly waitingMax: number }
 

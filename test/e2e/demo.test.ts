@@ -172,7 +172,8 @@ describe('an altered book is exit code 1 and the line that differs', () => {
       () => {},
     )
     const { index } = opened.gateway.core.state.hot.columns
-    index[0] = present(index[0], 'the first channel') - 1
+    // Below what is settled: the last ticks of a run may be accepted and not yet settled.
+    index[0] = Math.floor(present(index[0], 'the first channel') / 2)
     // The snapshot that is written at the end keeps it.
     await opened.close()
     expect(checked(folder)).toEqual({

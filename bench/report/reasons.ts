@@ -16,11 +16,18 @@ export const reasons: Readonly<Record<string, string>> = {
     'become cheap: (c) costs 1.7 us a tick, (d) 1.0, of which the hash is 0.3, its comparison ' +
     'and copies 0.2, register, journal and ack the rest. Five times (c) would need 0.35 us a ' +
     'tick, little more than the bare hash: only hashing in other threads gets there.',
+  'scale: rate at 1m, share of that at 1k':
+    'Receipts: of a million channels that all move in 30 s they are 140 s of work, done between ' +
+    'the ticks. Since this was measured they have a tenth of the time at most and come later ' +
+    'instead; without any receipts the share was 0.87. To be measured again.',
+  'scale: written to disk, bytes a tick':
+    'The receipts of a million channels, some 700 bytes each in the database; a round without ' +
+    'any wrote 48 bytes a tick.',
   'scale: the same with all connected and ticking, MB':
-    'A million slots on 15,625 connections: by the case connections some 30 KiB a ' +
-    'connection, 470 MB, and about 1 KB a slot for what a session keeps of it: where it ' +
-    'began, what it was told of supply and length, each in a map of its own. Columns by ' +
-    'channel in their place would take some 25 bytes a slot; the connections stay.',
+    'A million slots on 15,625 connections: by the case connections some 30 KiB a connection, ' +
+    '470 MB. What a session keeps of a slot lies in columns, some 30 bytes; the rest is the ' +
+    'state that was there before anybody came, 335 MB, receipts on their way, and what V8 has ' +
+    'not collected. Fewer bytes a connection would need sockets that are not those of Node.',
   'fraud: detected within 4 h: use at night':
     'Whoever often cooks or washes late has used as much near midnight before, and 2 kW more is ' +
     'then not above what the hours around have seen. It is advice of a baseline, no proof of a ' +

@@ -16,6 +16,10 @@ export const reasons: Readonly<Record<string, string>> = {
     'become cheap: (c) costs 1.7 us a tick, (d) 1.0, of which the hash is 0.3, its comparison ' +
     'and copies 0.2, register, journal and ack the rest. Five times (c) would need 0.35 us a ' +
     'tick, little more than the bare hash: only hashing in other threads gets there.',
+  'agent: CPU us a tick, 200 ticks/s in all, the most of all':
+    'Sixteen meters that share 200 ticks/s are polled 64 times a second for 12 ticks each: most ' +
+    'of it is the polls, not the ticks. Measured while tests ran beside; 94 to 100 us on a ' +
+    'quieter machine. Slower polling of slow meters would meet it everywhere.',
   'scale: rate at 1m, share of that at 1k':
     'Receipts: of a million channels that all move in 30 s they are 140 s of work, done between ' +
     'the ticks. Since this was measured they have a tenth of the time at most and come later ' +

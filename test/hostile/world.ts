@@ -1,15 +1,17 @@
 /**
- * A real gateway on real sockets, an honest device that ticks without pause beside, and a hostile
+ * A real gateway on real sockets, an honest device that ticks steadily beside, and a hostile
  * one that sends whatever a test makes of it.
  * @module
  */
 
+import { setTimeout } from 'node:timers/promises'
 import { nodeClock } from '../../ports/io/node.ts'
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { present } from '../../protocol/assert.ts'
 import { parseHex } from '../../protocol/bytes.ts'
 import type { PrivateKey } from '../../protocol/keys.ts'
 import { publicKeyOf } from '../../protocol/keys.ts'
+import { HASH_BUDGET_PER_SECOND } from '../../protocol/limits.ts'
 import type { Mandate } from '../../protocol/structures.ts'
 import type { Session, SessionOptions } from '../support/deviceSession.ts'
 import { connectSession, loginSession } from '../support/deviceSession.ts'
@@ -165,7 +167,10 @@ export type Honest = {
   readonly stop: () => Promise<void>
 }
 
-/** Ticks as fast as it is acknowledged, for as long as the world stands. */
+/** Half of what the hash budget of a channel sustains, so that a fast machine refuses nothing. */
+const HONEST_TICK_EVERY_MS = 2_000 / HASH_BUDGET_PER_SECOND
+
+/** Ticks at the pace of a busy meter, each after the one before is acknowledged. */
 async function startHonest(state: State): Promise<Honest> {
   const expiry = nowSeconds(state) + 25 * daySeconds
   const enrolled = await enrol(state, 'honest', { mandate: { expiry } })
@@ -180,6 +185,7 @@ async function startHonest(state: State): Promise<Honest> {
       await session.tick(committed, ticks + 1)
       ticks += 1
       slowestMs = Math.max(slowestMs, performance.now() - startMs)
+      await setTimeout(HONEST_TICK_EVERY_MS)
     }
   }
   let running = Promise.resolve()

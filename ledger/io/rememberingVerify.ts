@@ -5,17 +5,14 @@
  * is forgotten is verified again.
  * @module
  */
-import { assert } from '../../protocol/assert.ts'
 import type { PublicKey, Verify } from '../../protocol/keys.ts'
 import { algorithmByte, SIGNATURE_BYTES } from '../../protocol/keys.ts'
 import { VERIFIED_SIGNATURES_MAX } from '../limits.ts'
 import { fastSha256 } from './fastSha256.ts'
+import { createHashTable } from './hashTable.ts'
 
-const HASH_BYTES = 32
 const DIGEST_BYTES = 32
 const KEY_BYTES_MAX = 64
-/** A signature may be in any of so many places; the oldest of them makes room. */
-const WAYS = 8
 
 export type RememberingVerify = {
   /** Answers what the verifier below answers. */
@@ -26,12 +23,12 @@ export type RememberingVerify = {
   readonly remember: (key: PublicKey, digest: Uint8Array, signature: Uint8Array) => void
 }
 
-/** Remembers about `signaturesMax` signatures in 32 bytes each. */
+/** Remembers about `signaturesMax` signatures in 36 bytes each. */
 export function createRememberingVerify(
   below: Verify,
   signaturesMax: number = VERIFIED_SIGNATURES_MAX,
 ): RememberingVerify {
-  const table = hashTable(signaturesMax)
+  const table = createHashTable(signaturesMax)
   const knows: Verify = (key, digest, signature) => {
     const name = nameOf(key, digest, signature)
     return name !== undefined && table.has(name)
@@ -68,41 +65,4 @@ function nameOf(
   const fixed = 1 + DIGEST_BYTES + SIGNATURE_BYTES
   scratch.set(bytes, fixed)
   return fastSha256(scratch.subarray(0, fixed + bytes.length))
-}
-
-type HashTable = {
-  readonly has: (hash: Uint8Array) => boolean
-  readonly add: (hash: Uint8Array) => void
-}
-
-/** A set of hashes in one piece of memory, of which the system gives pages as they are used. */
-function hashTable(hashesMax: number): HashTable {
-  const buckets = Math.floor(hashesMax / WAYS)
-  assert(buckets >= 1, 'there is room for the places of one hash')
-  const places = new Uint8Array(buckets * WAYS * HASH_BYTES)
-  const next = new Uint8Array(buckets)
-  const bucketOf = (hash: Uint8Array) => {
-    const [a = 0, b = 0, c = 0, d = 0] = hash
-    return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % buckets
-  }
-  return {
-    has: (hash) => {
-      const start = bucketOf(hash) * WAYS * HASH_BYTES
-      for (let way = 0; way < WAYS; way++) {
-        if (holds(places, start + way * HASH_BYTES, hash)) return true
-      }
-      return false
-    },
-    add: (hash) => {
-      const bucket = bucketOf(hash)
-      const way = next[bucket] ?? 0
-      next[bucket] = (way + 1) % WAYS
-      places.set(hash, (bucket * WAYS + way) * HASH_BYTES)
-    },
-  }
-}
-
-function holds(places: Uint8Array, at: number, hash: Uint8Array): boolean {
-  for (let i = 0; i < HASH_BYTES; i++) if (places[at + i] !== hash[i]) return false
-  return true
 }

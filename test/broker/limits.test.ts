@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   connectPacket,
   lengthBytes,
@@ -8,17 +8,9 @@ import {
   text,
   types,
 } from './rawClient.ts'
-import type { World, WorldOptions } from './world.ts'
-import { startWorld } from './world.ts'
+import { brokerScene } from './scene.ts'
 
-let world: World
-
-async function start(options: WorldOptions = {}) {
-  world = await startWorld(options)
-  return world
-}
-
-afterEach(() => world.close())
+const { start, world } = brokerScene()
 
 const tick = 'tickpay/1/solar/pi1/up/tick'
 
@@ -188,7 +180,7 @@ describe('deadlines', () => {
       limits: { connectDeadlineMs: 500 },
     })
     const client = await login({ username: 'solar/pi1' })
-    const waiting = await world.raw()
+    const waiting = await world().raw()
     await waiting.closed
     client.send(publishPacket(tick, 'x'))
     await until(() => received.length === 1)

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { OperatorError } from '../../ports/operatorError.ts'
 import {
   connectPacket,
@@ -9,24 +9,16 @@ import {
   subscribePacket,
   types,
 } from './rawClient.ts'
-import type { World, WorldOptions } from './world.ts'
-import { startWorld } from './world.ts'
+import { brokerScene } from './scene.ts'
 
-let world: World
-
-async function start(options: WorldOptions = {}) {
-  world = await startWorld(options)
-  return world
-}
-
-afterEach(() => world.close())
+const { start, world } = brokerScene()
 
 const tick = 'tickpay/1/solar/pi1/up/tick'
 const state = 'tickpay/1/solar/pi1/state'
 
 /** The CONNACK code for a login, and the client. */
 async function tryLogin(fields: Parameters<typeof connectPacket>[0]) {
-  const client = await world.raw()
+  const client = await world().raw()
   client.send(connectPacket({ username: fields.clientId, password: 'good', ...fields }))
   const connack = await client.next(types.connack)
   return { client, code: connack.body[1], sessionPresent: connack.body[0] }
@@ -34,7 +26,7 @@ async function tryLogin(fields: Parameters<typeof connectPacket>[0]) {
 
 /** A person's tool that watches the fleet. */
 async function watcher() {
-  const client = await world.login({ username: 'ann@solar' })
+  const client = await world().login({ username: 'ann@solar' })
   client.send(subscribePacket(1, ['tickpay/1/solar/#']))
   await client.next(types.suback)
   return async () => readPublish(await client.next(types.publish))
@@ -224,7 +216,7 @@ describe('last wills', () => {
     const { client, code } = await tryLogin({ clientId: 'solar/pi1', will: bad })
     expect(code).toBe(5)
     await client.closed
-    expect(world.broker.counters().refused).toEqual({ bad_will: 1 })
+    expect(world().broker.counters().refused).toEqual({ bad_will: 1 })
   })
 
   test('is published and retained when the connection is lost', async () => {
@@ -314,14 +306,14 @@ describe('ending', () => {
     const device = await login({ username: 'solar/pi1' })
     device.send(publishPacket(tick, 'x', { id: 9 }))
     await until(() => received.length === 1)
-    const silent = await world.raw()
+    const silent = await world().raw()
     const closing = broker.close()
     received[0]?.done()
     await closing
     expect((await device.next(types.puback)).body.readUInt16BE(0)).toBe(9)
     await Promise.all([device.closed, silent.closed])
     expect(sessions).toEqual(['+ solar/pi1', '- solar/pi1'])
-    await expect(world.raw()).rejects.toThrow('ECONNREFUSED')
+    await expect(world().raw()).rejects.toThrow('ECONNREFUSED')
   })
 
   test('a message may be dealt with after its session ended', async () => {
@@ -334,7 +326,7 @@ describe('ending', () => {
     received[0]?.done()
     received[0]?.done()
     await login({ username: 'solar/pi2' })
-    expect(world.broker.counters().closed).toEqual({})
+    expect(world().broker.counters().closed).toEqual({})
   })
 
   test('a session that is being closed takes no more messages', async () => {

@@ -29,7 +29,8 @@ export type Said = {
   readonly acked: Map<string, bigint>
   readonly acceptedEpoch: Map<string, number>
   readonly held: Map<string, bigint>
-  restored: boolean
+  /** Channels that came with its last backup: nobody gave their positions since. */
+  readonly brought: Set<string>
 }
 
 export type State = {
@@ -38,6 +39,8 @@ export type State = {
   readonly ledgerPaid: Map<string, bigint>
   /** `device/meter` of every channel that a device was told of, by channel id in hex. */
   readonly owners: Map<string, string>
+  /** The channel that a device was told of last, by `device/slot`. */
+  readonly slots: Map<string, Uint8Array>
   /** By `device/meter`. */
   readonly accounts: Map<string, Account>
   /** Ids by their hex. */
@@ -45,13 +48,19 @@ export type State = {
   /** Highest reading of each channel that was paid or shown. */
   readonly readings: Map<string, bigint>
   /** Since when something has stood against supply, by session and channel. */
-  readonly barredMs: Map<string, number>
+  readonly barred: Map<string, Barred>
   /** Highest amount that was shown of each channel. */
   readonly spent: Map<string, bigint>
   /** By `device/meter`: registers that were lost and not read since. */
   readonly rewinds: Map<string, Rewind>
   /** By `device/meter`: what had flowed at the last look, and when that was. */
   readonly flowed: Map<string, { readonly units: bigint; readonly atMs: number }>
+}
+
+export type Barred = {
+  readonly sinceMs: number
+  /** How wrong the gateway's clock was: with another one, the barrier may have gone and come. */
+  readonly clockOffsetMs: number
 }
 
 /** Units of one meter, through all its channels. */
@@ -85,7 +94,7 @@ export function saidBy(state: State, name: string): Said {
     acked: new Map(),
     acceptedEpoch: new Map(),
     held: new Map(),
-    restored: false,
+    brought: new Set(),
   }
   state.said.set(name, said)
   return said

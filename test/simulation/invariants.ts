@@ -35,10 +35,11 @@ export function createInvariants(watched: Watched): Invariants {
     said: new Map(),
     ledgerPaid: new Map(),
     owners: new Map(),
+    slots: new Map(),
     accounts: new Map(),
     allocations: new Map(),
     readings: new Map(),
-    barredMs: new Map(),
+    barred: new Map(),
     spent: new Map(),
     rewinds: new Map(),
     flowed: new Map(),
@@ -133,9 +134,14 @@ function checkGateway(state: State, actor: GatewayActor): void {
   checkSupply(state, actor)
 }
 
-/** Where the ledger has paid a channel, no other one stands. */
-function checkPositions({ watched }: State, { state }: Core, name: string): void {
+/**
+ * Where the ledger has paid a channel, no other one is given its position. What comes with a backup
+ * may have lost its position since, to a channel of which that backup knows nothing.
+ */
+function checkPositions(world: State, { state }: Core, name: string): void {
+  const { watched } = world
   if (!watched.plan.site) return
+  const { brought } = saidBy(world, name)
   const books = watched.ledger.running()
   const own = new Map<string, string>()
   for (let channel = 0; channel < state.hot.count(); channel++) {
@@ -145,7 +151,7 @@ function checkPositions({ watched }: State, { state }: Core, name: string): void
   for (const { id } of state.allocations) {
     for (const { channelId, position } of books.channelsPaid(id)) {
       const here = own.get(`${bytesToHex(id)} ${position}`)
-      if (here === undefined || here === bytesToHex(channelId)) continue
+      if (here === undefined || here === bytesToHex(channelId) || brought.has(here)) continue
       const detail = `${name} gave position ${position} to another channel than was paid there`
       watched.record.violate('positions are given once', detail)
     }
@@ -162,10 +168,13 @@ function checkSupply(state: State, actor: GatewayActor): void {
     for (const [slot, channel] of session.channels.entries()) {
       const name = `${session.id} ${actor.name} ${channel}`
       const barrier = barrierOf(core, channel)
-      const since = barrier === undefined ? nowMs : (state.barredMs.get(name) ?? nowMs)
-      state.barredMs.set(name, since)
+      const clockOffsetMs = actor.clock.offsetMs
+      const before = state.barred.get(name)
+      const stands = barrier !== undefined && before?.clockOffsetMs === clockOffsetMs
+      const sinceMs = stands ? before.sinceMs : nowMs
+      state.barred.set(name, { sinceMs, clockOffsetMs })
       const level = session.supply[slot]?.level
-      if (level !== 'on' || nowMs - since < sweptMs) continue
+      if (level !== 'on' || nowMs - sinceMs < sweptMs) continue
       const detail = `${actor.name} ${session.device}/${slot}: supply is on, ${barrier}`
       state.watched.record.violate('supply follows the rules', detail)
     }

@@ -70,4 +70,28 @@ export const regressions: readonly Regression[] = [
     seed: 2667,
     found: 'a meter that started again obeyed the order from before, and its agent was away',
   },
+  {
+    seed: 2839,
+    found:
+      'the simulated operator: a backup restored at the very end brought a pause back, and nobody resumed',
+  },
+  {
+    seed: 3495,
+    found:
+      'the watch on supply: what stood against it under a wrong clock was counted on under the right one',
+  },
+  {
+    seed: 4314,
+    found: 'the watch on positions: a channel of an older backup stood where a newer line was paid',
+  },
+  {
+    seed: 12124,
+    found:
+      'the accounts: an agent that had not read the lost register yet was taken for one that knew it',
+  },
+  {
+    seed: 12192,
+    found:
+      'the accounts: what was acknowledged just before a meter was replaced was not counted as paid',
+  },
 ]

@@ -15,7 +15,11 @@ export function beginRewind(state: State, device: DeviceActor, meter: string): v
   const name = `${device.plan.device}/${meter}`
   const flowed = device.meters.get(meter)?.delivered() ?? 0n
   const { lost } = accountOf(state, name)
-  state.rewinds.set(name, { lost, flowed, agent: device.running(), from: undefined })
+  const agent = device.running()
+  // One that has not read the register yet does not know it.
+  const hasRead = agent?.status().meters.some((one) => one.meter === meter && one.units !== null)
+  const knowing = hasRead ? agent : undefined
+  state.rewinds.set(name, { lost, flowed, agent: knowing, from: undefined })
 }
 
 /** An agent that knows better than its gateway has lost nothing. */

@@ -25,6 +25,8 @@ export type RunOptions = { readonly tell?: (line: string) => void }
 
 const startMs = 2_000
 const recoveryMs = 180_000
+/** No restore that was begun comes later than this after the last fault. */
+const restoreMs = 5_000
 
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Outcome> {
   const world = await buildWorld(plan, options.tell ?? (() => undefined))
@@ -54,6 +56,7 @@ async function carryOut(world: SimWorld): Promise<void> {
   await world.until(() => false, middleMs)
   if (plan.site) await checkFold(world)
   await world.until(() => false, middleMs)
+  await world.until(() => world.restoresDue.size === 0, restoreMs)
   await heal(world)
   await mustProgress(world)
   if (world.record.violations.length === 0) await checkFold(world)

@@ -7,8 +7,9 @@ import { heldAmount } from '../../gateway/state/hotChannels.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { amountAt, readingAt } from '../../protocol/channel.ts'
 import { decodeAccept, decodeAck, decodeReject, decodeSlot } from '../../protocol/messages.ts'
-import { CHECKPOINT } from '../../protocol/structures.ts'
+import { CHECKPOINT, channelStructure, digestOf } from '../../protocol/structures.ts'
 import { parseTopic } from '../../protocol/topics.ts'
+import type { Domain } from '../../protocol/typedData.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import { raise, type State, saidBy } from './invariantState.ts'
 import { relive } from './rewinds.ts'
@@ -24,7 +25,11 @@ export function started(
   const said = saidBy(state, actor.name)
   const { record } = state.watched
   if (isRestored) {
-    for (const map of [said.acked, said.acceptedEpoch, said.held]) map.clear()
+    for (const map of [said.acked, said.acceptedEpoch, said.held, said.brought]) map.clear()
+    const { cold, hot } = gateway.core.state
+    for (let channel = 0; channel < hot.count(); channel++) {
+      said.brought.add(bytesToHex(cold.channel(channel).channelId))
+    }
     return
   }
   const { hot } = gateway.core.state
@@ -104,11 +109,11 @@ export function hears(state: State, text: string, payload: Uint8Array, actor: Ga
   const topic = parseTopic(text)
   if (!core || topic?.kind !== 'down') return
   const { record } = state.watched
-  const channels = core.state.cold.device(topic.fleet, topic.device)?.channels ?? []
+  if (topic.name === 'slot') learnSlot(state, core.state.domain, topic.device, payload)
   for (const { slot, epoch, index } of statements(topic.name, payload)) {
-    const channel = channels[slot]
-    if (channel === undefined) continue
-    const { channelId } = core.state.cold.channel(channel)
+    // Not the gateway's present one: what it said before it replaced a channel is still heard.
+    const channelId = state.slots.get(`${topic.device}/${slot}`)
+    if (!channelId) continue
     const commitment = record.commitment(topic.device, slot, epoch, channelId)
     const shown = record.shown.get(bytesToHex(channelId))?.reading ?? 0n
     if (!commitment || (topic.name === 'accept' && commitment.kind !== CHECKPOINT)) continue
@@ -116,4 +121,11 @@ export function hears(state: State, text: string, payload: Uint8Array, actor: Ga
     relive(state, commitment, index)
     advance(state, 'paid', commitment, index)
   }
+}
+
+/** From now on the device takes what it is told of this slot to be about this channel. */
+function learnSlot({ slots }: State, domain: Domain, device: string, payload: Uint8Array): void {
+  const told = decodeSlot(payload)
+  if (!told) return
+  slots.set(`${device}/${told.slot}`, digestOf(domain, channelStructure, told.channel))
 }

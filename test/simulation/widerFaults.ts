@@ -56,7 +56,9 @@ export const widerActs: Readonly<Record<WiderFaultKind, Act>> = {
     const [name] = device.meters.keys()
     if (name === undefined) return
     await world.fleet.replace(gateway, device.plan.device, { meter: name })
+    world.restoresDue.add(backup)
     world.ports.timers.after(Math.max(fault.forMs, 5_000), () => {
+      world.restoresDue.delete(backup)
       const again = async () => {
         await gateway.replaceStore(() => restore(gateway, backup))
         await world.fleet.replace(gateway, device.plan.device, { meter: name })

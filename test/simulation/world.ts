@@ -49,6 +49,8 @@ export type SimWorld = {
   /** What the fleet's service does about statements. */
   readonly cosigning: Cosigning
   readonly backups: Map<GatewayName, Backup>
+  /** Backups that somebody is about to restore: people put nothing right before. */
+  readonly restoresDue: Set<Backup>
   /** Moves time on until it is so, looking at the invariants all along. */
   readonly until: (isSo: () => boolean, limitMs: number) => Promise<boolean>
 }
@@ -123,7 +125,8 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
     },
   })
   const backups: SimWorld['backups'] = new Map()
-  const world = { ...ground, gateways, devices, invariants, crook, backups }
+  const restoresDue: SimWorld['restoresDue'] = new Set()
+  const world = { ...ground, gateways, devices, invariants, crook, backups, restoresDue }
   for (const { start } of all) await during(time, start())
   await enrolAll(world)
   if (plan.site) cosigning.serve(gateways)

@@ -1,111 +1,36 @@
 /** Both tables of checks through the gateway: the reason, the held proof, and a state untouched. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { fastSha256 } from '../../../ledger/io/fastVerify.ts'
 import { present } from '../../../protocol/assert.ts'
 import { encodeCbor } from '../../../protocol/cbor.ts'
-import { JUMP_HASHES_BURST } from '../../../protocol/limits.ts'
 import type { Commitment } from '../../../protocol/structures.ts'
 import { RENEWAL } from '../../../protocol/structures.ts'
 import type { Scene, SceneDevice } from '../../support/gatewayScene.ts'
-import { checkpointOf, login, openScene, renewalOf } from '../../support/gatewayScene.ts'
+import { checkpointOf, login, renewalOf } from '../../support/gatewayScene.ts'
 import { stateOf } from '../../support/gatewayState.ts'
+import {
+  expectProofHeld,
+  expectRefused,
+  openRefusalScene,
+  wrong,
+} from '../../support/refusalScene.ts'
 import type { Committed } from '../../support/scriptedDevice.ts'
 import { commit, emptyHello, sign, tickOf } from '../../support/scriptedDevice.ts'
-import { signedMandate, testConfig, testKey, testTariff } from '../../support/virtualGateway.ts'
+import { signedMandate, testKey, testTariff } from '../../support/virtualGateway.ts'
 
 const dayMs = 86_400_000
 
 let scene: Scene
 let device: SceneDevice
 let committed: Committed
-let hashes: number
+let hashes: () => number
 
-/** A channel at index 10 of an epoch of 2,000 ticks. */
 beforeEach(async () => {
-  hashes = 0
-  const sha256 = (bytes: Uint8Array) => {
-    if (bytes.length === 55) hashes += 1
-    return fastSha256(bytes)
-  }
-  const tariffs = [testTariff(), testTariff({ unit: 'mL' })]
-  scene = await openScene(testConfig({ tariffs }), { sha256 })
-  device = await scene.device('ev-1')
-  committed = await device.commit({ length: 2_000 })
-  await device.tick(committed, 10)
+  ;({ scene, device, committed, hashes } = await openRefusalScene())
 })
 
-/** Expects that `send` is refused for `reason` and changes nothing. */
-async function expectRefusal(reason: string, send: () => Promise<void>): Promise<void> {
-  const before = stateOf(scene.world)
-  const refused = device.client.received.rejects.length
-  await send()
-  expect(device.client.received.rejects.slice(refused).map((one) => one.reason)).toEqual([reason])
-  expect(stateOf(scene.world)).toBe(before)
-}
-
-/** The proof from which a device with amnesia can resume. */
-function expectHeldProof(): void {
-  expect(device.lastReject()?.held).toEqual({
-    commitment: committed.commitment,
-    index: 10,
-    word: committed.chain.wordAt(10),
-  })
-}
-
-const wrong = new Uint8Array(32).fill(5)
-
-describe('the same refusal again', () => {
-  const bad = () => device.sendTicks({ slot: 0, epoch: 1, index: 30, word: wrong })
-
-  test('carries what is held now, not what was held before', async () => {
-    await bad()
-    expectHeldProof()
-    await device.tick(committed, 20)
-    await bad()
-    expect(device.lastReject()?.held).toMatchObject({ index: 20, word: committed.chain.wordAt(20) })
-  })
-
-  test('is answered without reading the channel again', async () => {
-    await bad()
-    const { cold } = scene.world.gateway.core.state
-    const { commitment } = cold
-    let read = 0
-    Object.assign(cold, {
-      commitment: (...at: Parameters<typeof commitment>) => {
-        read += 1
-        return commitment(...at)
-      },
-    })
-    await bad()
-    expect(device.client.received.rejects).toHaveLength(2)
-    expect(device.client.received.rejects[1]).toEqual(device.client.received.rejects[0])
-    expect(read).toBe(0)
-  })
-})
-
-describe('large jumps of all channels together', () => {
-  const spendAll = () => {
-    const { jumps, ports } = scene.world.gateway.core
-    // As of when the device's message will have arrived.
-    jumps.spend(JUMP_HASHES_BURST, ports.clock.monotonicMs() + 100)
-  }
-
-  test('wait when others have used up what there is, and cost no hash', async () => {
-    spendAll()
-    hashes = 0
-    const tick = tickOf(committed, 900)
-    await expectRefusal('slow_down', () => device.sendTicks(tick))
-    expect(hashes).toBe(0)
-    await scene.world.time.advance(1_000)
-    await device.tick(committed, 900)
-  })
-
-  test('hold up nobody who keeps up', async () => {
-    spendAll()
-    await device.tick(committed, 26)
-  })
-})
-
+const expectRefusal = (reason: string, send: () => Promise<void>) =>
+  expectRefused({ scene, device }, reason, send)
+const expectHeldProof = () => expectProofHeld({ device, committed })
 describe('a tick is refused', () => {
   test('malformed: a size or a version that is none', async () => {
     const { client } = device
@@ -170,23 +95,23 @@ describe('a tick is refused', () => {
 
   // T04
   test('needs_checkpoint: a jump that is too long, and not one hash is done', async () => {
-    const before = hashes
+    const before = hashes()
     await expectRefusal('needs_checkpoint', () => device.tick(committed, 10 + 1_025))
     expectHeldProof()
-    expect(hashes).toBe(before)
+    expect(hashes()).toBe(before)
   })
 
   // T04
   test('slow_down: the budget is used up, and not one hash is done', async () => {
     await scene.world.time.advance(10_000)
-    const start = hashes
+    const start = hashes()
     await device.tick(committed, 1_010)
-    expect(hashes - start).toBe(1_000)
-    const before = hashes
+    expect(hashes() - start).toBe(1_000)
+    const before = hashes()
     const refused = device.client.received.rejects.length
     await device.tick(committed, 1_900)
     expect(device.client.received.rejects.slice(refused)).toMatchObject([{ reason: 'slow_down' }])
-    expect(hashes).toBe(before)
+    expect(hashes()).toBe(before)
     await scene.world.time.advance(5_000)
     await device.tick(committed, 1_900)
     expect(device.lastAck()).toMatchObject({ index: 1_900 })
@@ -204,46 +129,6 @@ describe('a tick is refused', () => {
     await device.sendTicks({ ...tickOf(committed, 11), word: wrong }, tickOf(committed, 12))
     expect(device.lastReject()).toMatchObject({ reason: 'bad_word' })
     expect(device.lastAck()).toMatchObject({ index: 12 })
-  })
-})
-
-describe('strikes', () => {
-  const fault = () => device.sendTicks({ ...tickOf(committed, 11), word: wrong })
-
-  test('three in 60 s close the connection, after the last refusal is told', async () => {
-    const { received } = device.client
-    await fault()
-    await fault()
-    expect(received.closed).toBe(false)
-    await fault()
-    expect(received.rejects).toHaveLength(3)
-    expect(received.closed).toBe(true)
-    await device.reconnect()
-    await device.tick(committed, 11)
-    expect(device.lastAck()).toMatchObject({ index: 11 })
-  })
-
-  test('two, and a third after the window, do not', async () => {
-    await fault()
-    await fault()
-    await scene.world.time.advance(60_000)
-    await fault()
-    expect(device.client.received.closed).toBe(false)
-  })
-
-  test('what follows the third in the same message is not even looked at', async () => {
-    const bad = { ...tickOf(committed, 11), word: wrong }
-    const before = hashes
-    await device.sendTicks(bad, bad, bad, bad, bad)
-    expect(device.client.received.rejects).toHaveLength(3)
-    expect(hashes - before).toBe(3)
-  })
-
-  test('refusals that are no fault are none', async () => {
-    for (let time = 0; time < 5; time++) {
-      await device.sendTicks({ ...tickOf(committed, 11), epoch: 7 })
-    }
-    expect(device.client.received.closed).toBe(false)
   })
 })
 

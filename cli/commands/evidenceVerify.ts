@@ -4,6 +4,7 @@
  */
 import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
 import { findings, judgeEvidence, type Verdict } from '../../ledger/rules/evidenceRules.ts'
+import type { SignatureState, SignedStatement } from '../../ledger/rules/evidenceStatements.ts'
 import { formatPublicKey, parseKeyText } from '../../ports/keyText.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { argument, defineCommand, jsonOption, text } from '../command.ts'
@@ -73,6 +74,11 @@ function verdictJson(verdict: Verdict, gatewayKey: string | null) {
     receipted: amount(verdict.receipted),
     stated: amount(verdict.stated),
     cosigned: amount(verdict.cosigned),
+    statements: verdict.statements.map((one) => ({
+      ...one,
+      digest: bytesToHex(one.digest),
+      amount: one.amount.toString(),
+    })),
     findings: verdict.findings.map((one) => ({ ...one, answers: findings[one.finding] })),
   }
 }
@@ -86,12 +92,27 @@ function show(verdict: Verdict, gatewayKey: string | null, { out }: Terminal): v
   out(said('the gateway has signed that it was shown', verdict.receipted))
   out(said('the gateway has stated', verdict.stated))
   out(said('gateway and fleet have both signed', verdict.cosigned))
+  for (const { sequence, digest, amount, ...signatures } of verdict.statements) {
+    out(`statement ${sequence}, digest ${bytesToHex(digest)}: ${amount}, ${signers(signatures)}`)
+  }
   for (const { finding, detail } of verdict.findings) {
     const answers = findings[finding]
     const whose = answers === 'nobody' ? '' : `; the ${answers} has to answer for it`
     out(`${finding}: ${detail}${whose}`)
   }
   out(isSound(verdict) ? 'nothing contradicts' : 'not sound: see the lines above')
+}
+
+type Signatures = Pick<SignedStatement, 'gateway' | 'fleet'>
+
+/** Who has signed, and what is to be said of the signature of who has not. */
+function signers({ gateway, fleet }: Signatures): string {
+  if (gateway === 'good' && fleet === 'good') return 'signed by both'
+  const lacks = (who: string, state: SignatureState) =>
+    `the signature of the ${who} ${state === 'bad' ? 'does not fit its key' : 'is missing'}`
+  if (gateway === 'good') return `signed by the gateway alone: ${lacks('fleet', fleet)}`
+  if (fleet === 'good') return `signed by the fleet alone: ${lacks('gateway', gateway)}`
+  return `signed by nobody: ${lacks('gateway', gateway)}, ${lacks('fleet', fleet)}`
 }
 
 function said(what: string, amount: bigint | undefined): string {

@@ -17,6 +17,7 @@ import { verb } from '../control/verb.ts'
 import type { Core } from '../core.ts'
 import { nextTurnOf } from '../settle/statements.ts'
 import { allocationOf } from '../state/state.ts'
+import { cosignatureOf } from '../state/statements.ts'
 
 export function evidenceVerbs(core: Core): Record<string, Verb> {
   const channel = v.strictObject({ channel: v.string() })
@@ -58,8 +59,8 @@ async function bundleOf(core: Core, channel: number): Promise<EvidenceBundle> {
 }
 
 /**
- * What the statement in force says, signed once more: the signature of the fleet is the ledger's to
- * show, which has it.
+ * What the statement in force says, signed once more, with the signature of the fleet. That one is
+ * missing where the leaves came back from the fleet, or the snapshot from an older program.
  */
 async function statedOf(core: Core, channel: number): Promise<readonly StatedLeaf[]> {
   const { id } = allocationOf(core.state, channel)
@@ -69,6 +70,7 @@ async function statedOf(core: Core, channel: number): Promise<readonly StatedLea
   const leaf = core.leafProofs.leafOf(channel)
   if (!leaf || leaf.channelId === 'empty') return []
   const signature = signDigest(core.key, digestOf(core.state.domain, statementStructure, value))
+  const fleetSignature = cosignatureOf(core.state.statements, value)
   const { amount, path } = leaf
-  return [{ statement: { value, signature }, fleetSignature: undefined, amount, path }]
+  return [{ statement: { value, signature }, fleetSignature, amount, path }]
 }

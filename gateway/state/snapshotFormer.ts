@@ -1,12 +1,14 @@
 /**
- * Former statements and leaves of lost channels in a snapshot: two fields at the end of its row,
- * which older snapshots lack.
+ * Former statements, leaves of lost channels and the fleet's signatures in a snapshot: three fields
+ * at the end of its row, which older snapshots lack in part.
  * @module
  */
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import type { WireValue } from '../../protocol/cbor.ts'
-import { encodeCbor } from '../../protocol/cbor.ts'
+import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
+import type { Signed, Statement } from '../../protocol/structures.ts'
+import { signedFromWire, signedToWire, statementStructure } from '../../protocol/structures.ts'
 import { ENTRY_BYTES_MAX } from './entries.ts'
 import { decodeEvent, eventToWire, type Row } from './eventCodec.ts'
 import type { FormerStatement, Statements } from './statements.ts'
@@ -14,7 +16,7 @@ import { packStrangers, unpackStrangers } from './statements.ts'
 
 const nothing = new Uint8Array()
 
-export function formerToWire({ former, strangers }: Statements): WireValue[] {
+export function formerToWire({ cosigned, former, strangers }: Statements): WireValue[] {
   return [
     // As the bytes of an event: nested lists would be deeper than the CBOR profile allows.
     [...former.values()].flat().map((one) => [encodeCbor(eventToWire(restatedOf(one)))]),
@@ -22,6 +24,7 @@ export function formerToWire({ former, strangers }: Statements): WireValue[] {
       present(parseHex(name), 'an allocation is called by its id in hex'),
       packStrangers(leaves),
     ]),
+    [...cosigned.values()].flat().map((one) => [encodeCbor(signedToWire(statementStructure, one))]),
   ]
 }
 
@@ -31,7 +34,7 @@ function restatedOf({ statement, leaves }: FormerStatement) {
 }
 
 /** Adds what `formerToWire` wrote. */
-export function readFormer(row: Row, { former, strangers }: Statements): void {
+export function readFormer(row: Row, { cosigned, former, strangers }: Statements): void {
   if (row.isOver()) return
   row.rows((one) => {
     const event = decodeEvent(one.bytes(), ENTRY_BYTES_MAX)
@@ -42,4 +45,14 @@ export function readFormer(row: Row, { former, strangers }: Statements): void {
     former.set(name, [...(former.get(name) ?? []), { statement, leaves }])
   })
   row.rows((one) => strangers.set(bytesToHex(one.bytes()), unpackStrangers(one.bytes())))
+  if (row.isOver()) return
+  for (const one of row.rows(readCosigned)) {
+    const name = bytesToHex(one.value.allocation)
+    cosigned.set(name, [...(cosigned.get(name) ?? []), one])
+  }
+}
+
+function readCosigned(row: Row): Signed<Statement> {
+  const wire = present(decodeCbor(row.bytes()), 'what was co-signed is well formed')
+  return present(signedFromWire(statementStructure, wire), 'a co-signed statement is whole')
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import { assert, present } from '../../protocol/assert.ts'
-import { bytesToHex } from '../../protocol/bytes.ts'
+import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
+import { encodeCbor } from '../../protocol/cbor.ts'
 import type { StatementLeaf } from '../../protocol/merkle.ts'
 import type { Signed, Statement } from '../../protocol/structures.ts'
+import { statementStructure, toWire } from '../../protocol/structures.ts'
 
 /** Signed by the gateway; nothing else is settled for the allocation until it has ended. */
 export type StatementUnderWay = {
@@ -32,6 +34,8 @@ export type Statements = {
   readonly strangers: Map<string, readonly StatementLeaf[]>
   /** The last statements that were in force, oldest first, by allocation in hex. */
   readonly former: Map<string, readonly FormerStatement[]>
+  /** The last statements that were in force with the fleet's signature, in the same order. */
+  readonly cosigned: Map<string, readonly Signed<Statement>[]>
 }
 
 export type FormerStatement = {
@@ -53,6 +57,7 @@ export function noStatements(): Statements {
     underWay: new Map(),
     strangers: new Map(),
     former: new Map(),
+    cosigned: new Map(),
   }
 }
 
@@ -142,6 +147,25 @@ export function applyStatementEnded(
   statements.underWay.delete(name)
   if (outcome !== 'paid') return undefined
   statements.inForce.set(name, one.statement.value)
+  rememberCosigned(statements, name, one)
   for (const [channel, amount] of one.leaves) statements.stated.set(channel, amount)
   return one
+}
+
+function rememberCosigned(
+  { cosigned }: Statements,
+  name: string,
+  { statement: { value }, fleetSignature: signature }: StatementUnderWay,
+): void {
+  if (!signature) return
+  const next = [...(cosigned.get(name) ?? []), { value, signature }]
+  cosigned.set(name, next.slice(-FORMER_STATEMENTS_MAX))
+}
+
+/** The fleet's signature of this very statement, where the journal had it. */
+export function cosignatureOf({ cosigned }: Statements, one: Statement): Uint8Array | undefined {
+  const bytesOf = (value: Statement) => encodeCbor(toWire(statementStructure, value))
+  const bytes = bytesOf(one)
+  const known = cosigned.get(bytesToHex(one.allocation)) ?? []
+  return known.findLast(({ value }) => equalBytes(bytesOf(value), bytes))?.signature
 }

@@ -14,6 +14,7 @@ import { decodeEntry } from '../state/entries.ts'
 import { decodeState, emptyState, encodeState } from '../state/snapshot.ts'
 import type { GatewayState } from '../state/state.ts'
 import { applyEntry } from '../state/state.ts'
+import { cosignatureOf, type Statements } from '../state/statements.ts'
 import type { Seal } from './record.ts'
 import { scanJournal } from './recovery.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -64,8 +65,10 @@ async function fold(
     const snapshot = awaited.get(position)
     if (!snapshot) return
     awaited.delete(position)
-    const folded = normalised(domain, encodeState(state))
-    if (equalBytes(folded, normalised(domain, snapshot.state))) return
+    const written = decodeState(domain, coldStore(noRecords), snapshot.state)
+    const folded = decodeState(domain, coldStore(noRecords), encodeState(state))
+    forgetUnwritten(folded.statements, written.statements)
+    if (equalBytes(encodeState(folded), encodeState(written))) return
     find('snapshot', `the one of position ${position} is not the fold of the journal`)
   }
   await scanJournal(disk, {
@@ -91,9 +94,16 @@ const noRecords: KeyValue = {
   close: async () => {},
 }
 
-/** Without what is not restored: the state of rate limits. */
-function normalised(domain: Domain, state: Uint8Array): Uint8Array {
-  return encodeState(decodeState(domain, coldStore(noRecords), state))
+/**
+ * Older programs wrote no co-signatures, and snapshots that followed from theirs lack what was
+ * co-signed before. One that the journal does not have stays a difference.
+ */
+function forgetUnwritten({ cosigned }: Statements, written: Statements): void {
+  for (const [name, all] of cosigned) {
+    const kept = all.filter(({ value }) => cosignatureOf(written, value))
+    if (kept.length > 0) cosigned.set(name, kept)
+    else cosigned.delete(name)
+  }
 }
 
 /** Reads every record of every channel and holds them against each other. */

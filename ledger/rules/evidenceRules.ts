@@ -8,7 +8,6 @@ import { bindOf, leadsTo, type Sha256 } from '../../protocol/chain.ts'
 import { amountAt } from '../../protocol/channel.ts'
 import type { PublicKey, Verify } from '../../protocol/keys.ts'
 import { algorithms } from '../../protocol/keys.ts'
-import { rootFromPath, statementLeaf } from '../../protocol/merkle.ts'
 import { type ReceiptProof, receiptFault } from '../../protocol/receipts.ts'
 import type { Commitment, Signed } from '../../protocol/structures.ts'
 import {
@@ -18,11 +17,11 @@ import {
   digestOf,
   mandateStructure,
   receiptRootStructure,
-  statementStructure,
   tariffStructure,
 } from '../../protocol/structures.ts'
 import type { EvidenceBundle, StatedLeaf } from './evidenceBundle.ts'
 import { isSameKey, mergeBundles } from './evidenceMerge.ts'
+import { mergeSigned, type SignedStatement, signedStatement } from './evidenceStatements.ts'
 
 /** What can be found, and who has to answer for it. Appended to, never changed. */
 export const findings = {
@@ -60,6 +59,9 @@ export const findings = {
   /** Two roots follow the same one. */
   roots_fork: 'gateway',
   statements_contradict: 'gateway',
+  /** Both have to sign before a statement binds the fleet. */
+  missing_fleet_signature: 'nobody',
+  bad_fleet_signature: 'nobody',
 } as const
 export type FindingName = keyof typeof findings
 export type Finding = { readonly finding: FindingName; readonly detail: string }
@@ -77,6 +79,8 @@ export type Verdict = {
   readonly stated: bigint | undefined
   /** Signed by gateway and fleet. */
   readonly cosigned: bigint | undefined
+  /** Statements about the channel, and whose signatures of them are here. */
+  readonly statements: readonly SignedStatement[]
   readonly findings: readonly Finding[]
 }
 
@@ -117,11 +121,11 @@ export function judgeEvidence(
   const shown = amountsShown(one, commitments)
   const owed = highest(shown)
   const receipts = soundReceipts(one)
-  const statements = soundStatements(one)
+  const { leaves, signed } = judgeStatements(one)
   const receipted = highest(receipts.map(({ receipt }) => receipt.amount))
-  const stated = highest(statements.map(({ amount }) => amount))
+  const stated = highest(leaves.map(({ amount }) => amount))
   compareReceipts(one, receipts)
-  compareStatements(one, statements, receipts)
+  compareStatements(one, leaves, receipts)
   compareWithWords(one, owed ?? 0n, receipted, stated)
   return {
     channelId,
@@ -129,9 +133,8 @@ export function judgeEvidence(
     covered: coveredBy(one, shown),
     receipted,
     stated,
-    cosigned: highest(
-      statements.filter((each) => isCosigned(one, each)).map((each) => each.amount),
-    ),
+    cosigned: highest(signed.filter(isByBoth).map(({ amount }) => amount)),
+    statements: signed,
     findings: sorted(found),
   }
 }
@@ -143,6 +146,7 @@ const nothing = {
   receipted: undefined,
   stated: undefined,
   cosigned: undefined,
+  statements: [],
 }
 
 const order = Object.keys(findings)
@@ -309,48 +313,28 @@ function isContradiction(a: ReceiptProof, b: ReceiptProof): boolean {
   return isLife && b.receipt.position > a.receipt.position && b.receipt.amount < a.receipt.amount
 }
 
-function soundStatements(one: Case): readonly StatedLeaf[] {
-  const { bundle, channelId, note } = one
-  const { channel } = bundle
+/** Leaves that bind the gateway, and all statements with whoever has signed them. */
+function judgeStatements({ bundle, note, tools }: Case) {
   if (bundle.statements.length === 0) note('missing_statement', 'nothing says what was settled')
-  return bundle.statements.filter((each) => {
-    const { value } = each.statement
-    const isSound =
-      channel !== undefined &&
-      channelId !== undefined &&
-      equalBytes(value.allocation, channel.allocation) &&
-      equalBytes(
-        rootFromPath(
-          statementLeaf({ position: channel.position, channelId, amount: each.amount }),
-          channel.position,
-          each.path,
-        ),
-        value.root,
-      ) &&
-      isSignedBy(one, bundle.gatewayKey, each, each.statement.signature)
-    if (!isSound) note('bad_statement', `statement ${value.sequence}`)
-    return isSound
-  })
+  const leaves: StatedLeaf[] = []
+  const all: SignedStatement[] = []
+  for (const each of bundle.statements) {
+    const name = `statement ${each.statement.value.sequence}`
+    const one = signedStatement(bundle, each, tools.verify)
+    if (!one) note('bad_statement', `${name}: leaf and path are not of its root`)
+    else all.push(one)
+    if (one?.gateway === 'good') leaves.push(each)
+    else if (one) note('bad_statement', `${name}: the signature is not by the gateway's key`)
+    if (one?.fleet === 'bad') note('bad_fleet_signature', `${name}: not by the signer's key`)
+  }
+  const signed = mergeSigned(all)
+  for (const { fleet, sequence } of signed) {
+    if (fleet === 'missing') note('missing_fleet_signature', `statement ${sequence}`)
+  }
+  return { leaves, signed }
 }
 
-function isSignedBy(
-  { bundle, tools }: Case,
-  key: PublicKey,
-  each: StatedLeaf,
-  signature: Uint8Array,
-) {
-  return tools.verify(
-    key,
-    digestOf(bundle.domain, statementStructure, each.statement.value),
-    signature,
-  )
-}
-
-function isCosigned(one: Case, each: StatedLeaf): boolean {
-  const { signerKey } = one.bundle
-  if (!signerKey || !each.fleetSignature) return false
-  return isSignedBy(one, signerKey, each, each.fleetSignature)
-}
+const isByBoth = ({ gateway, fleet }: SignedStatement) => gateway === 'good' && fleet === 'good'
 
 function compareStatements(
   { note }: Case,

@@ -8,7 +8,8 @@ import type { GatewayState } from '../../gateway/state/state.ts'
 import { readMeta } from '../../gateway/store/meta.ts'
 import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import { present } from '../../protocol/assert.ts'
-import { bytesToHex } from '../../protocol/bytes.ts'
+import { bytesToHex, concatBytes } from '../../protocol/bytes.ts'
+import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
 import type { MemoryDisk } from './memoryDisk.ts'
 import { memoryDisk } from './memoryDisk.ts'
 import type { MemoryKeyValue } from './memoryKeyValue.ts'
@@ -56,6 +57,18 @@ function coldOf({ hot, cold }: GatewayState): unknown {
       cold.commitment(number, pendingEpoch[number] ?? 0) ?? null,
     ]
   })
+}
+
+/** A snapshot's state as an older program wrote it: without the last field of its row. */
+export function withoutLastField(state: Uint8Array): Uint8Array {
+  const lengthBytes = 4
+  const end = lengthBytes + new DataView(state.buffer, state.byteOffset).getUint32(0)
+  const row = decodeCbor(state.subarray(lengthBytes, end), state.length)
+  if (!Array.isArray(row)) throw new Error('a snapshot is a row')
+  const small = encodeCbor(row.slice(0, -1))
+  const length = new Uint8Array(lengthBytes)
+  new DataView(length.buffer).setUint32(0, small.length)
+  return concatBytes(length, small, state.subarray(end))
 }
 
 /** What is stored of one channel, as text; its hash budget is no part of it. */

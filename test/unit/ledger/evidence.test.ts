@@ -133,6 +133,9 @@ describe('a dispute', () => {
       receipted: amount,
       stated: amount,
       cosigned: amount,
+      statements: [
+        { sequence: 1, digest: expect.any(Uint8Array), amount, gateway: 'good', fleet: 'good' },
+      ],
       findings: [],
     })
   })

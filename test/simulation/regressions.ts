@@ -94,4 +94,8 @@ export const regressions: readonly Regression[] = [
     found:
       'the accounts: what was acknowledged just before a meter was replaced was not counted as paid',
   },
+  {
+    seed: 12224,
+    found: 'the accounts: an acknowledgement heard as its meter was replaced counted as nothing',
+  },
 ]

@@ -12,12 +12,16 @@ const NAMESPACE = 'urn:iso:std:iso:20022:tech:xsd:camt.053.001.08'
 const ID_CHARS_MAX = 34
 const REFERENCE_CHARS_MAX = 35
 const INFORMATION_CHARS_MAX = 140
+/** Of an amount: digits in all, and behind the point. */
+const DIGITS_MAX = 18
+const DECIMALS_MAX = 5
 
 type Node = readonly [name: string, content: string | readonly Node[], attributes?: string]
 
 /**
  * The lines of the file. `createdAtSeconds` is when it is made.
- * @throws OperatorError for an asset that is no currency of three letters
+ * @throws OperatorError for an asset that is no currency of three letters, and for an amount that
+ * the standard's schema has no room for: nothing is ever rounded
  */
 export function camt053Of(statement: AccountStatement, createdAtSeconds: number): string[] {
   const { account, asset, fromSeconds, toSeconds } = statement
@@ -63,9 +67,24 @@ function accountNode(account: string, address: string, code: string): Node {
 
 function amountNodes(amount: bigint, { asset }: AccountStatement): Node[] {
   return [
-    ['Amt', plainAmount(amount, asset), ` Ccy="${asset.code}"`],
+    ['Amt', exactAmount(amount, asset), ` Ccy="${asset.code}"`],
     node('CdtDbtInd', amount < 0n ? 'DBIT' : 'CRDT'),
   ]
+}
+
+/** With all decimals of the asset, or with five where the others are 0. */
+function exactAmount(amount: bigint, asset: AccountStatement['asset']): string {
+  const scale = Math.min(asset.scale, DECIMALS_MAX)
+  const divisor = 10n ** BigInt(asset.scale - scale)
+  const shown = amount / divisor
+  const digits = shown.toString().replace('-', '').length
+  if (shown * divisor === amount && digits <= DIGITS_MAX) {
+    return plainAmount(shown, { code: asset.code, scale })
+  }
+  throw new OperatorError(
+    `camt.053 has room for ${DIGITS_MAX} digits, ${DECIMALS_MAX} of them behind the point, which ` +
+      `${plainAmount(amount, asset)} ${asset.code} exceeds: use --format csv, which has all of them`,
+  )
 }
 
 function balance(code: string, amount: bigint, seconds: number, of: AccountStatement): Node {

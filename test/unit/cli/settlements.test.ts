@@ -28,7 +28,7 @@ const sample: readonly LedgerEntry[] = [
   entry({
     number: 7,
     timeSeconds: at(2, 3_600),
-    amount: '2100',
+    amount: '2000',
     reference: key,
     channel: 'ab'.repeat(32),
   }),
@@ -37,10 +37,10 @@ const sample: readonly LedgerEntry[] = [
     timeSeconds: at(2, 3_600),
     debit: payee,
     credit: 'fee:depot',
-    amount: '21',
+    amount: '20',
     reference: key,
   }),
-  entry({ number: 9, timeSeconds: at(3), amount: '1234567', reference: 'statement-1' }),
+  entry({ number: 9, timeSeconds: at(3), amount: '1234560', reference: 'statement-1' }),
   entry({
     number: 10,
     timeSeconds: at(9),
@@ -140,9 +140,11 @@ const stmtOf = (lines: readonly string[]) => {
   expectStructure(root)
   return present(root.inner[0]?.inner[1], 'a statement')
 }
-/** Minor units of what is written with six places. */
+/** Minor units, of which there are a million, of what is written with five places. */
 const signed = (element: Element) => {
-  const size = BigInt(textAt(element, 'Amt').replace('.', ''))
+  const text = textAt(element, 'Amt')
+  expect(text).toMatch(/^\d+\.\d{5}$/)
+  const size = BigInt(text.replace('.', '')) * 10n
   return textAt(element, 'CdtDbtInd') === 'DBIT' ? -size : size
 }
 
@@ -152,7 +154,7 @@ describe('settlements', () => {
     expect(`${lines.join('\n')}\n`).toBe(blockOf('xml'))
     const stmt = stmtOf(lines)
     const entries = stmt.inner.filter(({ name }) => name === 'Ntry')
-    expect(entries.map(signed)).toEqual([2_100n, -21n, 1_234_567n, -1_000_000n])
+    expect(entries.map(signed)).toEqual([2_000n, -20n, 1_234_560n, -1_000_000n])
     expect(entries.map((one) => textAt(one, 'BookgDt', 'DtTm'))[0]).toBe('2026-01-02T01:00:00Z')
     expect(entries.map((one) => textAt(one, 'NtryDtls', 'TxDtls', 'Refs', 'EndToEndId'))).toEqual([
       ...[key, key, 'statement-1', 'payout-1'],
@@ -166,7 +168,7 @@ describe('settlements', () => {
   test('opening balance and movements come to the closing balance, whatever was booked', () => {
     const moves = fc.array(
       fc.record({
-        amount: fc.bigInt({ min: 1n, max: 2n ** 63n }),
+        amount: fc.bigInt({ min: 1n, max: 10n ** 16n }).map((tens) => 10n * tens),
         day: fc.integer({ min: 0, max: 33 }),
         isOut: fc.boolean(),
       }),
@@ -214,6 +216,23 @@ describe('settlements', () => {
       }),
       { numRuns: 100 },
     )
+  })
+
+  test.each([
+    ['a movement', [entry({ amount: '21' })], '0.000021 EUR'],
+    ['a balance', [entry({ amount: '3', timeSeconds: at(0) })], '0.000003 EUR'],
+    ['a large one', [entry({ amount: `${10n ** 19n}` })], '10000000000000.000000 EUR'],
+  ])('are refused as camt.053 where %s has no room, never rounded', (_, entries, amount) => {
+    const account = accountStatement(entries, payee, asset, january)
+    expect(() => camt053Of(account, 0)).toThrow(`${amount} exceeds: use --format csv`)
+    expect(csvOf(account)).toHaveLength(1 + account.movements.length)
+  })
+
+  test('in an asset of fewer decimals have those of the asset', () => {
+    const dollars = accountStatement(sample, payee, 'USD/2', january)
+    const [, moved] = stmtOf(camt053Of(dollars, 0)).inner.filter(({ name }) => name === 'Ntry')
+    expect(moved).toBeUndefined()
+    expect(camt053Of(dollars, 0).join('')).toContain('<Amt Ccy="USD">0.05</Amt>')
   })
 
   test('of a payee are found by account and asset, and other assets are not currencies', () => {

@@ -4,36 +4,27 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import { readArguments } from './readArguments.js'
 import { runTests } from './runTests.js'
 
 const usage =
   'usage: npm run crash -- [--seconds 60 | --cycles NUMBER [--done NUMBER]] [--seed NUMBER] ' +
   '[--virtual-seeds NUMBER]'
 
-function read() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seconds: { type: 'string', default: '60' },
-        cycles: { type: 'string', default: '0' },
-        done: { type: 'string', default: '0' },
-        seed: { type: 'string' },
-        'virtual-seeds': { type: 'string', default: '0' },
-      },
-    })
-    const { seconds, cycles, done, seed = '0' } = values
-    const numbers = [seconds, cycles, done, seed, values['virtual-seeds']]
-    return numbers.every((one) => /^\d{1,9}$/.test(one)) ? values : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const values = read()
-if (values === undefined) {
-  process.stderr.write(`${usage}\n`)
-  process.exit(2)
-}
+const values = readArguments(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      cycles: { type: 'string', default: '0' },
+      done: { type: 'string', default: '0' },
+      seed: { type: 'string' },
+      'virtual-seeds': { type: 'string', default: '0' },
+    },
+  })
+  const { seconds, cycles, done, seed = '0' } = values
+  const numbers = [seconds, cycles, done, seed, values['virtual-seeds']]
+  return numbers.every((one) => /^\d{1,9}$/.test(one)) ? values : undefined
+})
 const seeds = values['virtual-seeds']
 const tests = [
   'test/crash/kill.test.ts',

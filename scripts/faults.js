@@ -5,32 +5,23 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import { readArguments } from './readArguments.js'
 import { runTests } from './runTests.js'
 
 const usage = 'usage: npm run faults -- [--done NUMBER] [--some [--seed NUMBER]]'
 
-function read() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        done: { type: 'string', default: '0' },
-        some: { type: 'boolean', default: false },
-        seed: { type: 'string' },
-      },
-    })
-    return [values.done, values.seed ?? '0'].every((one) => /^\d{1,9}$/.test(one))
-      ? values
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const values = read()
-if (values === undefined) {
-  process.stderr.write(`${usage}\n`)
-  process.exit(2)
-}
+const values = readArguments(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      done: { type: 'string', default: '0' },
+      some: { type: 'boolean', default: false },
+      seed: { type: 'string' },
+    },
+  })
+  return [values.done, values.seed ?? '0'].every((one) => /^\d{1,9}$/.test(one))
+    ? values
+    : undefined
+})
 runTests(['test/faults/calls.test.ts'], {
   FAULTS_ALL: values.some ? 'no' : 'yes',
   FAULTS_DONE: values.done,

@@ -8,38 +8,27 @@ import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { readArguments } from './readArguments.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const usage =
   'usage: npm run fuzz -- [--seconds 60] [--target NAME] [--seed NUMBER] [--input HEX]\n' +
   'docs/fuzzing.md names the targets'
 
-function read() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seconds: { type: 'string', default: '60' },
-        target: { type: 'string' },
-        seed: { type: 'string' },
-        input: { type: 'string' },
-      },
-    })
-    const isNumber = (text) => text === undefined || /^\d{1,9}$/.test(text)
-    const isHex = values.input === undefined || /^([0-9a-f]{2})*$/.test(values.input)
-    const isWhole = values.input === undefined || values.target !== undefined
-    return isNumber(values.seconds) && isNumber(values.seed) && isHex && isWhole
-      ? values
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const values = read()
-if (values === undefined) {
-  process.stderr.write(`${usage}\n`)
-  process.exit(2)
-}
+const values = readArguments(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      target: { type: 'string' },
+      seed: { type: 'string' },
+      input: { type: 'string' },
+    },
+  })
+  const isNumber = (text) => text === undefined || /^\d{1,9}$/.test(text)
+  const isHex = values.input === undefined || /^([0-9a-f]{2})*$/.test(values.input)
+  const isWhole = values.input === undefined || values.target !== undefined
+  return isNumber(values.seconds) && isNumber(values.seed) && isHex && isWhole ? values : undefined
+})
 const seed = values.seed ?? String(randomInt(1_000_000_000))
 process.stdout.write(`seed ${seed}\n`)
 const { status } = spawnSync(

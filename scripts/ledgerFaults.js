@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { readArguments } from './readArguments.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** Where the settlements of each ledger are killed. */
@@ -17,25 +18,15 @@ const tests = {
 const known = Object.keys(tests).join('|')
 const usage = `usage: npm run ledger-faults -- --ledger ${known} [--kills 300]`
 
-function read() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        ledger: { type: 'string', default: 'postgres' },
-        kills: { type: 'string', default: '300' },
-      },
-    })
-    return values.ledger in tests && /^[1-9]\d{0,5}$/.test(values.kills) ? values : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const values = read()
-if (values === undefined) {
-  process.stderr.write(`${usage}\n`)
-  process.exit(2)
-}
+const values = readArguments(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      ledger: { type: 'string', default: 'postgres' },
+      kills: { type: 'string', default: '300' },
+    },
+  })
+  return values.ledger in tests && /^[1-9]\d{0,5}$/.test(values.kills) ? values : undefined
+})
 const { status } = spawnSync(
   process.execPath,
   ['node_modules/vitest/vitest.mjs', 'run', tests[values.ledger]],

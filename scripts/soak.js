@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes 60 [--devices 200] [--herds 8] [--seed N] [--out FILE]`: a whole site
- * under random faults for that long; docs/soak.md explains what it does and what it reports.
+ * `npm run soak -- --minutes 60 [--devices 200] [--herds 8] [--seed N] [--collect-minutes 3]
+ * [--out FILE]`: a whole site under random faults for that long; docs/soak.md explains what it does
+ * and what it reports.
  * @module
  */
 import { spawnSync } from 'node:child_process'
@@ -15,7 +16,7 @@ const folder = join(root, 'dist', `soak-${process.pid}`)
 mkdirSync(folder, { recursive: true })
 await build({
   absWorkingDir: root,
-  entryPoints: ['test/soak/main.ts', 'test/soak/herd.ts'],
+  entryPoints: ['main', 'herd', 'collector'].map((name) => `test/soak/${name}.ts`),
   outdir: folder,
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -30,6 +31,8 @@ const words = [
   ...process.argv.slice(2),
   '--herd',
   join(folder, 'herd.mjs'),
+  '--collector',
+  join(folder, 'collector.mjs'),
 ]
 const { status } = spawnSync(process.execPath, words, { cwd: root, stdio: 'inherit' })
 rmSync(folder, { recursive: true, force: true })

@@ -9,6 +9,7 @@ import { connect, ErrorWithSubackPacket } from 'mqtt'
 import type { ConnectOptions, Connector, PublishOptions, Transport } from '../index.ts'
 import { OperatorError } from '../operatorError.ts'
 import type { TlsSource } from './tlsFiles.ts'
+import { unreachableReasons } from './unreachableReasons.ts'
 
 /** From the first byte to the CONNACK. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -185,13 +186,7 @@ const refusals: Readonly<Record<number, string>> = {
 const untrusted = 'its certificate is not trusted: name its authority under tls'
 
 const networkReasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'the host name is unknown',
-  EAI_AGAIN: 'the host name cannot be looked up now',
-  ETIMEDOUT: 'no answer',
-  EHOSTUNREACH: 'no route to it',
-  ENETUNREACH: 'no network',
-  ECONNRESET: 'it closed the connection',
+  ...unreachableReasons,
   EPROTO: 'it speaks no TLS there: correct the port, or use mqtt://',
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,

@@ -4,6 +4,7 @@
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { unreachableReasons } from '../../../ports/io/unreachableReasons.ts'
 import type { Wire, WireEvents, WireOpener } from '../wire.ts'
 
 export type TlsOptions = {
@@ -87,13 +88,7 @@ function wireOver(socket: Socket): Wire {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'the host name is unknown',
-  EAI_AGAIN: 'the host name cannot be looked up now',
-  ETIMEDOUT: 'no answer',
-  EHOSTUNREACH: 'no route to it',
-  ENETUNREACH: 'no network',
-  ECONNRESET: 'it closed the connection',
+  ...unreachableReasons,
   EPIPE: 'it closed the connection',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted: name its authority in caFile',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not trusted: name its authority in caFile',

@@ -11,8 +11,9 @@ import { diceFrom } from '../../firmware-sim/dice.ts'
 import { brokenEquations } from '../support/siteFigures.ts'
 import { bundleProgram } from '../support/siteProgram.ts'
 import { booksOf } from '../support/siteReal.ts'
+import { type Collected, collect } from './collections.ts'
 import { isMortal, keepRunning, pause, strikeUntil, usedBytes } from './faults.ts'
-import { type Point, slopePerHour } from './lines.ts'
+import { medianSlopePerHour, type Point, type Slope, slopePerHour } from './lines.ts'
 import { type OpenSoakSite, openSoakSite } from './site.ts'
 
 const MINUTE_MS = 60_000
@@ -41,8 +42,10 @@ const { values } = parseArgs({
     devices: { type: 'string', default: '200' },
     herds: { type: 'string', default: '8' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    'collect-minutes': { type: 'string', default: '3' },
     out: { type: 'string' },
     herd: { type: 'string', default: '' },
+    collector: { type: 'string', default: '' },
   },
 })
 
@@ -100,7 +103,10 @@ async function allWell(site: OpenSoakSite): Promise<void> {
   }
 }
 
-function points(samples: readonly Sample[], of: (sample: Sample) => number): readonly Point[] {
+function points<T extends { readonly hours: number }>(
+  samples: readonly T[],
+  of: (sample: T) => number,
+): readonly Point[] {
   return samples
     .map((sample) => ({ hours: sample.hours, value: of(sample) }))
     .filter(({ value }) => Number.isFinite(value))
@@ -117,6 +123,26 @@ function lowest(all: readonly Point[], windowHours: number): readonly Point[] {
   return [...windows.values()]
 }
 
+function megabytes({ median, low, high }: Slope) {
+  return { median: median / 1e6, low: low / 1e6, high: high / 1e6 }
+}
+
+function collectedFigures(collected: readonly Collected[]) {
+  const slope = (of: (one: Collected) => number) =>
+    megabytes(medianSlopePerHour(points(collected, of)))
+  return {
+    gatewayCollectedMegabytesPerHour: slope(({ anonymous }) => anonymous),
+    gatewayUsedMegabytesPerHour: slope(({ heapUsed, external }) => heapUsed + external),
+    collected: collected.map(({ hours, ...bytes }) => {
+      const rounded = Object.entries(bytes).map(([name, all]) => [
+        name,
+        Math.round(all / 1e4) / 100,
+      ])
+      return { minute: Math.round(hours * 600) / 10, ...Object.fromEntries(rounded) }
+    }),
+  }
+}
+
 function figuresOf(site: OpenSoakSite, samples: readonly Sample[], hours: number) {
   const warm = samples.filter((sample) => sample.hours >= hours * WARM_SHARE)
   const steady = site.herds.map((_, place) => place).filter((place) => !isMortal(site, place))
@@ -128,6 +154,9 @@ function figuresOf(site: OpenSoakSite, samples: readonly Sample[], hours: number
   }
   return {
     gatewayMegabytesPerHour: slopePerHour(points(warm, ({ gateway }) => gateway)) / 1e6,
+    gatewayMedianMegabytesPerHour: megabytes(
+      medianSlopePerHour(points(warm, ({ gateway }) => gateway)),
+    ).median,
     gatewayMegabytes: (warm.at(-1)?.gateway ?? 0) / 1e6,
     herdMegabytesPerHour: steady.map(
       (place) => slopePerHour(points(warm, ({ herds }) => herds[place] ?? Number.NaN)) / 1e6,
@@ -138,6 +167,28 @@ function figuresOf(site: OpenSoakSite, samples: readonly Sample[], hours: number
     agentMegabytesPerDay: perDay(steady),
     agentMegabytesPerDayWithKills: perDay(site.herds.map((_, place) => place)),
   }
+}
+
+/**
+ * What is left after a collection, every so often from the end of the warm-up on: before that
+ * the gateway may be one that has just been started.
+ */
+async function collectUntil(
+  site: OpenSoakSite,
+  startMs: number,
+  endMs: number,
+): Promise<readonly Collected[]> {
+  const periodMs = Number(values['collect-minutes']) * MINUTE_MS
+  const collected: Collected[] = []
+  if (periodMs === 0) return collected
+  let nextMs = startMs + (endMs - startMs) * WARM_SHARE
+  while (nextMs < endMs) {
+    await pause(nextMs - performance.now())
+    const hours = (performance.now() - startMs) / HOUR_MS
+    collected.push(await collect(pidWith(site.config), site.collectedFile, hours))
+    nextMs += periodMs
+  }
+  return collected
 }
 
 async function soak(site: OpenSoakSite): Promise<object> {
@@ -157,9 +208,11 @@ async function soak(site: OpenSoakSite): Promise<object> {
       await pause(SAMPLE_MS)
     }
   })()
+  const collecting = collectUntil(site, startMs, endMs)
   const calmMs = startMs + lengthMs * RESTARTS_SHARE
   const faults = await strikeUntil(site, diceFrom(Number(values.seed)), calmMs, endMs)
   await watching
+  const collected = await collecting
   const hours = (performance.now() - startMs) / HOUR_MS
   await allWell(site)
   isOver = true
@@ -180,12 +233,14 @@ async function soak(site: OpenSoakSite): Promise<object> {
     /** One line for each unit that is lost, doubled or in the wrong book. */
     broken,
     ...figuresOf(site, samples, hours),
+    ...collectedFigures(collected),
     samples,
   }
 }
 
 const program = await bundleProgram()
-const site = await openSoakSite(program, values.herd, Number(values.devices), Number(values.herds))
+const files = { herd: values.herd, collector: values.collector }
+const site = await openSoakSite(program, files, Number(values.devices), Number(values.herds))
 let code = 1
 try {
   const { samples, ...result } = (await soak(site)) as { samples: unknown; broken: unknown[] }

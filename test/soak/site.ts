@@ -25,6 +25,7 @@ import {
   writeJson,
 } from '../support/siteReal.ts'
 import { smallDisk } from '../support/smallDisk.ts'
+import { collectedEnvironment } from './collections.ts'
 import type { SoakSite } from './faults.ts'
 import type { HerdDevice } from './herdMessages.ts'
 import { herdProcess } from './herdProcess.ts'
@@ -36,8 +37,16 @@ const LIMIT = '1000000000'
 /** Some 4,000 ticks: chains are short, and nobody's share of the deposit is ever less. */
 const LIMIT_PER_DAY = '6000000'
 
+/** As deploy/systemd/tickpay-gateway.service has it. */
+const memoryReturned = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' }
+
+/** Bundles that the processes of a soak run. */
+export type SoakFiles = { readonly herd: string; readonly collector: string }
+
 export type OpenSoakSite = SoakSite & {
   readonly folder: string
+  /** What the gateway says of itself after a collection. */
+  readonly collectedFile: string
   readonly config: string
   readonly devices: readonly RealDevice[]
   readonly remove: () => Promise<void>
@@ -46,7 +55,7 @@ export type OpenSoakSite = SoakSite & {
 /** All file systems are in memory, where SIGKILL loses nothing. */
 export async function openSoakSite(
   program: Program,
-  herdFile: string,
+  files: SoakFiles,
   count: number,
   herds: number,
 ): Promise<OpenSoakSite> {
@@ -61,18 +70,23 @@ export async function openSoakSite(
   const passphraseFile = join(folder, 'pass')
   writeJson(config, gatewaySettings(folder, diskFolder, port))
   await newKeyFiles(join(folder, 'gateway.key'), 'p256', passphraseFile)
-  const gateway = place(program, 'gateway', ['gateway', '--config', config])
+  const collectedFile = join(folder, 'collected.json')
+  const gateway = place(program, 'gateway', ['gateway', '--config', config], {
+    ...memoryReturned,
+    ...collectedEnvironment(files.collector, collectedFile),
+  })
   await gateway.start()
   const plans = await enrolAll(folder, diskFolder, devices, proxy.port)
   const devicesEach = Math.ceil(count / herds)
   const own = join(folder, 'agents')
   const processes = Array.from({ length: herds }, (_, number) => {
     const some = plans.slice(number * devicesEach, (number + 1) * devicesEach)
-    return herdProcess(herdFile, own, some)
+    return herdProcess(files.herd, own, some)
   })
   for (const herd of processes) await herd.start()
   return {
     folder,
+    collectedFile,
     config,
     devices,
     gateway,

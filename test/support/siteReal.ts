@@ -161,7 +161,12 @@ async function openWire({ line }: RealDevice): Promise<Wire> {
   }
 }
 
-export function place(program: Program, name: string, words: readonly string[]): Place {
+export function place(
+  program: Program,
+  name: string,
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Place {
   let run: Run | undefined
   const earlier: string[] = []
   const gone = async (how: 'kill' | 'stop') => {
@@ -177,7 +182,7 @@ export function place(program: Program, name: string, words: readonly string[]):
     name,
     start: async () => {
       if (run !== undefined) return
-      const started = program.start(words)
+      const started = program.start(words, { env })
       run = started
       const isReady = () => started.out.length > 0 || started.ending() !== undefined
       await until(`${name} is ready`, isReady, readyLimitMs)

@@ -1,0 +1,50 @@
+/**
+ * Asks the gateway of a soak for a collection, and reads what is left after it.
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { anonymousBytes } from '../../bench/measure.ts'
+import { until } from '../support/until.ts'
+
+/** Names the file in which the gateway says what is left. */
+export const COLLECTED_FILE = 'TICKPAY_SOAK_COLLECTED'
+const ANSWER_TIMEOUT_MS = 60_000
+
+/** After a collection, in bytes. */
+export type Collected = {
+  readonly hours: number
+  /** RssAnon. */
+  readonly anonymous: number
+  readonly heapUsed: number
+  readonly heapTotal: number
+  /** Memory outside the heap that objects of it hold, `arrayBuffers` among it. */
+  readonly external: number
+  readonly arrayBuffers: number
+}
+
+/** How a gateway is started so that it answers. */
+export function collectedEnvironment(collector: string, file: string) {
+  return { NODE_OPTIONS: `--import=${collector}`, [COLLECTED_FILE]: file }
+}
+
+/** Only for a gateway that was started so and is ready: any other ends. */
+export async function collect(pid: number, file: string, hours: number): Promise<Collected> {
+  const before = readAnswer(file)?.number
+  process.kill(pid, 'SIGUSR2')
+  const isNew = () => (readAnswer(file)?.number ?? before) !== before
+  await until('the gateway has collected', isNew, ANSWER_TIMEOUT_MS)
+  const { heapUsed, heapTotal, external, arrayBuffers } = readAnswer(file) ?? NOTHING
+  const anonymous = anonymousBytes(pid)
+  return { hours, anonymous, heapUsed, heapTotal, external, arrayBuffers }
+}
+
+const NOTHING = { heapUsed: 0, heapTotal: 0, external: 0, arrayBuffers: 0 }
+
+function readAnswer(file: string): (NodeJS.MemoryUsage & { readonly number: number }) | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    // There was none yet.
+    return undefined
+  }
+}

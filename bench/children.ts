@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type {
   Answer,
@@ -23,6 +24,19 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+type Ended = {
+  readonly once: (signal: (typeof endings)[number], act: () => void) => unknown
+  readonly exit: (code: number) => unknown
+}
+
+/** A signal ends the suite in the way that its listeners for `exit` hear of, which end children. */
+export function exitOnSignals(program: Ended): void {
+  for (const signal of endings) {
+    program.once(signal, () => program.exit(128 + constants.signals[signal]))
+  }
+}
 
 /** The compiled program at `path`, relative to this folder and without its ending. */
 export function programPath(path: string): string {

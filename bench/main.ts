@@ -2,10 +2,12 @@
  * The benchmark suite: runs cases, prints what they measured, and writes docs/benchmarks.md.
  * @module
  */
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Case } from './cases/case.ts'
 import { cases } from './cases/index.ts'
+import { exitOnSignals } from './children.ts'
 import { probeDisk } from './disk.ts'
 import { describeMachine } from './measure.ts'
 import { helpText, parseOptions, type SuiteOptions } from './options.ts'
@@ -22,6 +24,8 @@ import { textTable } from './report/tables.ts'
 async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
   const { rounds, seconds, profile, parts, ledger, channels } = options
   const folder = await mkdtemp(join(resolve(options.folder), 'tickpay-bench-'))
+  const removeNow = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  process.once('exit', removeNow)
   const onProgress = (line: string) => process.stderr.write(`${line}\n`)
   try {
     const machine = describeMachine()
@@ -33,6 +37,7 @@ async function runCase(one: Case, options: SuiteOptions): Promise<CaseReport> {
     const { name, about } = variant ?? one
     return { case: name, about, at, rounds, seconds, machine, disk, ...result }
   } finally {
+    process.off('exit', removeNow)
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -95,6 +100,7 @@ async function main(words: readonly string[]): Promise<number> {
   return 0
 }
 
+exitOnSignals(process)
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {

@@ -44,6 +44,9 @@ export async function startAnvil(
   }
   const words = ['--port', '0', '--hardfork', hardfork, '--accounts', '4', ...options]
   const child = spawn(path, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('close', () => process.off('exit', kill))
   const address = await listening(child, path)
   return { rpcUrl: `http://${address}`, stop: () => stop(child) }
 }

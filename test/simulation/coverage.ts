@@ -140,10 +140,6 @@ export const seenElsewhere: Readonly<Record<string, Elsewhere>> = {
     file: 'test/unit/agent/meters/supervisor.test.ts',
     test: 'supplies nothing before the new offset is on the disk, tried at every poll',
   },
-  position: {
-    file: 'test/unit/gateway/fence.test.ts',
-    test: '(!) a restored gateway gives no position again that the ledger has paid',
-  },
   'new-channel': {
     file: 'test/unit/gateway/replacement.test.ts',
     test: 'from base 0, at a new position; the old one settles under its own key',

@@ -95,6 +95,7 @@ export const payingRules: readonly Mutant[] = [
     file: 'gateway/enrolment.ts',
     find: 'return Math.max(nextPosition, core.firstUnpaidPosition(allocation))',
     put: 'return nextPosition',
+    seeds: [1594],
     from: 1_001,
   },
   {

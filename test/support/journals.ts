@@ -1,4 +1,6 @@
-/** Journals of short texts on a disk in memory: writing, reading back, and what goes wrong. */
+/**
+ * Journals of short texts on a disk in memory: writing, reading back, and what goes wrong.
+ */
 import type { Journal, JournalOptions } from '../../gateway/store/journal.ts'
 import { openJournal } from '../../gateway/store/journal.ts'
 import { defaultJournalLimits } from '../../gateway/store/limits.ts'

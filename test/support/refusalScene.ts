@@ -1,4 +1,6 @@
-/** A device that has paid ten ticks, and what must hold when the gateway refuses the next thing. */
+/**
+ * A device that has paid ten ticks, and what must hold when the gateway refuses the next thing.
+ */
 import { expect } from 'vitest'
 import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type { Scene, SceneDevice } from './gatewayScene.ts'

@@ -144,14 +144,21 @@ describe('a withdrawal', () => {
 })
 
 describe('a settlement by somebody', () => {
-  // T17
-  test('T17 with older evidence is corrected once the gateway had its time', async () => {
-    const { device, exports, look, pass, ledger, paid } = await watched()
+  /** The watcher knows of 70 ticks when somebody shows the ledger 40. */
+  async function settledOld() {
+    const world = await watched()
+    const { device, exports, look, ledger } = world
     const epoch = device(1).commit()
     exports(epoch.claim(70))
     await look()
     await ledger.submit([epoch.claim(40)], 'old-state')
     await look()
+    return { ...world, epoch }
+  }
+
+  // T17
+  test('T17 with older evidence is corrected once the gateway had its time', async () => {
+    const { look, pass, paid } = await settledOld()
     await pass(24 * HOUR - 1)
     expect((await look()).shown).toEqual([])
     await pass(1)
@@ -161,12 +168,7 @@ describe('a settlement by somebody', () => {
   })
 
   test('that the gateway follows up is left alone but for one question', async () => {
-    const { device, exports, look, pass, ledger, paid } = await watched()
-    const epoch = device(1).commit()
-    exports(epoch.claim(70))
-    await look()
-    await ledger.submit([epoch.claim(40)], 'old-state')
-    await look()
+    const { exports, look, pass, ledger, paid, epoch } = await settledOld()
     await ledger.submit([epoch.claim(80)], 'as-usual')
     exports(epoch.claim(99))
     await pass(24 * HOUR)

@@ -27,6 +27,8 @@ describe('a configuration', () => {
     ['final at once', { confirmations: 0 }],
     ['final later than what is followed', { confirmations: 129 }],
     ['an unknown word', { password: 'x' }],
+    // The payee is the list of payouts; one that is not looked at would protect nobody.
+    ['a list of payouts of its own', { payoutAllowList: [contract] }],
   ])('%s is refused', (_, changes) => {
     expect(v.safeParse(evmValue, { ...said, ...changes }).success).toBe(false)
   })

@@ -9,13 +9,14 @@ import { parseArgs } from 'node:util'
 export const benchLedgers = ['embedded', 'postgres', 'evm'] as const
 export type BenchLedger = (typeof benchLedgers)[number]
 
-export type SuiteOptions = {
-  readonly kind: 'run'
-  /** All cases when empty. */
-  readonly names: readonly string[]
+/** What a case is told of a run. */
+export type RunOptions = {
   readonly rounds: number
+  /** Length of each measured window. */
   readonly seconds: number
+  /** On the disk that the stores are to be on; what a case gets is empty. */
   readonly folder: string
+  /** Where CPU profiles of the gateway go; none are made without it. */
   readonly profile: string | undefined
   /** Parts of a case, such as shapes of load; all when empty. */
   readonly parts: readonly string[]
@@ -23,6 +24,12 @@ export type SuiteOptions = {
   readonly ledger: BenchLedger
   /** How many channels the case `settle` has; the embedded ledger has 10,000. */
   readonly channels: number
+}
+
+export type SuiteOptions = RunOptions & {
+  readonly kind: 'run'
+  /** All cases when empty. */
+  readonly names: readonly string[]
   /** `document`: also writes docs/benchmarks.md. */
   readonly output: 'text' | 'json' | 'document'
 }

@@ -2,22 +2,11 @@
  * What a benchmark case gets and what it gives.
  * @module
  */
-import type { BenchLedger } from '../options.ts'
+import type { RunOptions } from '../options.ts'
 import type { Chart } from '../report/svg.ts'
 import type { Table } from '../report/tables.ts'
 
-export type CaseOptions = {
-  readonly rounds: number
-  /** Length of each measured window. */
-  readonly seconds: number
-  /** An empty folder on the disk that the stores are to be on. */
-  readonly folder: string
-  /** Where CPU profiles of the gateway go; none are made without it. */
-  readonly profile: string | undefined
-  /** Parts to run; all when empty. */
-  readonly parts: readonly string[]
-  readonly ledger: BenchLedger
-  readonly channels: number
+export type CaseOptions = RunOptions & {
   readonly onProgress: (line: string) => void
 }
 

@@ -36,6 +36,13 @@ function once(set: (mischief: Mischief, chance: Chance) => void): Attack['act'] 
   }
 }
 
+/** Watts beyond what the device uses otherwise, and what else is set with them. */
+function extraLoad(low: number, high: number, beside: Partial<Mischief> = {}): Attack['act'] {
+  return once((mischief, chance) => {
+    Object.assign(mischief, { extraWatts: chance.between(low, high), ...beside })
+  })
+}
+
 /** So many in a round, one after the other, with a rest that carries over. */
 function rate(sign: keyof Mischief['signs'], low: number, high: number): Attack['act'] {
   let perRound = 0
@@ -66,10 +73,7 @@ export const attacks: readonly Attack[] = [
     about: 'at 6 to 11 kW it pays every 20 s only, beyond its credit window',
     rules: ['gaps'],
     withinSeconds: MINUTE,
-    act: once((mischief, chance) => {
-      mischief.extraWatts = chance.between(6_000, 11_000)
-      mischief.holdSeconds = 20
-    }),
+    act: extraLoad(6_000, 11_000, { holdSeconds: 20 }),
   },
   {
     name: 'ticks from beyond a gap',
@@ -126,21 +130,14 @@ export const attacks: readonly Attack[] = [
     about: "1 to 7 kW are on, the device's register stands and the provider's goes on",
     rules: ['metered_against_paid'],
     withinSeconds: MINUTE,
-    act: once((mischief, chance) => {
-      mischief.extraWatts = chance.between(1_000, 7_000)
-      mischief.stuck = true
-    }),
+    act: extraLoad(1_000, 7_000, { stuck: true }),
   },
   {
     name: 'supply forced while away',
     about: 'its connection is cut, and 2 to 7 kW go on beyond the credit window',
     rules: ['metered_against_paid'],
     withinSeconds: MINUTE,
-    act: once((mischief, chance) => {
-      mischief.extraWatts = chance.between(2_000, 7_000)
-      mischief.isAway = true
-      mischief.ignoresCredit = true
-    }),
+    act: extraLoad(2_000, 7_000, { isAway: true, ignoresCredit: true }),
   },
   {
     name: 'register turned back',
@@ -156,9 +153,7 @@ export const attacks: readonly Attack[] = [
     about: '100 to 300 kW on a line of 90 kW',
     rules: ['impossible_power'],
     withinSeconds: MINUTE,
-    act: once((mischief, chance) => {
-      mischief.extraWatts = chance.between(100_000, 300_000)
-    }),
+    act: extraLoad(100_000, 300_000),
   },
   {
     name: 'old tariff',
@@ -166,10 +161,7 @@ export const attacks: readonly Attack[] = [
     rules: ['tariff_mismatch'],
     withinSeconds: MINUTE,
     hour: 6 - 15 / 3_600,
-    act: once((mischief, chance) => {
-      mischief.keepsPrice = true
-      mischief.extraWatts = chance.between(200, 2_000)
-    }),
+    act: extraLoad(200, 2_000, { keepsPrice: true }),
   },
   {
     name: 'invented tariff',

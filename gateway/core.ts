@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Ports } from '../ports/index.ts'
 import type { AckEncoder } from '../protocol/ackBytes.ts'
 import type { Sha256 } from '../protocol/chain.ts'
-import type { PrivateKey, Verify } from '../protocol/keys.ts'
+import type { PrivateKey, PublicKey, Verify } from '../protocol/keys.ts'
 import type { RejectedName } from '../protocol/messages.ts'
 import type { Make } from './broker/retained.ts'
 import type { CommitWatch } from './commitWatch.ts'
@@ -65,6 +65,8 @@ export type Core = {
   readonly ports: Ports
   readonly config: GatewayConfig
   readonly key: PrivateKey
+  /** Of `key`: working it out takes milliseconds. */
+  readonly publicKey: PublicKey
   readonly verify: Verify
   readonly sha256: Sha256
   /** The last check on a tick. */

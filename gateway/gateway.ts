@@ -11,7 +11,7 @@ import { bytesToHex } from '../protocol/bytes.ts'
 import type { Sha256, StepHash } from '../protocol/chain.ts'
 import { stepHashOf } from '../protocol/chain.ts'
 import { clientIdOf } from '../protocol/connect.ts'
-import type { PrivateKey, Verify } from '../protocol/keys.ts'
+import { type PrivateKey, publicKeyOf, type Verify } from '../protocol/keys.ts'
 import type { BrokerHandlers } from './broker/broker.ts'
 import type { Derive } from './broker/credentials.ts'
 import { createCommitWatch } from './commitWatch.ts'
@@ -244,6 +244,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     ports,
     config,
     key,
+    publicKey: publicKeyOf(key),
     verify,
     sha256,
     meetsHeldWord: createMeetsHeldWord(state.hot.columns32, options.stepHash ?? stepHashOf(sha256)),

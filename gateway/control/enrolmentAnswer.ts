@@ -4,14 +4,13 @@
  */
 import { formatPublicKey } from '../../ports/keyText.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
-import { publicKeyOf } from '../../protocol/keys.ts'
 import type { Core } from '../core.ts'
 
 export function enrolmentAnswer(core: Core, device: string, channels: readonly number[]) {
-  const { state, config, key } = core
+  const { state, config, publicKey } = core
   return {
     device,
-    gateway: { id: config.gateway, key: formatPublicKey(publicKeyOf(key)) },
+    gateway: { id: config.gateway, key: formatPublicKey(publicKey) },
     ledger: {
       chainId: state.domain.chainId.toString(),
       contract: `0x${bytesToHex(state.domain.verifyingContract)}`,

@@ -9,7 +9,6 @@ import { formatPublicKey } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import { decodeCbor } from '../../protocol/cbor.ts'
-import { publicKeyOf } from '../../protocol/keys.ts'
 import { FLEET_PACKET_BYTES_MAX, MANDATE_UNATTENDED_SECONDS } from '../../protocol/limits.ts'
 import { mandateStructure, signedFromWire } from '../../protocol/structures.ts'
 import type { Core } from '../core.ts'
@@ -87,7 +86,7 @@ function readVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
     status: verb(nothing, async () => ({
       ...reportStatus(core, await desk.sum()),
       quarantine: reportQuarantine(core),
-      key: formatPublicKey(publicKeyOf(core.key)),
+      key: formatPublicKey(core.publicKey),
     })),
     channels: verb(filter, ({ fleet, device }) => {
       const all = Array.from({ length: core.state.hot.count() }, (_, number) => number)
@@ -126,8 +125,7 @@ function enrolmentVerbs(core: Core, desk: LedgerDesk): Record<string, Verb> {
   return {
     enrol_fleet: verb(fleetArguments, async ({ fleet, signerKey, ownerKey, mandateSeconds }) => {
       const { gateway, payee, asset, feeBasisPoints } = core.config
-      const gatewayKey = publicKeyOf(core.key)
-      const parties = { fleet, gateway, payee, signerKey, gatewayKey }
+      const parties = { fleet, gateway, payee, signerKey, gatewayKey: core.publicKey }
       const terms = { ...parties, asset, feeBasisPoints, mandateSeconds }
       await desk.openAllocation(ownerKey ? { ...terms, ownerKey } : terms)
       return { allocation: bytesToHex(await enrolFleet(core, fleet, signerKey, ownerKey)) }

@@ -8,7 +8,6 @@ import { parseKeyText } from '../../ports/keyText.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { present } from '../../protocol/assert.ts'
 import { formatClaimToken } from '../../protocol/enrolment.ts'
-import { publicKeyOf } from '../../protocol/keys.ts'
 import type { Derive } from '../broker/credentials.ts'
 import { createCredential } from '../broker/credentials.ts'
 import { enrolmentAnswer } from '../control/enrolmentAnswer.ts'
@@ -70,8 +69,8 @@ async function add(core: Core, derive: Derive, wanted: AddArguments) {
   const { credential, password } = await createCredential({ random, derive }, named, nowSeconds)
   const expiresSeconds = nowSeconds + hours * 3_600
   putClaim(core, { credential, device, meters: namesOf(meters), expiresSeconds, state: 'open' })
-  const { config, key, state } = core
-  const gateway = { gateway: config.gateway, gatewayKey: publicKeyOf(key), domain: state.domain }
+  const { config, publicKey, state } = core
+  const gateway = { gateway: config.gateway, gatewayKey: publicKey, domain: state.domain }
   const token = formatClaimToken({ fleet, serial, secret: password, ...gateway })
   return { serial, device, token, expiresAtSeconds: expiresSeconds }
 }

@@ -9,7 +9,7 @@ import { formatEvidence } from '../../ledger/rules/evidenceBundle.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import { WORD_BYTES } from '../../protocol/chain.ts'
-import { parsePublicKey, publicKeyOf, signDigest } from '../../protocol/keys.ts'
+import { parsePublicKey, signDigest } from '../../protocol/keys.ts'
 import { decodeReceipt } from '../../protocol/receipts.ts'
 import { digestOf, statementStructure } from '../../protocol/structures.ts'
 import type { Verb } from '../control/verb.ts'
@@ -46,7 +46,7 @@ async function bundleOf(core: Core, channel: number): Promise<EvidenceBundle> {
   const fleet = fleets.get(record.fleet)
   return {
     domain,
-    gatewayKey: publicKeyOf(core.key),
+    gatewayKey: core.publicKey,
     signerKey: fleet && parsePublicKey(fleet.signerKey),
     channel: record.channel,
     tariffs: core.tariffs.all.filter(({ value }) => value.unit === record.unit).slice(-16),

@@ -8,7 +8,7 @@ import type { AllocationState, StatementResult } from '../../ledger/ledger.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, equalBytes, utf8ToBytes } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
-import { encodePublicKey, publicKeyOf, signDigest } from '../../protocol/keys.ts'
+import { encodePublicKey, signDigest } from '../../protocol/keys.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../../protocol/limits.ts'
 import type { Statement } from '../../protocol/structures.ts'
 import { digestOf, signedToWire, statementStructure } from '../../protocol/structures.ts'
@@ -151,8 +151,8 @@ export async function stateFleet(core: Core, fleet: string): Promise<boolean> {
   return true
 }
 
-function isOurs({ key }: Core, { gatewayKey }: AllocationState): boolean {
-  const own = encodePublicKey(publicKeyOf(key))
+function isOurs({ publicKey }: Core, { gatewayKey }: AllocationState): boolean {
+  const own = encodePublicKey(publicKey)
   return gatewayKey !== undefined && equalBytes(encodePublicKey(gatewayKey), own)
 }
 

@@ -30,6 +30,7 @@ import {
   TURN_MS_MAX,
 } from './limits.ts'
 import { createMoved, type Moved } from './moved.ts'
+import { type ChannelIds, idsOf, inOrder } from './order.ts'
 import type { PackedReceipts, Reached } from './packed.ts'
 import { countPacked, packReceipts, unpackReceipt } from './packed.ts'
 import { type ReceiptTree, receiptTree } from './tree.ts'
@@ -113,24 +114,17 @@ async function issueAll(core: Core, moved: Moved, pace: Pace): Promise<void> {
 }
 
 async function issue(core: Core, reached: readonly Reached[], pace: Pace): Promise<void> {
-  const packed = packReceipts(inOrder(core, reached))
+  const { ordered, ids } = await inOrder(core, reached, pace.nextTurn)
+  const packed = packReceipts(ordered)
   // The root speaks of what is durable: what was looked at may not be yet.
   await core.writer.drained()
-  const tree = await treeOf(core, packed, pace.nextTurn)
+  const tree = await treeOf(packed, ids, pace.nextTurn)
   const root = signRoot(core, tree.root, reached.length)
   const issued = { root, ...packed }
   core.writer.record({ kind: 'receipted', ...issued })
   await core.writer.drained()
   publishRoot(core, issued)
-  await deliver(core, issued, tree, pace)
-}
-
-/** In the order of their channelIds. */
-function inOrder({ state }: Core, reached: readonly Reached[]): readonly Reached[] {
-  return reached
-    .map((one) => ({ one, id: bytesToHex(state.cold.channel(one.channel).channelId) }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map(({ one }) => one)
+  await deliver(core, { ...issued, ids, tree }, pace)
 }
 
 function signRoot(core: Core, root: Uint8Array, channels: number) {
@@ -148,25 +142,27 @@ function signRoot(core: Core, root: Uint8Array, channels: number) {
   return { value, signature: signDigest(core.key, digestOf(domain, receiptRootStructure, value)) }
 }
 
-async function treeOf(core: Core, packed: PackedReceipts, nextTurn: NextTurn) {
+async function treeOf(packed: PackedReceipts, ids: ChannelIds, nextTurn: NextTurn) {
   const count = countPacked(packed)
   const leaves = new Uint8Array(count * HASH_BYTES)
   for (let place = 0; place < count; place++) {
-    leaves.set(receiptLeaf(receiptAt(core, packed, place)), place * HASH_BYTES)
+    leaves.set(receiptLeaf(receiptAt(packed, ids, place)), place * HASH_BYTES)
     if ((place + 1) % LEAVES_PER_TURN === 0) await nextTurn()
   }
   return receiptTree(leaves, nextTurn)
 }
 
-function receiptAt({ state }: Core, packed: PackedReceipts, place: number): Receipt {
+function receiptAt(packed: PackedReceipts, ids: ChannelIds, place: number): Receipt {
   const { channel, ...reached } = unpackReceipt(packed, place)
-  return { channelId: state.cold.channel(channel).channelId, ...reached }
+  return { channelId: ids.at(place), ...reached }
 }
 
 /** Hands out what a former process signed and did not get to hand out, the same to the byte. */
 async function finish(core: Core, issued: IssuedReceipts, pace: Pace): Promise<void> {
   if (isHandedOut(core, issued)) return
-  await deliver(core, issued, await treeOf(core, issued, pace.nextTurn), pace)
+  const ids = await idsOf(core, channelsOf(issued), pace.nextTurn)
+  const tree = await treeOf(issued, ids, pace.nextTurn)
+  await deliver(core, { ...issued, ids, tree }, pace)
 }
 
 /** They are filed in order: when the last one is there, all are. */
@@ -178,15 +174,23 @@ function isHandedOut(core: Core, issued: IssuedReceipts): boolean {
   return root !== undefined && equalBytes(root.signature, issued.root.signature)
 }
 
+function channelsOf(packed: PackedReceipts): readonly number[] {
+  const places = Array.from({ length: countPacked(packed) }, (_, place) => place)
+  return places.map((place) => unpackReceipt(packed, place).channel)
+}
+
+/** What is signed, with all that a proof of each takes. */
+type Provable = IssuedReceipts & { readonly ids: ChannelIds; readonly tree: ReceiptTree }
+
 async function deliver(
   core: Core,
-  issued: IssuedReceipts,
-  tree: ReceiptTree,
+  issued: Provable,
   { nextTurn, waitingMax }: Pace,
 ): Promise<void> {
+  const { ids, tree } = issued
   const count = countPacked(issued)
   for (let place = 0; place < count; place++) {
-    const receipt = receiptAt(core, issued, place)
+    const receipt = receiptAt(issued, ids, place)
     const { channel } = unpackReceipt(issued, place)
     const proof: ReceiptProof = { receipt, place, path: tree.path(place), root: issued.root }
     const payload = encodeReceipt(proof)

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { diceFrom } from '../../firmware-sim/dice.ts'
 import { OPERATIONS, type Operation, type Place, placesOf, runFault } from '../support/faultRuns.ts'
 import { type FaultSite, faultSite } from '../support/faultSite.ts'
-import { bundleProgram, type Program } from '../support/siteProgram.ts'
 import { type Fault, whyStraceIsMissing } from '../support/strace.ts'
 
 if (whyStraceIsMissing !== undefined) process.stderr.write(`NOT RUN: ${whyStraceIsMissing}\n`)
@@ -23,18 +22,13 @@ const RUN_LIMIT_MS = 60_000
 
 type Case = { readonly place: Place; readonly fault: Fault }
 
-let program: Program
 let site: FaultSite
 
 beforeAll(async () => {
-  program = await bundleProgram()
-  site = await faultSite(program)
+  site = await faultSite()
 })
 
-afterAll(async () => {
-  site?.remove()
-  await program?.remove()
-})
+afterAll(() => site?.remove())
 
 async function casesOf(operation: Operation): Promise<readonly Case[]> {
   const all = await placesOf(site, operation)

@@ -10,7 +10,6 @@ import type { Session } from '../support/deviceSession.ts'
 import { looked } from '../support/faultRuns.ts'
 import type { FaultGateway, FaultSite, FaultStore } from '../support/faultSite.ts'
 import { faultSite, priceOf } from '../support/faultSite.ts'
-import { bundleProgram, type Program } from '../support/siteProgram.ts'
 import { type SmallDisk, smallDisk, whySmallDiskIsMissing } from '../support/smallDisk.ts'
 
 if (whySmallDiskIsMissing !== undefined) {
@@ -23,21 +22,16 @@ const LOW_KIBIBYTES = 300
 /** The gateway looks at its free space twice a minute. */
 const NOTICE_LIMIT_MS = 45_000
 
-let program: Program
 let site: FaultSite
 let folder: string
 let disk: SmallDisk
 let store: FaultStore
 
 beforeAll(async () => {
-  program = await bundleProgram()
-  site = await faultSite(program)
+  site = await faultSite()
 })
 
-afterAll(async () => {
-  site?.remove()
-  await program?.remove()
-})
+afterAll(() => site?.remove())
 
 /** The gateway of the test, its device, and what the device has shown and was acknowledged. */
 type Scene = { readonly gateway: FaultGateway; readonly session: Session; acknowledged: number }

@@ -15,23 +15,17 @@ import {
   synchronousFiles,
   unsyncedAt,
 } from '../support/powerCut.ts'
-import { bundleProgram, type Program } from '../support/siteProgram.ts'
 import { attach, ONE_THREAD, whyStraceIsMissing } from '../support/strace.ts'
 
 if (whyStraceIsMissing !== undefined) process.stderr.write(`NOT RUN: ${whyStraceIsMissing}\n`)
 
-let program: Program
 let site: FaultSite
 
 beforeAll(async () => {
-  program = await bundleProgram()
-  site = await faultSite(program)
+  site = await faultSite()
 })
 
-afterAll(async () => {
-  site?.remove()
-  await program?.remove()
-})
+afterAll(() => site?.remove())
 
 /** The log of a tick and a settlement, and the store as it was before them. */
 async function recorded() {

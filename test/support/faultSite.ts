@@ -21,7 +21,7 @@ import type { Session } from './deviceSession.ts'
 import { loginSession } from './deviceSession.ts'
 import type { Committed, DeviceIdentity } from './scriptedDevice.ts'
 import { settledBy } from './siteFigures.ts'
-import type { Program, Run } from './siteProgram.ts'
+import { bundleProgram, type Program, type Run } from './siteProgram.ts'
 import { testTerminal } from './testTerminal.ts'
 import { until } from './until.ts'
 import { signerKey, testKey, testTariff } from './virtualGateway.ts'
@@ -42,7 +42,7 @@ export type FaultSite = {
   readonly committed: Committed
   readonly ticks: number
   readonly program: Program
-  readonly remove: () => void
+  readonly remove: () => Promise<void>
 }
 
 export type FaultStore = {
@@ -88,12 +88,22 @@ type Made = {
 }
 
 /** Makes the store: a fleet with money, a device with a mandate, an epoch, some ticks settled. */
-export async function faultSite(program: Program, settings: object = {}): Promise<FaultSite> {
+export async function faultSite(): Promise<FaultSite> {
+  const program = await bundleProgram()
+  try {
+    return await siteOf(program)
+  } catch (error) {
+    await program.remove()
+    throw error
+  }
+}
+
+async function siteOf(program: Program): Promise<FaultSite> {
   const folder = mkdtempSync(join(tmpdir(), 'tickpay-faults-'))
   await newKeyFiles(join(folder, 'gateway.key'), 'p256', join(folder, 'pass'))
   const original = join(folder, 'original')
   mkdirSync(original)
-  const run = await startGateway(program, folder, original, settings, {})
+  const run = await startGateway(program, folder, original, {})
   const calls = present(await connectControl(join(original, 'data', 'control.sock')), 'a gateway')
   const made = { folder, program, ...(await enrolled(calls)) }
   const session = await login(made, portOf(run))
@@ -112,9 +122,12 @@ export async function faultSite(program: Program, settings: object = {}): Promis
     ticks: 5,
     copy: (place = join(folder, `copy-${copies++}`)) => {
       cpSync(original, place, { recursive: true })
-      return storeAt(made, place, settings)
+      return storeAt(made, place)
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: async () => {
+      rmSync(folder, { recursive: true, force: true })
+      await program.remove()
+    },
   }
 }
 
@@ -136,13 +149,13 @@ async function enrolled(calls: Calls) {
   return { identity, channelIds }
 }
 
-function storeAt(made: Made, folder: string, settings: object): FaultStore {
+function storeAt(made: Made, folder: string): FaultStore {
   const data = join(folder, 'data')
   return {
     folder,
     data,
     start: async (options = {}) => {
-      const run = await startGateway(made.program, made.folder, folder, settings, options)
+      const run = await startGateway(made.program, made.folder, folder, options)
       const calls = present(await connectControl(join(data, 'control.sock')), 'a gateway')
       return {
         run,
@@ -174,7 +187,6 @@ async function startGateway(
   program: Program,
   keys: string,
   folder: string,
-  more: object,
   { env = {} }: StartWith,
 ): Promise<Run> {
   const settings = {
@@ -188,7 +200,6 @@ async function startGateway(
     tariffs: [{ unit: 'Wh', unitsPerTick: `${unitsPerTick}`, pricePerTick: `${pricePerTick}` }],
     settlement: { periodSeconds: 3_600 },
     log: 'warn',
-    ...more,
   }
   const config = join(folder, 'gateway.yaml')
   writeFileSync(config, JSON.stringify(settings))

@@ -28,6 +28,20 @@ async function expectChannel(fields: Readonly<Record<string, unknown>>): Promise
   expect(await payee.call('channels', {})).toMatchObject([fields])
 }
 
+/** A device with a mandate, whose reading went from 500 to 520. */
+async function payTwoTicks(beforeStart: () => Promise<unknown> = async () => {}) {
+  const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
+  await payee.mandate(channelId, 1, 100n)
+  await beforeStart()
+  device = startDevice(await configFile())
+  await device.see('slot', { channelId })
+  device.command({ reading: '500' })
+  await device.see('accepted', { epoch: '1' })
+  device.command({ reading: '520' })
+  await device.see('ack', { epoch: 1, index: 2 })
+  return { configFile }
+}
+
 it('opens, ticks, renews, resumes after a kill, closes a gap and is settled', async () => {
   const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
   await payee.mandate(channelId, 1, 40n)
@@ -131,14 +145,7 @@ it('logs in with a clock that is an hour fast', async () => {
 })
 
 it('goes on where it was when the gateway comes back', async () => {
-  const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
-  await payee.mandate(channelId, 1, 100n)
-  device = startDevice(await configFile())
-  await device.see('slot', { channelId })
-  device.command({ reading: '500' })
-  await device.see('accepted', { epoch: '1' })
-  device.command({ reading: '520' })
-  await device.see('ack', { epoch: 1, index: 2 })
+  await payTwoTicks()
   await payee.restart()
   await device.see('offline')
   device.command({ reading: '570' })
@@ -148,14 +155,7 @@ it('goes on where it was when the gateway comes back', async () => {
 })
 
 it('trusts nothing that it cannot compute itself', async () => {
-  const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
-  await payee.mandate(channelId, 1, 100n)
-  device = startDevice(await configFile())
-  await device.see('slot', { channelId })
-  device.command({ reading: '500' })
-  await device.see('accepted', { epoch: '1' })
-  device.command({ reading: '520' })
-  await device.see('ack', { epoch: 1, index: 2 })
+  const { configFile } = await payTwoTicks()
   await device.kill()
 
   device = startDevice(await configFile({ rootSecret: '00'.repeat(32) }))
@@ -172,14 +172,7 @@ it('trusts nothing that it cannot compute itself', async () => {
 })
 
 it('ends its channel when told to, and pays nothing more', async () => {
-  const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
-  await payee.mandate(channelId, 1, 100n)
-  device = startDevice(await configFile())
-  await device.see('slot', { channelId })
-  device.command({ reading: '500' })
-  await device.see('accepted', { epoch: '1' })
-  device.command({ reading: '520' })
-  await device.see('ack', { epoch: 1, index: 2 })
+  await payTwoTicks()
   device.command({ do: 'close' })
   await device.see('relay', { until: null })
   await device.see('stopped', { reason: 'closed' })
@@ -217,14 +210,7 @@ it('pays up to its mandate, and what was used beyond with the next one', async (
 })
 
 it('pays again with a checkpoint what a gateway has forgotten', async () => {
-  const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
-  await payee.mandate(channelId, 1, 100n)
-  device = startDevice(await configFile())
-  await device.see('slot', { channelId })
-  device.command({ reading: '500' })
-  await device.see('accepted', { epoch: '1' })
-  device.command({ reading: '520' })
-  await device.see('ack', { epoch: 1, index: 2 })
+  await payTwoTicks()
   await payee.backUp()
   device.command({ reading: '550' })
   await device.see('ack', { epoch: 1, index: 5 })
@@ -236,15 +222,7 @@ it('pays again with a checkpoint what a gateway has forgotten', async () => {
 })
 
 it('opens anew where it has paid to when the gateway has forgotten everything', async () => {
-  const { channelId, configFile } = await payee.enrol('charger-1', 'p256')
-  await payee.mandate(channelId, 1, 100n)
-  await payee.backUp()
-  device = startDevice(await configFile())
-  await device.see('slot', { channelId })
-  device.command({ reading: '500' })
-  await device.see('accepted', { epoch: '1' })
-  device.command({ reading: '520' })
-  await device.see('ack', { epoch: 1, index: 2 })
+  await payTwoTicks(payee.backUp)
   await payee.restore()
   device.command({ reading: '550' })
   await device.see('accepted', { kind: '2', base: '0', startReading: '520' })

@@ -28,6 +28,12 @@ const DAY_MS = 86_400_000
 /** Long enough to renew a certificate by hand. */
 const WARN_DAYS = 30
 
+/** Paths of all files that a listener uses: certificate, key, authority and list, in that order. */
+export function filesOf(listener: TlsListener): readonly string[] {
+  const { certificate, key, clientAuthority, revocationList } = listener
+  return [certificate, key, clientAuthority, ...(revocationList ? [revocationList] : [])]
+}
+
 /**
  * Reads and checks the files of a listener; undefined when they are those of `lastVersion`.
  * @throws OperatorError naming the file and what to do
@@ -37,8 +43,7 @@ export async function readTlsFiles(
   lastVersion: string | undefined,
 ): Promise<TlsMaterial | undefined> {
   const { certificate, key, clientAuthority, revocationList } = listener
-  const paths = [certificate, key, clientAuthority, ...(revocationList ? [revocationList] : [])]
-  const files = await Promise.all(paths.map(readPem))
+  const files = await Promise.all(filesOf(listener).map(readPem))
   const version = files.map((bytes) => bytes.toString('latin1')).join()
   if (version === lastVersion) return undefined
   const [cert = noBytes, keyBytes = noBytes, ca = noBytes, lists] = files

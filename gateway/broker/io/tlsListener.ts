@@ -15,10 +15,11 @@ import { addressOf, FAILURE_COST } from '../doorway.ts'
 import type { BrokerLimits } from '../limits.ts'
 import type { CertificateFacts } from '../tls/certificates.ts'
 import { readCertificate } from '../tls/certificates.ts'
+import { stampOf } from './fileStamp.ts'
 import type { OpenListener } from './tcpListener.ts'
 import { listenTcp } from './tcpListener.ts'
 import type { TlsMaterial } from './tlsFiles.ts'
-import { readTlsFiles } from './tlsFiles.ts'
+import { filesOf, readTlsFiles } from './tlsFiles.ts'
 
 export type TlsContext = {
   readonly ports: Pick<Ports, 'clock' | 'timers' | 'log'>
@@ -44,6 +45,8 @@ type State = TlsContext & {
   /** Connections that have shown a certificate. */
   readonly live: Map<TLSSocket, CertificateFacts>
   material: TlsMaterial
+  /** Of the files as they were read last, where that can be told. */
+  stamp: string | undefined
   /** A reload that failed is told once. */
   lastFailure: string
 }
@@ -59,6 +62,7 @@ export async function listenTls(listener: TlsListener, context: TlsContext): Pro
     halfOpen: new Map(),
     live: new Map(),
     material,
+    stamp: undefined,
     lastFailure: '',
   }
   state.server.on('secureConnection', (line) => secured(state, line))
@@ -183,6 +187,16 @@ function refusalOf({ material, ports }: State, facts: CertificateFacts): string 
 
 /** Takes in what changed in the files, and cuts off whose certificate no longer counts. */
 async function reload(state: State): Promise<void> {
+  const { listener, ports } = state
+  const stamp = await stampOf(filesOf(listener), ports.clock.nowMs())
+  if (stamp === undefined || stamp !== state.stamp) {
+    state.stamp = (await takeFiles(state)) ? stamp : undefined
+  }
+  cutOff(state, (facts) => refusalOf(state, facts))
+}
+
+/** True when they could be used. */
+async function takeFiles(state: State): Promise<boolean> {
   const { listener, server, ports } = state
   try {
     const fresh = await readTlsFiles(listener, state.material.version)
@@ -197,10 +211,11 @@ async function reload(state: State): Promise<void> {
       if (isOneGone) cutOff(state, () => 'authority_removed')
     }
     state.lastFailure = ''
+    return true
   } catch (error) {
     tellFailure(state, error)
+    return false
   }
-  cutOff(state, (facts) => refusalOf(state, facts))
 }
 
 /** Old files stay in use. While one of two is written, the pair does not fit for a moment. */

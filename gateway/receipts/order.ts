@@ -1,7 +1,7 @@
 /**
- * The ids of the channels that receipts speak of, and the order of these by them. They are read once
- * for all that is made of them, some in each turn of the event loop: sixteen thousand reads at a
- * time would hold up ticks for half a second.
+ * The ids of the channels that receipts speak of, and the order of these by them. They are read
+ * once for all that is made of them, some in each turn of the event loop: sixteen thousand reads
+ * at a time would hold up ticks for half a second.
  * @module
  */
 import { bytesToHex } from '../../protocol/bytes.ts'

@@ -239,7 +239,6 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
   const touched = new Map<string, DeviceName>()
   const signs = config.fraud ? createSigns() : noWatch
   const funds = followFunds(ledger)
-  const stated = (allocation: Uint8Array) => funds.state(allocation)?.statementPositions ?? 0
   return {
     ports,
     config,
@@ -264,7 +263,7 @@ async function makeCore(options: GatewayOptions): Promise<Core> {
     marks: createMarks(key, life),
     policies: createPolicies({ state, writer }),
     tariffs: signTariffs(ledger.domain, key, config.tariffs),
-    firstUnpaidPosition: positionsAt(options.desk, stated),
+    firstUnpaidPosition: positionsAt(options.desk, funds),
     jumps: createJumpBudget(),
     counters: newCounters(),
     trace: config.fraud ? countedTrace(createTrace(clock), signs) : createTrace(clock),
@@ -280,10 +279,7 @@ function newCounters(): Counters {
 }
 
 /** Looked up once for each allocation: while the gateway runs, nobody else gives positions. */
-function positionsAt(
-  desk: LedgerDesk,
-  stated: (allocation: Uint8Array) => number,
-): Core['firstUnpaidPosition'] {
+function positionsAt(desk: LedgerDesk, funds: Core['funds']): Core['firstUnpaidPosition'] {
   const known = new Map<string, number>()
   return (allocation) => {
     const name = bytesToHex(allocation)
@@ -291,7 +287,7 @@ function positionsAt(
     if (!known.has(name)) {
       for (const { position } of desk.channelsPaid(allocation))
         first = Math.max(first, position + 1)
-      first = Math.max(first, stated(allocation))
+      first = Math.max(first, funds.state(allocation)?.statementPositions ?? 0)
     }
     known.set(name, first)
     return first

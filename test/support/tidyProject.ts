@@ -16,7 +16,7 @@ const entries = [
   /^bench\/(load\/generator|(load|systems)\/\w+Program)\.ts$/,
   /\.config\.ts$/,
 ]
-const testEntries = [...entries, /\.test\.ts$/, /^test\/soak\/(main|herd)\.ts$/]
+const testEntries = [...entries, /\.test\.ts$/, /^test\/soak\/(main|herd|collector)\.ts$/]
 
 /** Files that no program needs, and helpers that no test needs. */
 export function deadFiles(files: readonly SourceFile[]): readonly string[] {

@@ -9,8 +9,10 @@ import { argumentTexts, type FleetVerb, fleetVerbs, type VerbName } from '../gat
 import { type Command, defineCommand, jsonOption, type Option, type Options } from './command.ts'
 import { type ExitCode, exitCodes, UsageError } from './exitCodes.ts'
 import { askGateway, type FleetRequest } from './io/fleetGateway.ts'
+import { withProgress } from './io/progress.ts'
 import { jsonText } from './jsonLine.ts'
 import type { ParsedValues } from './parse.ts'
+import { stayingLines } from './progress.ts'
 import { dataLines } from './show.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -114,7 +116,9 @@ async function show(
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const data = await askGateway(path, request, terminal.error)
+  const data = await withProgress('the gateway is asked', (progress) =>
+    askGateway(path, request, stayingLines(progress, terminal.error)),
+  )
   const isText = request.name === 'export' && !json
   const lines = isText ? (data as readonly string[]) : json ? [jsonText(data)] : dataLines(data)
   for (const line of lines) terminal.out(line)

@@ -5,7 +5,9 @@
 import { argument, defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { configPath, readGatewayConfig } from '../io/gatewayCalls.ts'
+import { withProgress } from '../io/progress.ts'
 import { jsonText } from '../jsonLine.ts'
+import { stayingLines } from '../progress.ts'
 import { grouped } from '../table.ts'
 
 /** Channels between two lines about how far it is. */
@@ -33,12 +35,16 @@ export const command = defineCommand({
       import('../../ports/io/log.ts'),
       import('../../ports/io/node.ts'),
     ])
-    let told = 0
-    const counts = await importFile(settings, nodePorts(jsonLog('warn')), file, (so) => {
-      const done = so.imported + so.known
-      if (done - told < REPORT_EVERY) return
-      told = done
-      terminal.error(`${grouped(done)} records are durable`)
+    const counts = await withProgress('channels are checked and opened', (progress) => {
+      const note = stayingLines(progress, terminal.error)
+      let told = 0
+      return importFile(settings, nodePorts(jsonLog('warn')), file, (so) => {
+        const done = so.imported + so.known
+        progress.tell(`${grouped(done)} records`)
+        if (done - told < REPORT_EVERY) return
+        told = done
+        note(`${grouped(done)} records are durable`)
+      })
     })
     const { imported, known } = counts
     const others = known > 0 ? `, ${grouped(known)} were there already` : ''

@@ -43,8 +43,8 @@ export const command = defineCommand({
   run: async ({ file, json, follow, every, ...place }, terminal) => {
     if (follow) return keepExporting(file, place, everySeconds(every), terminal)
     if (every !== undefined) throw new UsageError('--every needs --follow')
-    const claims = await withGateway(place, terminal, (calls) =>
-      exportClaims(calls, file, Date.now()),
+    const claims = await withGateway(place, terminal, (calls, { tell }) =>
+      exportClaims(calls, file, Date.now(), tell),
     )
     terminal.out(json ? jsonText({ file, claims }) : `${file}: ${claims} claims`)
     return exitCodes.ok

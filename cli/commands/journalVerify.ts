@@ -7,6 +7,7 @@ import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import { defineCommand, jsonOption, list, text } from '../command.ts'
 import { exitCodes, UsageError } from '../exitCodes.ts'
 import { configPath, readGatewayConfig } from '../io/gatewayCalls.ts'
+import { withProgress } from '../io/progress.ts'
 import { jsonText } from '../jsonLine.ts'
 import { timeText } from '../show.ts'
 
@@ -33,7 +34,10 @@ export const command = defineCommand({
       import('../../ports/io/log.ts'),
       import('../../ports/io/node.ts'),
     ])
-    const verdict = await verifyJournalFiles(settings, published, nodePorts(jsonLog('warn')))
+    const verdict = await withProgress('the journal is read', ({ tell }) => {
+      const onSegment = (_: string, records: number) => tell(`${records} records`)
+      return verifyJournalFiles(settings, published, nodePorts(jsonLog('warn')), onSegment)
+    })
     const { fault, head, records, segments, droppedTo, purges, tornBytes } = verdict
     if (json) {
       const altered = fault ? { ...fault, position: fault.position.toString() } : null

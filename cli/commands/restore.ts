@@ -6,6 +6,7 @@ import { readStoreKey } from '../../ports/io/storeKey.ts'
 import { argument, defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { configPath, readGatewayConfig } from '../io/gatewayCalls.ts'
+import { withProgress } from '../io/progress.ts'
 import { jsonText } from '../jsonLine.ts'
 
 export const command = defineCommand({
@@ -32,7 +33,9 @@ export const command = defineCommand({
     ])
     const key = keyFile === undefined ? undefined : await readStoreKey({ file: keyFile }, {})
     const ports = nodePorts(jsonLog('warn'))
-    const result = await restoreBackup(settings, file, key?.key, ports)
+    const result = await withProgress('the backup is checked and restored', () =>
+      restoreBackup(settings, file, key?.key, ports),
+    )
     const { folder, position } = result
     terminal.out(
       json

@@ -49,7 +49,9 @@ async function settleClaims(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const read = await readClaims(path)
-  const results = await withGateway(place, terminal, (calls) => submitClaims(calls, path, read))
+  const results = await withGateway(place, terminal, (calls, { tell }) =>
+    submitClaims(calls, path, read, tell),
+  )
   const paid = results.reduce((sum, one) => sum + BigInt(one.paid), 0n)
   const refused = results.filter(({ status }) => status === 'refused')
   if (json) {

@@ -5,6 +5,7 @@
 import { argument, defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { configPath, readGatewayConfig } from '../io/gatewayCalls.ts'
+import { withProgress } from '../io/progress.ts'
 import { jsonText } from '../jsonLine.ts'
 
 export const command = defineCommand({
@@ -24,7 +25,9 @@ export const command = defineCommand({
       import('../../ports/io/log.ts'),
       import('../../ports/io/node.ts'),
     ])
-    const { position, records } = await encryptStore(settings, folder, nodePorts(jsonLog('warn')))
+    const { position, records } = await withProgress('the store is copied', () =>
+      encryptStore(settings, folder, nodePorts(jsonLog('warn'))),
+    )
     const data = { folder, position: Number(position), records }
     terminal.out(
       json

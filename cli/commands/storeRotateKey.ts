@@ -5,6 +5,7 @@
 import { defineCommand, jsonOption, text } from '../command.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { configPath, readGatewayConfig } from '../io/gatewayCalls.ts'
+import { withProgress } from '../io/progress.ts'
 import { jsonText } from '../jsonLine.ts'
 
 export const command = defineCommand({
@@ -33,7 +34,9 @@ export const command = defineCommand({
       import('../../ports/io/node.ts'),
     ])
     const next = file === undefined ? undefined : { file }
-    const rotation = await rotateKey(settings, next, nodePorts(jsonLog('warn')))
+    const rotation = await withProgress('records are sealed again', () =>
+      rotateKey(settings, next, nodePorts(jsonLog('warn'))),
+    )
     const { keyId, kept, resealed } = rotation
     const needed = kept.length === 0 ? 'no former key' : `key ${kept.join(', ')} kept for reading`
     terminal.out(

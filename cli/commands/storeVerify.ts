@@ -11,8 +11,9 @@ import { exitCodes } from '../exitCodes.ts'
 import { makeBackup } from '../io/backUp.ts'
 import { connectControl } from '../io/controlClient.ts'
 import { configPath, controlSocketOf, readGatewayConfig } from '../io/gatewayCalls.ts'
+import { withProgress } from '../io/progress.ts'
 import { jsonText } from '../jsonLine.ts'
-import type { Terminal } from '../terminal.ts'
+import { stayingLines } from '../progress.ts'
 
 export const command = defineCommand({
   summary: 'Scrubs a store: every record, every sum, and that they tell the same',
@@ -28,7 +29,9 @@ export const command = defineCommand({
   examples: ['tickpay store verify --config gateway.yaml'],
   run: async ({ config, json }, terminal) => {
     const settings = await readGatewayConfig(configPath(config))
-    const verdict = await verifyAnywhere(settings, terminal)
+    const verdict = await withProgress('the store is checked', (progress) =>
+      verifyAnywhere(settings, stayingLines(progress, terminal.error)),
+    )
     const { findings, position, head, records, channels, values } = verdict
     if (json) terminal.out(jsonText({ sound: findings.length === 0, ...verdict }))
     else {
@@ -40,12 +43,14 @@ export const command = defineCommand({
   },
 })
 
-async function verifyAnywhere(settings: GatewaySettings, terminal: Terminal) {
+type Note = (line: string) => void
+
+async function verifyAnywhere(settings: GatewaySettings, note: Note) {
   const running = await connectControl(controlSocketOf(settings))
-  if (!running) return verify(settings, terminal)
+  if (!running) return verify(settings, note)
   const folder = await mkdtemp(`${resolve(settings.data)}-verify-`)
   try {
-    terminal.error('the gateway is running: a copy of its store is checked')
+    note('the gateway is running: a copy of its store is checked')
     const file = join(folder, 'copy')
     await makeBackup(running, { target: file, keyFile: undefined })
     const [{ restoreBackup }, ports] = await Promise.all([
@@ -54,16 +59,16 @@ async function verifyAnywhere(settings: GatewaySettings, terminal: Terminal) {
     ])
     const copy = { ...settings, data: join(folder, 'data') }
     await restoreBackup(copy, file, undefined, ports)
-    return await verify(copy, terminal)
+    return await verify(copy, note)
   } finally {
     await running.close()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function verify(settings: GatewaySettings, terminal: Terminal): Promise<StoreVerdict> {
+async function verify(settings: GatewaySettings, note: Note): Promise<StoreVerdict> {
   const { verifyStore } = await import('../../gateway/io/verifyStore.ts')
-  return verifyStore(settings, await quietPorts(), terminal.error)
+  return verifyStore(settings, await quietPorts(), note)
 }
 
 async function quietPorts() {

@@ -19,6 +19,7 @@ import { OperatorError } from '../../ports/operatorError.ts'
 import { present } from '../../protocol/assert.ts'
 import { bytesToHex, concatBytes, equalBytes, parseHex } from '../../protocol/bytes.ts'
 import { readAnswer } from '../answers.ts'
+import type { Progress } from '../progress.ts'
 import type { Calls } from './controlClient.ts'
 
 const pageAnswer = v.object({ claims: v.array(v.string()), next: v.nullable(v.number()) })
@@ -47,9 +48,17 @@ async function ledgerOf({ call }: Calls) {
   return { gateway, domain: { chainId: BigInt(ledger.chainId), verifyingContract } }
 }
 
+/** Gets a line that says how far it is. */
+type Tell = Progress['tell']
+
 /** Writes the evidence of all unsettled channels to a new file; answers how many there are. */
-export async function exportClaims(calls: Calls, path: string, nowMs: number): Promise<number> {
-  const items = await askClaims(calls)
+export async function exportClaims(
+  calls: Calls,
+  path: string,
+  nowMs: number,
+  tell: Tell = () => {},
+): Promise<number> {
+  const items = await askClaims(calls, tell)
   await writeNew(path, await fileOf(calls, items, nowMs))
   return items.length
 }
@@ -67,7 +76,7 @@ export async function followClaims(
   nowMs: number,
   last: Followed | undefined,
 ): Promise<Followed> {
-  const items = await askClaims(calls)
+  const items = await askClaims(calls, () => {})
   const isSame = last?.items.length === items.length
   if (isSame && items.every((one, place) => equalBytes(one, last.items[place] ?? NOTHING))) {
     return last
@@ -80,7 +89,7 @@ export async function followClaims(
 const NOTHING = new Uint8Array()
 
 /** The claims of all channels that owe something, page by page. */
-async function askClaims(calls: Calls): Promise<readonly Uint8Array[]> {
+async function askClaims(calls: Calls, tell: Tell): Promise<readonly Uint8Array[]> {
   const items: Uint8Array[] = []
   for (let from: number | null = 0; from !== null; ) {
     const page: v.InferOutput<typeof pageAnswer> = readAnswer(
@@ -88,6 +97,7 @@ async function askClaims(calls: Calls): Promise<readonly Uint8Array[]> {
       await calls.call('export_claims', { from }),
     )
     for (const hex of page.claims) items.push(present(parseHex(hex), 'claims are hex'))
+    tell(`${items.length} claims`)
     from = page.next
   }
   return items
@@ -143,12 +153,14 @@ export async function submitClaims(
   calls: Calls,
   path: string,
   { head, claims }: ReadClaims,
+  tell: Tell = () => {},
 ): Promise<readonly SubmittedClaim[]> {
   requireDomain(path, { head }, (await ledgerOf(calls)).domain)
   const results: SubmittedClaim[] = []
   for (let from = 0; from < claims.length; from += CLAIMS_PER_CALL) {
     const texts = claims.slice(from, from + CLAIMS_PER_CALL).map(bytesToHex)
     results.push(...readAnswer(resultsAnswer, await calls.call('submit_claims', { claims: texts })))
+    tell(`${results.length} of ${claims.length} claims`)
   }
   return results
 }

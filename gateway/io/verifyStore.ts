@@ -63,9 +63,11 @@ export async function verifyJournalFiles(
   settings: GatewaySettings,
   published: readonly Head[],
   ports: Ports,
+  onSegment: (path: string, records: number) => void = () => {},
 ): Promise<JournalVerdict> {
   const { disk, seals, genesis } = await openFiles(settings, ports)
-  return verifyJournal(disk, { genesis, seal: seals.journal, hash: fastSha256, published })
+  const options = { genesis, seal: seals.journal, hash: fastSha256, published, onSegment }
+  return verifyJournal(disk, options)
 }
 
 /**

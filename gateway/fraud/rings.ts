@@ -48,46 +48,6 @@ export function createRings(rows: Rows, places: number, length: number): Rings {
   }
 }
 
-const HOURS = 24
-
-/** The hours of the newest days of each row, by hour of day. */
-export type DayHours = {
-  readonly put: (row: number, day: number, hour: number, units: number) => void
-  readonly of: (row: number, hour: number) => readonly number[]
-  /**
-   * What an hour and the one before it both reached, a day each. The oldest midnight has lost its
-   * evening before to the newest one, and is held against that.
-   */
-  readonly pairs: (row: number, hour: number) => readonly number[]
-}
-
-export function createDayHours(rows: Rows, days: number): DayHours {
-  const kept = rows.strip(HOURS * days, NONE)
-  const codeAt = (row: number, hour: number, slot: number) =>
-    kept.values[(row * HOURS + hour) * days + slot] ?? NONE
-  const codeBefore = (row: number, hour: number, slot: number) =>
-    hour > 0 ? codeAt(row, hour - 1, slot) : codeAt(row, HOURS - 1, (slot + days - 1) % days)
-  const known = (codeOf: (slot: number) => number) => {
-    const units: number[] = []
-    for (let slot = 0; slot < days; slot++) {
-      const code = codeOf(slot)
-      if (code !== NONE) units.push(unpackUnits(code))
-    }
-    return units
-  }
-  return {
-    put: (row, day, hour, units) => {
-      kept.values[(row * HOURS + hour) * days + (day % days)] = packUnits(units)
-    },
-    of: (row, hour) => known((slot) => codeAt(row, hour, slot)),
-    pairs: (row, hour) =>
-      known((slot) => {
-        const [before, units] = [codeBefore(row, hour, slot), codeAt(row, hour, slot)]
-        return before === NONE || units === NONE ? NONE : Math.min(before, units)
-      }),
-  }
-}
-
 /** One value for each of some places of a row, or none. */
 export type Slots = {
   /** What was there before; undefined when there was nothing. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MeterObservation } from '../observation.ts'
-import { createDayHours, createRings, createSlots } from '../rings.ts'
+import { createRings, createSlots } from '../rings.ts'
 import { baselineOf } from '../robust.ts'
 import { at, NO_ROW, put, type Rows } from '../rows.ts'
 import { defineRule, eachMeter, type Memory, shown, threshold } from '../rule.ts'
@@ -43,38 +43,20 @@ function eachHour(meters: Rows, take: Take) {
   })
 }
 
-/** Of a usual hour that stood out: the next highest is what is usual. */
-const PEAK_EXCEPTIONS = 1
-/** An appliance that begins late runs into the next hour. */
-const PEAK_NEIGHBOURS = 1
-
-type UsualHours = (hour: number) => readonly number[]
-
-/** The highest value around an hour of day, but for so many exceptions. */
-function highAround(usual: UsualHours, hour: number, neighbours: number, exceptions: number) {
+/** The highest value of an hour of day and its neighbours, but for so many exceptions. */
+function highAround(usual: UsualHours, place: number, neighbours: number, exceptions: number) {
   const values: number[] = []
   for (let away = -neighbours; away <= neighbours; away++) {
-    values.push(...usual((hour + away + HOURS) % HOURS))
+    values.push(...usual((place + away + HOURS) % HOURS))
   }
   return values.toSorted((a, b) => b - a)[Math.min(exceptions, values.length - 1)] ?? 0
 }
 
-function meanOf(usual: UsualHours): number {
-  const all = Array.from({ length: HOURS }, (_, hour) => usual(hour)).flat()
-  return all.reduce((sum, value) => sum + value, 0) / Math.max(1, all.length)
-}
+type UsualHours = (place: number) => readonly number[]
 
-/** The lowest of the last `count` hours, once there were so many one after the other. */
-function lowestOfLast(rows: Rows, count: number) {
-  const newest = createRings(rows, 1, count)
-  const heard = rows.column(0)
-  const last = rows.column(-1)
-  return (row: number, hour: number, units: number): number => {
-    put(heard, row, hour === at(last, row) + 1 ? at(heard, row) + 1 : 1)
-    put(last, row, hour)
-    newest.put(row, 0, units)
-    return at(heard, row) >= count ? Math.min(...newest.of(row, 0)) : 0
-  }
+function meanOf(usual: UsualHours): number {
+  const all = Array.from({ length: HOURS }, (_, place) => usual(place)).flat()
+  return all.reduce((sum, value) => sum + value, 0) / Math.max(1, all.length)
 }
 
 /** A row for each meter that has been heard for an hour, as long as there are some. */
@@ -96,44 +78,39 @@ export const unusualHour = defineRule({
   about: 'hours in which it consumes far more than it does at this time of day',
   thresholds: {
     ...common,
-    hours: threshold(3, 'hours', 'one after the other, of which the lowest is looked at'),
-    neighbours: threshold(3, 'hours', 'before and after, in which it looks for two such hours'),
-    exceptions: threshold(2, 'times', 'that are left out of these as exceptions'),
-    share: threshold(0.9, 'of what two hours in a row both reached there', 'to be above it'),
-    peakShare: threshold(0.2, 'of the highest hour beside it, but for one', 'to be above it'),
-    mean: threshold(1.5, 'mean hours', 'of the same days, that it must exceed as well'),
+    neighbours: threshold(2, 'hours', 'before and after whose highest it must exceed as well'),
+    exceptions: threshold(2, 'hours', 'of these that are left out as exceptions'),
+    share: threshold(0.5, 'of that highest', 'by which it must exceed it'),
+    mean: threshold(2, 'mean hours', 'of the same days, that it must exceed as well'),
+    hours: threshold(3, 'hours', 'one after the other'),
   },
-  begin: ({ days, sigmas, hours, neighbours, exceptions, share, peakShare, mean }, memory) => {
+  begin: ({ days, sigmas, neighbours, exceptions, share, mean, hours }, memory) => {
     const rowOf = baselineRows(memory)
-    const usual = createDayHours(memory.baselines, BASELINE_DAYS)
+    const usual = createRings(memory.baselines, HOURS, BASELINE_DAYS)
     const fresh = createSlots(memory.baselines, HOURS)
-    const lowestOf = lowestOfLast(memory.baselines, hours)
-    const isAboveAll = (row: number, place: number, units: number) => {
-      const singles: UsualHours = (hour) => usual.of(row, hour)
-      const pairs: UsualHours = (hour) => usual.pairs(row, hour)
-      return (
-        units > (1 + share) * highAround(pairs, place, neighbours, exceptions) &&
-        units > (1 + peakShare) * highAround(singles, place, PEAK_NEIGHBOURS, PEAK_EXCEPTIONS) &&
-        units > mean * meanOf(singles)
-      )
-    }
+    const running = memory.baselines.column(0)
     return eachHour(memory.meters, ({ unit }, meter, hour, units) => {
       const row = rowOf(meter)
       if (row === NO_ROW) return undefined
       const place = hour % HOURS
       // What is judged by its neighbours must not be among them: an hour counts a day later.
       const yesterday = fresh.swap(row, place, units)
-      if (yesterday !== undefined) usual.put(row, Math.floor(hour / HOURS) - 1, place, yesterday)
-      const lowest = lowestOf(row, hour, units)
-      const values = usual.of(row, place)
-      if (lowest === 0 || values.length < days) return undefined
-      const { median, sigma } = baselineOf(values)
+      if (yesterday !== undefined) usual.put(row, place, yesterday)
+      const usualAt = (at: number) => usual.of(row, at)
+      const values = usualAt(place)
       // Most hours are below what was seen before: then nothing else has to be looked at.
-      const isHigh = lowest > mean * median && lowest > median + sigmas * sigma
-      return isHigh && isAboveAll(row, place, lowest)
-        ? `in each of the ${hours} hours before ${place + 1}:00 UTC it took ${shown(lowest)} ` +
-            `${unit} or more; on ${values.length} days the median of the last of them was ` +
-            `${shown(median)}, and it strays by ${shown(sigma)}`
+      const isHigh = values.length >= days && units > mean * baselineOf(values).median
+      const { median, sigma } = isHigh ? baselineOf(values) : { median: 0, sigma: 0 }
+      const isUnusual =
+        isHigh &&
+        units > median + sigmas * sigma &&
+        units > (1 + share) * highAround(usualAt, place, neighbours, exceptions) &&
+        units > mean * meanOf(usualAt)
+      put(running, row, isUnusual ? at(running, row) + 1 : 0)
+      return at(running, row) >= hours
+        ? `in the hour from ${place}:00 UTC it took ${shown(units)} ${unit}; on ` +
+            `${values.length} days the median was ${shown(median)}, and it strays by ` +
+            `${shown(sigma)}`
         : undefined
     })
   },

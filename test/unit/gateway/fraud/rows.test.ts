@@ -1,11 +1,6 @@
 /** What the watch remembers is flat and bounded: rows that are taken, given back and begin anew. */
 import { describe, expect, test } from 'vitest'
-import {
-  createDayHours,
-  createRings,
-  packUnits,
-  unpackUnits,
-} from '../../../../gateway/fraud/rings.ts'
+import { createRings, packUnits, unpackUnits } from '../../../../gateway/fraud/rings.ts'
 import { at, createRows, NO_ROW, put } from '../../../../gateway/fraud/rows.ts'
 import { createBurst } from '../../../../gateway/fraud/rule.ts'
 
@@ -58,25 +53,6 @@ describe('units in two bytes', () => {
     rings.put(second, 0, 9)
     expect([...rings.of(first, 1)].sort()).toEqual([3, 4, 5])
     expect([rings.of(first, 0), rings.of(second, 0), rings.of(second, 1)]).toEqual([[], [9], []])
-  })
-})
-
-describe('hours of the newest days', () => {
-  test('are by hour of day, and of two in a row it says what both reached', () => {
-    const rows = createRows(2)
-    const hours = createDayHours(rows, 3)
-    const [row, other] = [rows.take(), rows.take()]
-    for (const day of [4, 5, 6, 7]) {
-      hours.put(row, day, 23, 10 * day)
-      hours.put(row, day, 0, 10 * day + 5)
-    }
-    expect([...hours.of(row, 23)].sort()).toEqual([50, 60, 70])
-    expect([...hours.of(row, 0)].sort()).toEqual([55, 65, 75])
-    // Of the nights to the 6th and 7th, and of the 5th with the evening that took its place.
-    expect([...hours.pairs(row, 0)].sort()).toEqual([50, 55, 60])
-    expect([hours.pairs(row, 23), hours.pairs(row, 1), hours.of(other, 0)]).toEqual([[], [], []])
-    hours.put(row, 7, 22, 1)
-    expect(hours.pairs(row, 23)).toEqual([1])
   })
 })
 

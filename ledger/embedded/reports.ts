@@ -144,6 +144,16 @@ export function* channelsPaid(store: KeyValue, allocation: Uint8Array): Iterable
   }
 }
 
+/** What all allocations have paid for statements, which name no channel. */
+export function paidByStatements(store: KeyValue): bigint {
+  let total = 0n
+  for (const [, value] of store.range(...everyAllocation)) {
+    const { paid, evidencePaid } = allocationCodec.decode(value)
+    total += paid - evidencePaid
+  }
+  return total
+}
+
 /**
  * Cheap checks of the stored figures against each other, in time linear in accounts and
  * allocations. Answers what is wrong, one line each.

@@ -83,7 +83,7 @@ function exactAmount(amount: bigint, asset: AccountStatement['asset']): string {
   }
   throw new OperatorError(
     `camt.053 has room for ${DIGITS_MAX} digits, ${DECIMALS_MAX} of them behind the point, which ` +
-      `${plainAmount(amount, asset)} ${asset.code} exceeds: use --format csv, which has all of them`,
+      `${plainAmount(amount, asset)} ${asset.code} exceeds: use --format csv, which has all`,
   )
 }
 

@@ -105,6 +105,11 @@ describe('tickpay demo --for 14s --json', () => {
     expect(again).toMatchObject({ status: 0, error: '' })
     expect(again.out).toContain('the books of meters, agents, gateway and ledger agree')
   })
+
+  test.each(['demo', 'alone'])('the store of %s is sound, however it was settled', (name) => {
+    const verdict = ran('store', 'verify', '--json', '--config', at(name, 'gateway.yaml'))
+    expect(JSON.parse(verdict.out)).toMatchObject({ sound: true, findings: [] })
+  })
 })
 
 /** What the ledger of a kept demo paid to its payee. */

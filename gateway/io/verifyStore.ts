@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatKey, outsideKey } from '../../ledger/embedded/layout.ts'
 import { formatCodec } from '../../ledger/embedded/records.ts'
-import { audit, channelsPaid, paidByStatements } from '../../ledger/embedded/reports.ts'
+import { audit } from '../../ledger/embedded/reports.ts'
 import { domainOfId } from '../../ledger/evm/domainId.ts'
 import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type { Disk, KeyValue, Ports } from '../../ports/index.ts'
@@ -20,6 +20,7 @@ import type { Head } from '../store/heads.ts'
 import { META_PATH, readMeta } from '../store/meta.ts'
 import type { JournalVerdict } from '../store/verifyJournal.ts'
 import { verifyJournal } from '../store/verifyJournal.ts'
+import { verifyPaid } from '../store/verifyPaid.ts'
 import type { StateCheck } from '../store/verifyState.ts'
 import { verifyCold, verifyFold } from '../store/verifyState.ts'
 import { inStore, openDatabase, openStoreFolder } from './storeFolder.ts'
@@ -170,32 +171,4 @@ function domainOf(ledger: KeyValue): Domain {
   const kind = ledger.get(outsideKey)
   if (kind && equalBytes(kind, utf8ToBytes('evm'))) return domainOfId(ledgerId)
   return { chainId: 0n, verifyingContract: contractOfLedger(ledgerId) }
-}
-
-/**
- * The gateway never believes that more was paid than the ledger has paid: for a channel by its
- * evidence, and beyond that for all channels together by statements.
- */
-function verifyPaid(
-  state: NonNullable<Awaited<ReturnType<typeof verifyFold>>>,
-  ledger: KeyValue,
-  find: Find,
-): void {
-  const paid = new Map<string, bigint>()
-  for (const { id } of state.allocations) {
-    for (const one of channelsPaid(ledger, id)) paid.set(bytesToHex(one.channelId), one.paid)
-  }
-  const beyond: string[] = []
-  let beyondAmount = 0n
-  for (let channel = 0; channel < state.hot.count(); channel++) {
-    const believed = state.hot.columns.paid[channel] ?? 0n
-    if (believed === 0n) continue
-    const { channelId } = state.cold.channel(channel)
-    const actual = paid.get(bytesToHex(channelId)) ?? 0n
-    if (believed <= actual) continue
-    beyond.push(`paid ${actual} for channel ${channel}, which the gateway takes for ${believed}`)
-    beyondAmount += believed - actual
-  }
-  if (beyondAmount <= paidByStatements(ledger)) return
-  for (const line of beyond) find('ledger', line)
 }

@@ -14,6 +14,7 @@ import {
 } from '../rules/accounting.ts'
 import { balanceOf } from '../rules/allocationRules.ts'
 import {
+  allocationKey,
   balanceKey,
   channelsOf,
   countersKey,
@@ -144,14 +145,12 @@ export function* channelsPaid(store: KeyValue, allocation: Uint8Array): Iterable
   }
 }
 
-/** What all allocations have paid for statements, which name no channel. */
-export function paidByStatements(store: KeyValue): bigint {
-  let total = 0n
-  for (const [, value] of store.range(...everyAllocation)) {
-    const { paid, evidencePaid } = allocationCodec.decode(value)
-    total += paid - evidencePaid
-  }
-  return total
+/** What an allocation has paid for statements, which name no channel. */
+export function paidByStatements(store: KeyValue, allocation: Uint8Array): bigint {
+  const value = store.get(allocationKey(allocation))
+  if (!value) return 0n
+  const { paid, evidencePaid } = allocationCodec.decode(value)
+  return paid - evidencePaid
 }
 
 /**

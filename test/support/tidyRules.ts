@@ -138,14 +138,14 @@ function withoutComment(line: string): string {
 
 const columnsMax = 100
 const fileLinesMax = 400
-const testLinesMax = 600
 const functionLinesMax = 70
 
 export const sizeRule: Rule = (file) => {
-  const max = file.path.startsWith('test/') ? testLinesMax : fileLinesMax
   const length = file.lines.length
   return [
-    ...(length > max ? [`${file.path} has ${length} lines, ${max} are allowed`] : []),
+    ...(length > fileLinesMax
+      ? [`${file.path} has ${length} lines, ${fileLinesMax} are allowed`]
+      : []),
     ...file.lines.flatMap((line, place) =>
       [...line].length > columnsMax ? [`${file.path}:${place + 1} is wider than 100 columns`] : [],
     ),

@@ -62,6 +62,8 @@ export const ingestLimits = {
   hashesBurst: 1_000_000,
   inFlight: 64,
   channelsPerDevice: 64,
+  'fraud.rules.velocity.ticks': 1_000_000_000,
+  'fraud.rules.power.whPerSecond': 1_000_000_000,
 }
 
 type Measured = {

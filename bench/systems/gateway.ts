@@ -12,7 +12,10 @@ import { CONTROL_SOCKET, openOffline } from '../../gateway/io/openGateway.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { firstLine, freePort, programPath, type RunningChild, startProgram } from '../children.ts'
 
-/** Limits of the gateway's configuration that a shape of load needs raised. */
+/**
+ * What a shape of load needs raised, by its name in the configuration: of `limits` alone, of others
+ * with the whole path.
+ */
 export type RaisedLimits = Readonly<Record<string, number>>
 
 export type GatewayFolder = {
@@ -70,12 +73,24 @@ export async function makeGateway(
       { unit: 'kB', unitsPerTick: 1, pricePerTick: 1, creditTicks: 1_000 },
     ],
     settlement: { periodSeconds: SETTLEMENT_SECONDS },
-    limits,
+    ...raisedBy(limits),
     log: 'warn',
   }
   const config = join(folder, 'gateway.yaml')
   await writeFile(config, JSON.stringify(settings, undefined, 2))
   return { config, data, profile }
+}
+
+/** Parts of the configuration: `limits`, and what is named by its whole path below `fraud.rules`. */
+function raisedBy(raised: RaisedLimits) {
+  const limits: Record<string, number> = {}
+  const rules: Record<string, Record<string, number>> = {}
+  for (const [name, value] of Object.entries(raised)) {
+    const [, rule, threshold] = /^fraud\.rules\.(\w+)\.(\w+)$/.exec(name) ?? []
+    if (rule === undefined || threshold === undefined) limits[name] = value
+    else rules[rule] = { ...rules[rule], [threshold]: value }
+  }
+  return { limits, fraud: { rules } }
 }
 
 /** As deploy/systemd/tickpay-gateway.service has it. */

@@ -25,8 +25,14 @@ export const WATCH_ROUND_MS = 10_000
 export const METERS_WATCHED_MAX = 20_000
 /** Meters of which it is learned what is usual. */
 export const BASELINES_MAX = 10_000
-/** Devices and meters; a look takes up to 2 us for each. */
-const ROUND_BOUNDS = { perTurn: 256, perRound: WATCHED_MAX + METERS_WATCHED_MAX }
+/** A look takes up to 2 us for each device and meter, and telling a finding as much as so many. */
+const LOOKS_PER_FINDING = 64
+/** Findings told in one round; who is looked at later is told of in the next one. */
+const FINDINGS_PER_ROUND_MAX = 1_000
+const ROUND_BOUNDS = {
+  perTurn: 256,
+  perRound: WATCHED_MAX + METERS_WATCHED_MAX + LOOKS_PER_FINDING * FINDINGS_PER_ROUND_MAX,
+}
 /** Findings that are remembered for whoever asks; the oldest gives way. */
 export const FINDINGS_MAX = 1_000
 /** A device that stays away for so long is watched anew when it comes back. */
@@ -122,12 +128,16 @@ function makeParts(
   }
 }
 
-/** How many rows it looked at. */
+/** How many rows it looked at, with what it told counted as so many more. */
 function look(parts: Parts, name: string): number {
   const { core, devices, watches, onlineSeconds } = parts
   const device = devices.get(name) ?? begin(parts, name)
   const { seen, rows } = parts.observe(name, device)
-  for (const finding of watches.look(device, seen, rows)) take(parts, name, finding)
+  let told = 0
+  for (const finding of watches.look(device, seen, rows)) {
+    take(parts, name, finding)
+    if (finding.kind !== 'known') told += 1
+  }
   const { online, atSeconds } = seen
   if (online) put(onlineSeconds, device, atSeconds)
   else if (atSeconds - at(onlineSeconds, device) > FORGET_SECONDS) {
@@ -135,7 +145,7 @@ function look(parts: Parts, name: string): number {
     watches.end(device)
     core.signs.forget(name)
   }
-  return 1 + rows.length
+  return 1 + rows.length + told * LOOKS_PER_FINDING
 }
 
 function begin({ core, devices, watches, onlineSeconds }: Parts, name: string): number {

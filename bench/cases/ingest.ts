@@ -63,7 +63,7 @@ export const ingestLimits = {
   inFlight: 64,
   channelsPerDevice: 64,
   'fraud.rules.velocity.ticks': 1_000_000_000,
-  'fraud.rules.power.whPerSecond': 1_000_000_000,
+  'fraud.rules.impossible_power.whPerSecond': 1_000_000_000,
 }
 
 type Measured = {

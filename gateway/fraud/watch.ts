@@ -25,12 +25,15 @@ export const WATCH_ROUND_MS = 10_000
 export const METERS_WATCHED_MAX = 20_000
 /** Meters of which it is learned what is usual. */
 export const BASELINES_MAX = 10_000
-/** A look takes up to 2 us for each device and meter, and telling a finding as much as so many. */
-const LOOKS_PER_FINDING = 64
+/**
+ * A look takes up to 2 us for each device and meter, 30 in the first round while it is compiled,
+ * and telling a finding as much as so many.
+ */
+const LOOKS_PER_FINDING = 32
 /** Findings told in one round; who is looked at later is told of in the next one. */
 const FINDINGS_PER_ROUND_MAX = 1_000
 const ROUND_BOUNDS = {
-  perTurn: 256,
+  perTurn: 64,
   perRound: WATCHED_MAX + METERS_WATCHED_MAX + LOOKS_PER_FINDING * FINDINGS_PER_ROUND_MAX,
 }
 /** Findings that are remembered for whoever asks; the oldest gives way. */

@@ -6,8 +6,8 @@ import { present } from '../../../../protocol/assert.ts'
 import { openScene } from '../../../support/gatewayScene.ts'
 import { testConfig } from '../../../support/virtualGateway.ts'
 
-/** Told in a turn: 256 looks, of which a finding counts as 64. */
-const TOLD_PER_TURN_MAX = 4
+/** Told in a turn: 64 looks, of which a finding counts as 32, and one of the device besides. */
+const TOLD_PER_TURN_MAX = 2
 const DEVICES = 50
 
 test('when something is found at every device, a turn tells a few, and the round all of them', async () => {

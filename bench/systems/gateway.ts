@@ -81,7 +81,7 @@ export async function makeGateway(
   return { config, data, profile }
 }
 
-/** Parts of the configuration: `limits`, and what is named by its whole path below `fraud.rules`. */
+/** Parts of the configuration: `limits`, and what is named by its path below `fraud.rules`. */
 function raisedBy(raised: RaisedLimits) {
   const limits: Record<string, number> = {}
   const rules: Record<string, Record<string, number>> = {}

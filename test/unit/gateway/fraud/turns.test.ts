@@ -10,7 +10,7 @@ import { testConfig } from '../../../support/virtualGateway.ts'
 const TOLD_PER_TURN_MAX = 2
 const DEVICES = 50
 
-test('when something is found at every device, a turn tells a few, and the round all of them', async () => {
+test('of a finding at every device a turn tells few, and the round all', async () => {
   const scene = await openScene(testConfig({ fraud: defaultFraudConfig() }))
   const { core } = scene.world.gateway
   const told: number[] = []

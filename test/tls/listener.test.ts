@@ -31,6 +31,11 @@ async function untilAccepted(open: () => TlsClient): Promise<void> {
 const accepted = 0
 const notAuthorised = 5
 
+/** Also when the other side resets what it has not read. */
+function end(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
+}
+
 describe('a certificate of the authority', () => {
   test('lets the device in that it names, over TLS 1.3', async () => {
     const { workshop, authority } = await start()
@@ -152,7 +157,7 @@ describe('refused within the handshake', () => {
     const socket = createConnection({ port, host: '127.0.0.1' })
     socket.on('error', () => {})
     socket.write(connectPacket({ clientId: 'solar/pi1', username: 'solar/pi1', password: 'good' }))
-    await once(socket.resume(), 'close')
+    await end(socket.resume())
     expect(log.filter((line) => line.startsWith('no TLS connection'))).toHaveLength(1)
   })
 
@@ -193,10 +198,6 @@ describe('a handshake that is not finished', () => {
     await once(socket, 'connect')
     return socket.resume()
   }
-
-  /** Also when the other side resets what it has not read. */
-  const end = (socket: Socket) =>
-    new Promise<void>((resolve) => socket.once('close', () => resolve()))
 
   test('T35: uses up its address, which then gets no handshake; others do', async () => {
     const limits = { failedLoginsBurst: 5, failedLoginsPerSecond: 1 }

@@ -53,7 +53,7 @@ async function settleAll(gateway: GatewayProcess): Promise<Settlement> {
   throw new Error(`${settlement.channels} of ${CHANNELS} channels had moved`)
 }
 
-/** One settlement after the other until told to end. */
+/** One settlement after the other until told to end; those with nothing to settle are not told. */
 function settleOn(gateway: GatewayProcess): () => Promise<readonly Settlement[]> {
   const settlements: Settlement[] = []
   let isRunning = true
@@ -64,7 +64,7 @@ function settleOn(gateway: GatewayProcess): () => Promise<readonly Settlement[]>
   return async () => {
     isRunning = false
     await finished
-    return settlements
+    return settlements.filter(({ channels }) => channels > 0)
   }
 }
 

@@ -272,6 +272,17 @@ describe('while the gateway runs', () => {
     expect(client.socket.closed).toBe(false)
   })
 
+  test('T25: files that had lain for a while are read again whenever they change', async () => {
+    const { workshop, authority, listener, log } = await start({ laterMs: 60_000 })
+    const reads = () => log.filter((line) => line === 'certificates read again').length
+    for (const times of [1, 2]) {
+      const fresh = workshop.server(authority)
+      copyFileSync(fresh.key, listener.key)
+      copyFileSync(fresh.certificate, listener.certificate)
+      await until('it was read', () => reads() === times)
+    }
+  })
+
   test('files that do not fit leave the old ones in use', async () => {
     const { workshop, authority, listener, log } = await start()
     copyFileSync(workshop.server(authority).key, listener.key)

@@ -32,6 +32,8 @@ export type TlsWorld = {
 
 export type TlsWorldOptions = {
   readonly limits?: Partial<BrokerLimits>
+  /** So much later it is for the gateway: files that were just written have lain for a while. */
+  readonly laterMs?: number
   readonly change?: (workshop: Workshop, authority: Authority) => Partial<TlsListener>
 }
 
@@ -50,9 +52,10 @@ export async function startTlsWorld(options: TlsWorldOptions = {}): Promise<TlsW
   }
   const log: string[] = []
   const sessions: string[] = []
+  const { laterMs = 0 } = options
   const broker = await createBroker({
     ports: {
-      clock: nodeClock,
+      clock: { ...nodeClock, nowMs: () => nodeClock.nowMs() + laterMs },
       timers: nodeTimers,
       log: (_level, message, fields) => log.push(`${message} ${fields?.['reason'] ?? ''}`.trim()),
     },

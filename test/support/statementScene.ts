@@ -7,6 +7,7 @@ import { bytesToHex, parseHex } from '../../protocol/bytes.ts'
 import { decodeCbor } from '../../protocol/cbor.ts'
 import { signDigest } from '../../protocol/keys.ts'
 import { digestOf, signedFromWire, statementStructure } from '../../protocol/structures.ts'
+import { chainLedger } from './chainLedger.ts'
 import type { Scene } from './gatewayScene.ts'
 import { openScene } from './gatewayScene.ts'
 import type { WorldOptions } from './virtualGateway.ts'
@@ -55,4 +56,13 @@ export async function owingScene(config = cosigning, options: WorldOptions = {})
   const second = await two.commit({ length: 1_000 })
   await two.tick(second, 2)
   return { scene, one, first, two, second }
+}
+
+/** The same on a ledger that can take back what it has done. */
+export async function owingOnChain(config = cosigning) {
+  let scene: Scene | undefined
+  const chain = chainLedger(() => present(scene, 'a scene').world.ledgerStore)
+  const owing = await owingScene(config, chain)
+  scene = owing.scene
+  return { ...owing, chain }
 }

@@ -13,10 +13,15 @@ import { formatEvidence, parseEvidence } from '../../../ledger/rules/evidenceBun
 import { present } from '../../../protocol/assert.ts'
 import { bytesToHex } from '../../../protocol/bytes.ts'
 import { decodeReceipt } from '../../../protocol/receipts.ts'
-import { chainLedger } from '../../support/chainLedger.ts'
 import type { Scene, SceneDevice } from '../../support/gatewayScene.ts'
 import { withoutLastField } from '../../support/gatewayState.ts'
-import { cosign, cosigning, owingScene, periodMs } from '../../support/statementScene.ts'
+import {
+  cosign,
+  cosigning,
+  owingOnChain,
+  owingScene,
+  periodMs,
+} from '../../support/statementScene.ts'
 import { testTerminal } from '../../support/testTerminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tickpay-evidence-'))
@@ -139,10 +144,7 @@ describe('a statement that both have signed', () => {
   )
 
   test('is in force again with its signature when a chain takes the next one back', async () => {
-    let scene: Scene | undefined
-    const chain = chainLedger(() => present(scene, 'a scene').world.ledgerStore)
-    const owing = await owingScene(cosigning, chain)
-    scene = owing.scene
+    const { scene, chain, ...owing } = await owingOnChain()
     await scene.world.time.advance(periodMs)
     await cosign(scene)
     const first = await exported(scene, owing.one)

@@ -4,7 +4,7 @@ import { present } from '../../../protocol/assert.ts'
 import { chainLedger } from '../../support/chainLedger.ts'
 import type { Scene } from '../../support/gatewayScene.ts'
 import { openScene } from '../../support/gatewayScene.ts'
-import { cosign, owingScene, periodMs, settled } from '../../support/statementScene.ts'
+import { cosign, owingOnChain, periodMs, settled } from '../../support/statementScene.ts'
 
 const minuteMs = 60_000
 
@@ -41,10 +41,7 @@ describe('T61: a chain that is rearranged', () => {
   })
 
   test('(!) with a statement: the one before is in force again, and nothing is lost', async () => {
-    let scene: Scene | undefined
-    const chain = chainLedger(() => present(scene, 'a scene').world.ledgerStore)
-    const owing = await owingScene(undefined, chain)
-    scene = owing.scene
+    const { scene, chain, ...owing } = await owingOnChain()
     await scene.world.time.advance(periodMs)
     await cosign(scene)
     await owing.one.tick(owing.first, 9)
@@ -67,10 +64,7 @@ describe('T61: a chain that is rearranged', () => {
   })
 
   test('while the gateway is away is found out at its next start', async () => {
-    let scene: Scene | undefined
-    const chain = chainLedger(() => present(scene, 'a scene').world.ledgerStore)
-    const owing = await owingScene(undefined, chain)
-    scene = owing.scene
+    const { scene, chain } = await owingOnChain()
     await scene.world.time.advance(periodMs)
     await cosign(scene)
     await scene.world.crash()

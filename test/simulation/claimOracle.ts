@@ -3,7 +3,7 @@
  * and every step of the chain, each time anew.
  * @module
  */
-import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type { Claim, ClaimResult } from '../../ledger/ledger.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
 import { bindOf, stepBack, stepBlock } from '../../protocol/chain.ts'
@@ -17,6 +17,7 @@ import {
   RENEWAL,
 } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
+import { verifyDigest } from './fastKeys.ts'
 import { signerKey } from './fleet.ts'
 
 /** Why `result` should not have been paid for `claim`; undefined when all is proved. */
@@ -39,11 +40,11 @@ export function unproven(
   if (amountAt(value, index) > mandate.value.limit) return 'it is more than the mandate allows'
   if (result.cumulative > amountAt(value, index)) return 'it is more than the word says'
   const signed = digestOf(domain, mandateStructure, mandate.value)
-  if (!fastVerify(publicKeyOf(signerKey), signed, mandate.signature)) return 'no fleet signed it'
+  if (!verifyDigest(publicKeyOf(signerKey), signed, mandate.signature)) return 'no fleet signed it'
   const digest = digestOf(domain, commitmentStructure, value)
   const algorithm = algorithms[channel.payerAlgorithm - 1] ?? 'p256'
   const key = { algorithm, bytes: channel.payerKey }
-  if (!fastVerify(key, digest, commitment.signature)) return 'no device signed it'
+  if (!verifyDigest(key, digest, commitment.signature)) return 'no device signed it'
   const root = stepBack(stepBlock(bindOf(value)), word, index, index, fastSha256)
   return equalBytes(root, value.root) ? undefined : 'the word is not of this chain'
 }

@@ -15,17 +15,29 @@ const keptMax = 20_000
 
 function remembered<Input extends readonly Uint8Array[], Output>(
   compute: (...input: Input) => Output,
+  known: Map<string, Output> = new Map(),
 ): (...input: Input) => Output {
-  const known = new Map<string, Output>()
   return (...input) => {
-    const name = input.map((bytes) => Buffer.from(bytes).toString('latin1')).join()
+    const name = nameOf(input)
     const found = known.get(name)
     if (found !== undefined) return found
     const output = compute(...input)
-    if (known.size >= keptMax) known.clear()
-    known.set(name, output)
+    keep(known, name, output)
     return output
   }
+}
+
+function nameOf(input: readonly Uint8Array[]): string {
+  let name = ''
+  for (const { buffer, byteOffset, length } of input) {
+    name += `${length}:${Buffer.from(buffer, byteOffset, length).toString('latin1')}`
+  }
+  return name
+}
+
+function keep<Output>(known: Map<string, Output>, name: string, output: Output): void {
+  if (known.size >= keptMax) known.clear()
+  known.set(name, output)
 }
 
 /** PKCS #8 around a 32-byte seed (RFC 8410). */
@@ -48,8 +60,15 @@ function place({ algorithm }: { readonly algorithm: reference.Algorithm }): Uint
   return new Uint8Array([reference.algorithms.indexOf(algorithm)])
 }
 
+const verdicts = new Map<string, boolean>()
+
+/** Remembers as well that the signature is valid, which nobody has to find out again. */
 export function signDigest(key: reference.PrivateKey, digest: Uint8Array): Uint8Array {
-  return signRemembered(place(key), key.bytes, digest).slice()
+  const algorithm = place(key)
+  const signature = signRemembered(algorithm, key.bytes, digest)
+  const publicKey = publicBytes(algorithm, key.bytes)
+  keep(verdicts, nameOf([algorithm, publicKey, digest, signature]), true)
+  return signature.slice()
 }
 
 const publicBytes = remembered((algorithm: Uint8Array, key: Uint8Array): Uint8Array => {
@@ -66,6 +85,7 @@ const verifyRemembered = remembered(
     const name = reference.algorithms[algorithm[0] ?? 0] ?? 'p256'
     return fastVerify({ algorithm: name, bytes: key }, digest, signature)
   },
+  verdicts,
 )
 
 export function verifyDigest(

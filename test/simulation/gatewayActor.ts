@@ -8,7 +8,7 @@ import { type Dice, diceFrom } from '../../firmware-sim/dice.ts'
 import type { GatewayConfig } from '../../gateway/config.ts'
 import { type Gateway, startGateway } from '../../gateway/gateway.ts'
 import { startLife } from '../../gateway/store/meta.ts'
-import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OperatorError } from '../../ports/operatorError.ts'
 import { bytesToHex, concatBytes } from '../../protocol/bytes.ts'
@@ -21,6 +21,7 @@ import {
   virtualNetwork,
   type Weather,
 } from '../support/virtualNetwork.ts'
+import { verifyDigest } from './fastKeys.ts'
 import type { Fleet } from './fleet.ts'
 import type { LedgerActor } from './ledgerActor.ts'
 import { honestLiar, type Liar } from './liar.ts'
@@ -236,7 +237,7 @@ async function startIn(state: State, life: Life): Promise<Gateway> {
     storeId,
     ledger: actor.liar.wrap(ledger),
     desk,
-    verify: fastVerify,
+    verify: verifyDigest,
     sha256: fastSha256,
     link: guarded(
       world.wrapLink(() => actor, actor.network.link),

@@ -6,7 +6,7 @@
 import type { Dice } from '../../firmware-sim/dice.ts'
 import type { LedgerDesk } from '../../gateway/control/ledgerDesk.ts'
 import { type EmbeddedLedger, openEmbeddedLedger } from '../../ledger/embedded/embeddedLedger.ts'
-import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import type {
   Claim,
   ClaimResult,
@@ -19,6 +19,7 @@ import type { Ports } from '../../ports/index.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { seededRandom } from '../support/virtualGateway.ts'
 import { unproven } from './claimOracle.ts'
+import { verifyDigest } from './fastKeys.ts'
 import { endLife, type Life, mortalPorts, newLife, type SkewedClock, skewedClock } from './life.ts'
 import { type OracleWorld, type StatementOracle, statementOracle } from './statementOracle.ts'
 import { type Slowness, simStore } from './stores.ts'
@@ -122,7 +123,7 @@ function openIn(
     random: seededRandom(7),
     store: store.openFor(life),
     place: 'the simulated ledger',
-    verify: fastVerify,
+    verify: verifyDigest,
     sha256: fastSha256,
   })
 }

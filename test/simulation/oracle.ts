@@ -5,7 +5,7 @@
  * @module
  */
 import type { Gateway } from '../../gateway/gateway.ts'
-import { fastSha256, fastVerify } from '../../ledger/io/fastVerify.ts'
+import { fastSha256 } from '../../ledger/io/fastVerify.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
 import { bindOf, stepBack, stepBlock, WORD_BYTES } from '../../protocol/chain.ts'
 import { algorithms } from '../../protocol/keys.ts'
@@ -19,6 +19,7 @@ import {
   tariffStructure,
 } from '../../protocol/structures.ts'
 import { type Tick, tickAt } from '../../protocol/tick.ts'
+import { verifyDigest } from './fastKeys.ts'
 
 export type Core = Gateway['core']
 export type Session = NonNullable<ReturnType<Core['sessions']['get']>>
@@ -166,7 +167,7 @@ function isSigned({ state }: Core, channel: number, signed: Signed<Commitment>):
   const { payerAlgorithm, payerKey } = state.cold.channel(channel).channel
   const algorithm = algorithms[payerAlgorithm - 1] ?? 'p256'
   const digest = digestOf(state.domain, commitmentStructure, signed.value)
-  return fastVerify({ algorithm, bytes: payerKey }, digest, signed.signature)
+  return verifyDigest({ algorithm, bytes: payerKey }, digest, signed.signature)
 }
 
 function tariffOf({ config, state }: Core, channel: number, hash: Uint8Array): Tariff | undefined {

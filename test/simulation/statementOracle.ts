@@ -3,13 +3,13 @@
  * paid before it, and the leaves in force are remembered.
  * @module
  */
-import { fastVerify } from '../../ledger/io/fastVerify.ts'
 import type { AllocationState, StatementSubmission } from '../../ledger/ledger.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { publicKeyOf } from '../../protocol/keys.ts'
 import { digestOf, statementStructure } from '../../protocol/structures.ts'
 import type { Domain } from '../../protocol/typedData.ts'
 import type { SignedLeaves } from './cosigning.ts'
+import { verifyDigest } from './fastKeys.ts'
 import { signerKey } from './fleet.ts'
 
 export type StatementOracle = {
@@ -102,8 +102,8 @@ function unsettled(
   const { statement, gatewaySignature, fleetSignature } = submission
   if (!before?.gatewayKey) return 'nobody signs statements of this allocation'
   const digest = digestOf(domain, statementStructure, statement)
-  if (!fastVerify(before.gatewayKey, digest, gatewaySignature)) return 'no gateway signed it'
-  if (!fastVerify(publicKeyOf(signerKey), digest, fleetSignature)) return 'no fleet signed it'
+  if (!verifyDigest(before.gatewayKey, digest, gatewaySignature)) return 'no gateway signed it'
+  if (!verifyDigest(publicKeyOf(signerKey), digest, fleetSignature)) return 'no fleet signed it'
   if (statement.sequence <= before.statementSequence) return 'a later one was in force'
   if (statement.evidencePaid !== before.evidencePaid) return 'evidence was paid that it ignores'
   if (Math.min(nowSeconds, handedSeconds) > statement.expiry) return 'it had expired'

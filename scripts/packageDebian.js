@@ -23,6 +23,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { bundleAgent } from './buildAgent.js'
 import { bundleProgram } from './bundleProgram.js'
+import { readArguments } from './readArguments.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { version, description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -191,12 +192,10 @@ function run(program, words, cwd) {
   execFileSync(program, words, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-const { values } = parseArgs({ options: { arch: { type: 'string', default: 'amd64' } } })
-const { arch } = values
-if (!Object.hasOwn(npmNames, arch)) {
-  process.stderr.write(`--arch ${arch}: only ${Object.keys(npmNames).join(' and ')} are built\n`)
-  process.exit(2)
-}
+const { arch } = readArguments('usage: npm run package -- [--arch amd64 | --arch arm64]', () => {
+  const { values } = parseArgs({ options: { arch: { type: 'string', default: 'amd64' } } })
+  return Object.hasOwn(npmNames, values.arch) ? values : undefined
+})
 const work = mkdtempSync(join(tmpdir(), 'tickpay-package-'))
 try {
   const node = fetchNative(arch, join(work, 'native'))

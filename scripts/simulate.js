@@ -13,7 +13,7 @@ const main = 'test/simulation/main.ts'
 /** How long one mutant may stay undetected. */
 const mutantMs = 240_000
 
-/** One thread and room for what a seed leaves behind: helpers that collect cost a third more CPU. */
+/** One thread, and room for what a seed leaves behind: helpers cost a third more CPU. */
 const collection = ['--single-threaded-gc', '--max-semi-space-size=64']
 
 function runNode(program, args, options) {

@@ -8,7 +8,23 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { readArguments } from './readArguments.js'
+
+const usage =
+  'usage: npm run soak -- [--minutes 60] [--devices 200] [--herds 8] [--seed NUMBER] ' +
+  '[--collect-minutes 3] [--out FILE]'
+const numbers = ['minutes', 'devices', 'herds', 'seed', 'collect-minutes']
+
+readArguments(usage, () => {
+  const names = [...numbers, 'out']
+  const options = Object.fromEntries(
+    names.map((name) => [name, /** @type {const} */ ({ type: 'string' })]),
+  )
+  const { values } = parseArgs({ options })
+  return numbers.every((name) => /^\d{1,9}$/.test(String(values[name] ?? 0))) ? values : undefined
+})
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Two below the root, as the sources of what is bundled are.

@@ -7,6 +7,7 @@ import type { AllocationState, Claim, ClaimLeaf, StatementSubmission } from '../
 import { equalBytes } from '../../protocol/bytes.ts'
 import { amountAt } from '../../protocol/channel.ts'
 import { signDigest } from '../../protocol/keys.ts'
+import { EPOCH_LENGTH_TICKS_MAX } from '../../protocol/limits.ts'
 import { EMPTY_LEAF, rootFromPath, statementLeaf } from '../../protocol/merkle.ts'
 import {
   type Channel,
@@ -160,6 +161,8 @@ async function offersOf(world: SimWorld, core: Core, channel: number): Promise<r
     submit: async () => (await books.submit([claimOf(change)], expected))[0] ?? { status: 'none' },
   })
   const { length } = commitment.value
+  // No epoch is longer, so that an index behind the longest one has no form.
+  const beyond = length === EPOCH_LENGTH_TICKS_MAX ? 'malformed' : 'out_of_range'
   const early = { notBefore: now + 100 }
   const over = { notBefore: now - 300, expiry: now - 200, claimUntil: now - 100 }
   const isPaidThere = [...books.channelsPaid(terms.allocation)].some(
@@ -170,7 +173,7 @@ async function offersOf(world: SimWorld, core: Core, channel: number): Promise<r
   return [
     offer('mandate_early', { mandate: early }),
     offer('mandate_expired', { mandate: over }),
-    offer('out_of_range', { index: length + 1 }),
+    offer(beyond, { index: length + 1 }),
     offer('not_evidence', { commitment: { kind: RENEWAL }, index: 0 }),
     offer('over_mandate', { mandate: { limit: amountAt(commitment.value, 1) - 1n } }),
     ...(state.statementSequence > 0 && leaf

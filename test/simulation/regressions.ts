@@ -85,6 +85,15 @@ export const regressions: readonly Regression[] = [
     found: 'the watch on positions: a channel of an older backup stood where a newer line was paid',
   },
   {
+    seed: 5738,
+    found: 'the probes at the end: an index behind the longest epoch there is has no form at all',
+  },
+  {
+    seed: 5788,
+    found:
+      'the simulated operator: a meter replaced twice before a restore was replaced once after it',
+  },
+  {
     seed: 12124,
     found:
       'the accounts: an agent that had not read a lost register was taken for one that knew it',

@@ -116,14 +116,19 @@ async function putRight({ fleet }: SimWorld, device: DeviceActor): Promise<void>
 
 /**
  * Where a gateway that came from a backup offers a channel that was replaced since, the device asks
- * its people to replace it once more.
+ * its people to replace it once more; and again with the next channel, until that is a newer one.
  */
-function replaceAgain({ fleet, devices }: SimWorld, replaced: Set<string>): void {
+function replaceAgain({ fleet, devices }: SimWorld, asked: Map<string, number>): void {
   for (const device of devices) {
-    for (const { meter, problem } of device.running()?.status().meters ?? []) {
+    const { connection, meters = [], signatures } = device.running()?.status() ?? {}
+    const { connects = 0 } = signatures ?? {}
+    for (const { meter, problem } of meters) {
       const name = `${device.plan.device}/${meter}`
-      if (!problem?.includes('`tickpay device replace`') || replaced.has(name)) continue
-      replaced.add(name)
+      if (!problem?.includes('`tickpay device replace`')) continue
+      const before = asked.get(name)
+      // What it says before it has connected again is about the channel that was replaced.
+      if (before !== undefined && (before === connects || connection !== 'online')) continue
+      asked.set(name, connects)
       void ignore(fleet.replace(device.gateway, device.plan.device, { meter }))
     }
   }
@@ -159,10 +164,11 @@ async function mustProgress(world: SimWorld): Promise<void> {
   // Who has limits of its own may stand still at them.
   const all = world.devices.filter(isFree).flatMap((device) => progressOf(world, device))
   let waiting = all
+  const asked = new Map<string, number>()
   const replaced = new Set<string>()
   // Each is asked at each step: what one has to reach is fixed when it was supplied again.
   const isMade = () => {
-    replaceAgain(world, replaced)
+    replaceAgain(world, asked)
     enrolAgain(world, replaced)
     waiting = waiting.filter((one) => !one.isMade())
     return waiting.length === 0

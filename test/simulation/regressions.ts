@@ -94,6 +94,11 @@ export const regressions: readonly Regression[] = [
       'the simulated operator: a meter replaced twice before a restore was replaced once after it',
   },
   {
+    seed: 8452,
+    found:
+      'the simulated operator: meters restored twice, from two backups, were replaced only once',
+  },
+  {
     seed: 12124,
     found:
       'the accounts: an agent that had not read a lost register was taken for one that knew it',

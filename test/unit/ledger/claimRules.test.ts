@@ -184,6 +184,7 @@ describe('malformed claims', () => {
     'a fraction of a tick': (w) => w.device(1).commit().claim(1, { index: 1.5 }),
     'an index that is no number': (w) => w.device(1).commit().claim(1, { index: Number.NaN }),
     'a negative index': (w) => w.device(1).commit().claim(1, { index: -1 }),
+    'an index behind the longest epoch': (w) => w.device(1).commit().claim(1, { index: 65_537 }),
     'an unknown kind of commitment': (w) => w.device(1).commit({ kind: 3 }).claim(1),
     'an epoch of 0': (w) => w.device(1).commit({ epoch: 0 }).claim(1),
     'no units a tick': (w) => w.device(1).commit({ unitsPerTick: 0n }).claim(1),

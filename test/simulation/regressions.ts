@@ -104,6 +104,11 @@ export const regressions: readonly Regression[] = [
       'the probes at the end: the index behind the longest epoch once more, at the other gateway',
   },
   {
+    seed: 11181,
+    found:
+      'the accounts: an agent that knew a lost register was believed, and died before it kept that',
+  },
+  {
     seed: 12124,
     found:
       'the accounts: an agent that had not read a lost register was taken for one that knew it',

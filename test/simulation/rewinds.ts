@@ -13,7 +13,7 @@ import { accountOf, type State } from './invariantState.ts'
 
 export function beginRewind(state: State, device: DeviceActor, meter: string): void {
   const name = `${device.plan.device}/${meter}`
-  const flowed = device.meters.get(meter)?.delivered() ?? 0n
+  const flowed = flowedOf(device, meter)
   const { lost } = accountOf(state, name)
   const agent = device.running()
   // One that has not read the register yet does not know it.
@@ -22,14 +22,23 @@ export function beginRewind(state: State, device: DeviceActor, meter: string): v
   state.rewinds.set(name, { lost, flowed, agent: knowing, from: undefined })
 }
 
-/** An agent that knows better than its gateway has lost nothing. */
+/**
+ * An agent that knows better than its gateway has lost nothing. One that knew it before the register
+ * was lost may die with that: it supplies again once what it knows is on its disk.
+ */
 export function forgetRewinds(state: State, device: DeviceActor): void {
-  for (const { meter, units } of device.running()?.status().meters ?? []) {
+  const agent = device.running()
+  for (const { meter, units } of agent?.status().meters ?? []) {
     const name = `${device.plan.device}/${meter}`
     const rewind = state.rewinds.get(name)
     if (!rewind || rewind.from !== undefined || units === null) continue
-    if (BigInt(units) >= highestPaid(state, name)) state.rewinds.delete(name)
+    const isKept = rewind.agent !== agent || flowedOf(device, meter) > rewind.flowed
+    if (isKept && BigInt(units) >= highestPaid(state, name)) state.rewinds.delete(name)
   }
+}
+
+function flowedOf({ meters }: DeviceActor, meter: string): bigint {
+  return meters.get(meter)?.delivered() ?? 0n
 }
 
 function highestPaid({ owners, readings }: State, name: string): bigint {
@@ -51,7 +60,7 @@ export function relive(state: State, commitment: Commitment, index: number): voi
   const reading = readingAt(commitment, index)
   rewind.from ??= reading
   const again = (reading < highest ? reading : highest) - rewind.from
-  const since = (device.meters.get(meter)?.delivered() ?? 0n) - rewind.flowed
+  const since = flowedOf(device, meter) - rewind.flowed
   const account = accountOf(state, name)
   const lost = rewind.lost + (again < since ? again : since)
   if (lost > account.lost) account.lost = lost

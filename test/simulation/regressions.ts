@@ -121,4 +121,8 @@ export const regressions: readonly Regression[] = [
     seed: 12224,
     found: 'the accounts: an acknowledgement heard as its meter was replaced counted as nothing',
   },
+  {
+    seed: 13353,
+    found: 'the accounts: an agent that knew a lost register was believed, but its disk had failed',
+  },
 ]

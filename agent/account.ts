@@ -18,6 +18,7 @@ import type { Domain } from '../protocol/typedData.ts'
 import { type NewestChannel, newestAfter, wasReplaced } from './channelPlace.ts'
 import type { Epochs } from './epochs.ts'
 import type { LimitBook, LimitRecord, Now, OwnLimits } from './ownLimits.ts'
+import { awaitsRecord } from './ownLimits.ts'
 import type { PayerAction, PayerEvent, TickPlace } from './payer.ts'
 import { stepPayer } from './payer.ts'
 import type { Ordered, Payer, Purpose } from './payerState.ts'
@@ -88,6 +89,8 @@ export type Account = {
 const counterOf = { open: 'opened', renewal: 'renewals', checkpoint: 'checkpoints' } as const
 /** A record that the disk did not take is tried again after this long. */
 const SAVE_RETRY_MS = 60_000
+/** While payment waits for it, after this long. */
+const AWAITED_RETRY_MS = 2_000
 const REPLACED =
   'the gateway offers a channel that another has replaced, as after a restore: nothing is paid ' +
   'twice; run `tickpay device replace` there once more'
@@ -304,7 +307,9 @@ function takeReject(running: Running, { refused, reason, held, pending }: Reject
 
 function tick(running: Running): void {
   const { book } = running.payer
-  const isDue = running.world.now().monotonicMs - running.savedMs >= SAVE_RETRY_MS
+  const now = running.world.now()
+  const retryMs = awaitsRecord(book, now) ? AWAITED_RETRY_MS : SAVE_RETRY_MS
+  const isDue = now.monotonicMs - running.savedMs >= retryMs
   if (book && running.saveProblem && isDue) save(running, book)
   feed(running, { kind: 'time' })
 }

@@ -9,7 +9,7 @@ import type { Terms } from '../protocol/chain.ts'
 import { amountAt, readingAt } from '../protocol/channel.ts'
 import type { Mandate } from '../protocol/structures.ts'
 import type { LimitBook, Now } from './ownLimits.ts'
-import { carryBook, openBook } from './ownLimits.ts'
+import { carryBook, openBook, waitForRecord } from './ownLimits.ts'
 import type { ChannelFacts, Epoch, Payer, Proof } from './payerState.ts'
 import { newPayer, sameTerms, shownAmount } from './payerState.ts'
 
@@ -95,10 +95,12 @@ function heldAmount({ held }: Verified): bigint {
 
 function bookAfter(payer: Payer, facts: ChannelFacts, proof: Verified, now: Now): LimitBook {
   const proven = heldAmount(proof)
-  const { book } = payer
-  if (!book) return openBook(facts.channelId, proven, payer.record, now)
-  if (equalBytes(book.channelId, facts.channelId)) return book
-  return carryBook(book, shownAmount(payer), facts.channelId, proven)
+  const { book, record } = payer
+  const { channelId } = facts
+  if (book && equalBytes(book.channelId, channelId)) return book
+  if (book) return waitForRecord(carryBook(book, shownAmount(payer), channelId, proven), now)
+  const opened = openBook(channelId, proven, record, now)
+  return record ? waitForRecord(opened, now) : opened
 }
 
 /** A refused commitment is worth another try at once. */

@@ -44,7 +44,12 @@ export type LimitBook = LimitRecord & {
   readonly daysRolled: number
   /** False until a first record is on the disk. */
   readonly durable: boolean
+  /** Monotonic time until which that is waited for, on a channel that replaces another. */
+  readonly waitsUntilMs?: number
 }
+
+/** The disk is waited for so long; one that stays broken costs no more. */
+const RECORD_PATIENCE_MS = 10_000
 
 export type Now = {
   /** Wall time since 1970, as the gateway would see it. */
@@ -98,6 +103,20 @@ export function carryBook(
     dayBase: book.dayBase + moved,
     durable: false,
   }
+}
+
+/**
+ * A device that forgets which channel replaced another would go back to that one, where a gateway
+ * from a backup offers it, and pay what it has paid on the newer one a second time (!).
+ */
+export function waitForRecord(book: LimitBook, now: Now): LimitBook {
+  if (book.durable) return book
+  return { ...book, waitsUntilMs: now.monotonicMs + RECORD_PATIENCE_MS }
+}
+
+/** True while nothing may be paid because no record of the book's channel is on the disk. */
+export function awaitsRecord(book: LimitBook | undefined, { monotonicMs }: Now): boolean {
+  return book?.waitsUntilMs !== undefined && !book.durable && monotonicMs < book.waitsUntilMs
 }
 
 /** The book at `now`: the same object within an hour, else one that must be made durable. */

@@ -7,6 +7,7 @@
  *   not acknowledged, one message carries both.
  * - While a checkpoint is on its way it shows nothing.
  * - Only acknowledgements open credit.
+ * - On a channel that replaces another it pays nothing before the disk knows of it.
  * @module
  */
 import { equalBytes } from '../protocol/bytes.ts'
@@ -17,7 +18,7 @@ import { consequenceOf } from '../protocol/reasons.ts'
 import { adoptProof, adoptSlot } from './adopt.ts'
 import { wantedCommitment } from './nextCommitment.ts'
 import type { LimitBook, LimitRecord, Now } from './ownLimits.ts'
-import { acceptsPrice, rollBook } from './ownLimits.ts'
+import { acceptsPrice, awaitsRecord, rollBook } from './ownLimits.ts'
 import type { ChannelFacts, Ordered, Payer, Proof, Purpose, Refusal } from './payerState.ts'
 import {
   creditUnits,
@@ -231,7 +232,9 @@ function offerCommitment(payer: Payer, now: Now, actions: PayerAction[]): Payer 
     return { ...payer, offer: { ...offer, sentMs: now.monotonicMs } }
   }
   const wanted = wantedCommitment(payer, now)
-  if (!wanted) return payer
+  // A checkpoint pays; an opening does not.
+  const isEarly = wanted?.purpose === 'checkpoint' && awaitsRecord(payer.book, now)
+  if (!wanted || isEarly) return payer
   actions.push({ kind: 'offer', ...wanted })
   return {
     ...payer,
@@ -247,7 +250,7 @@ function offerCommitment(payer: Payer, now: Now, actions: PayerAction[]): Payer 
 function showTicks(payer: Payer, now: Now, actions: PayerAction[]): Payer {
   const { offer, running } = payer
   if (!running || (offer && offer.purpose !== 'renewal')) return payer
-  if (now.monotonicMs < payer.slowUntilMs) return payer
+  if (now.monotonicMs < payer.slowUntilMs || awaitsRecord(payer.book, now)) return payer
   const shown = shownTicks(payer)
   const moved = placeTicks(payer, payableTicks(payer))
   const places = placesOf(moved)

@@ -125,4 +125,13 @@ export const regressions: readonly Regression[] = [
     seed: 13353,
     found: 'the accounts: an agent that knew a lost register was believed, but its disk had failed',
   },
+  {
+    seed: 13584,
+    found:
+      'a disk that did not take which channel is the newest, and a restore: units were paid twice',
+  },
+  {
+    seed: 13936,
+    found: 'the accounts: an agent that knew a lost register was believed, and was away for long',
+  },
 ]

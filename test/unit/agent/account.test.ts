@@ -1,5 +1,6 @@
 /** An account between messages and meter: what it believes, and in which order it acts. */
 import { describe, expect, test } from 'vitest'
+import type { AccountWorld } from '../../../agent/account.ts'
 import { createAccount } from '../../../agent/account.ts'
 import type { LimitRecord } from '../../../agent/ownLimits.ts'
 import { noOwnLimits } from '../../../agent/ownLimits.ts'
@@ -14,7 +15,7 @@ import * as fixtures from '../../support/fixtures.ts'
 import { modelGateway, slotOf, takeCommit, takeTick } from './support/modelGateway.ts'
 import { knownTariffs, newEpochs } from './support/pair.ts'
 
-function bench(fleetSigner?: PublicKey, record?: LimitRecord) {
+function bench(fleetSigner?: PublicKey, record?: LimitRecord, change?: Partial<AccountWorld>) {
   const log: string[] = []
   const saved: LimitRecord[] = []
   const gateway = modelGateway({ maxLength: 5_000 })
@@ -42,6 +43,7 @@ function bench(fleetSigner?: PublicKey, record?: LimitRecord) {
       counted: (units) => log.push(`counted ${units}`),
       save: async (one) => void saved.push(one),
       resync: () => log.push('resync'),
+      ...change,
     },
   )
   account.takeTariffs(knownTariffs([{ ...fixtures.tariff, creditTicks: 4_000 }]))
@@ -167,5 +169,55 @@ describe('an account', () => {
     account.takeSlot({ ...slotOf(gateway), held: { ...held, index: 9 } })
     expect(log).toContain('order off gateway_lied')
     expect(log.some((line) => line.startsWith('error the gateway claims'))).toBe(true)
+  })
+})
+
+/** An account on a channel that takes the place of one that its record knows. */
+function replacing(save: AccountWorld['save'], nowMs = () => 0) {
+  const nowSeconds = modelGateway({ maxLength: 5_000 }).nowSeconds
+  const now = () => ({ seconds: nowSeconds, monotonicMs: nowMs() })
+  const record = { channelId: fixtures.counting(8), hour: 1, hourBase: 0n, day: 1, dayBase: 0n }
+  const { account, gateway, log, mark } = bench(undefined, record, { save, now })
+  account.takeReading(1_000n)
+  account.takeSlot(slotOf(gateway))
+  account.takeAccept({ slot: 0, epoch: 1, mark })
+  account.takeReading(1_030n)
+  return { account, shown: () => log.filter((line) => line.startsWith('show')) }
+}
+
+describe('a channel that replaces another', () => {
+  test('is paid on once the disk knows of it (!)', async () => {
+    let written = () => {}
+    const disk = new Promise<void>((resolve) => {
+      written = resolve
+    })
+    const { shown } = replacing(() => disk)
+    expect(shown()).toEqual([])
+    written()
+    await disk
+    expect(shown()).toEqual(['show 0 3'])
+  })
+
+  test('waits for a disk that refuses, is saved again soon, and goes on without it', async () => {
+    let nowMs = 0
+    let tries = 0
+    const refuse = async () => {
+      tries += 1
+      throw new Error('EIO')
+    }
+    const { account, shown } = replacing(refuse, () => nowMs)
+    const pass = async (ms: number) => {
+      for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 1_000) {
+        account.tick()
+        await new Promise(setImmediate)
+      }
+    }
+    await pass(10_000)
+    expect(shown()).toEqual([])
+    expect(tries).toBe(5)
+    await pass(1_000)
+    expect(shown()).toEqual(['show 0 3'])
+    await pass(60_000)
+    expect(tries).toBe(6)
   })
 })

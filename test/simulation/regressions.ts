@@ -134,4 +134,13 @@ export const regressions: readonly Regression[] = [
     seed: 13936,
     found: 'the accounts: an agent that knew a lost register was believed, and was away for long',
   },
+  {
+    seed: 14578,
+    found:
+      'the simulated operator: a meter replaced once more at an older position was left at that',
+  },
+  {
+    seed: 14799,
+    found: 'the probes at the end: an index behind the longest epoch, after a change of price',
+  },
 ]

@@ -143,4 +143,13 @@ export const regressions: readonly Regression[] = [
     seed: 14799,
     found: 'the probes at the end: an index behind the longest epoch, after a change of price',
   },
+  {
+    seed: 15972,
+    found: 'the probes at the end: an index behind the longest epoch, of a device that was away',
+  },
+  {
+    seed: 16612,
+    found:
+      'the simulated operator: a meter whose place others had taken before was replaced only once',
+  },
 ]

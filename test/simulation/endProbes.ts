@@ -62,6 +62,9 @@ function settledIn({ evidencePaid, statementSequence }: AllocationState): string
 
 const nowOf = ({ ledger }: SimWorld) => Math.floor(ledger.clock.nowMs() / 1_000)
 
+/** More than the fleet may add, or the gateway be paid, while the probe is on its way. */
+const OUT_OF_REACH = 10n ** 15n
+
 async function statementOffers(world: SimWorld, actor: GatewayActor): Promise<readonly Offer[]> {
   const books = world.ledger.running()
   const now = nowOf(world)
@@ -86,8 +89,8 @@ async function statementOffers(world: SimWorld, actor: GatewayActor): Promise<re
     }
     if (statementSequence > 0) offer('old_sequence', { sequence: statementSequence })
     offer('expired', { issuedAt: now - 100, expiry: now - 50 })
-    offer('evidence_differs', { evidencePaid: evidencePaid + 1n })
-    offer('no_funds', { total: setAside + 1n })
+    offer('evidence_differs', { evidencePaid: evidencePaid + OUT_OF_REACH })
+    offer('no_funds', { total: setAside + OUT_OF_REACH })
     offer('bad_gateway_signature', {}, { gateway: signerKey })
     offer('bad_fleet_signature', {}, { fleet: actor.key })
   }

@@ -10,74 +10,34 @@ import { OperatorError } from '../ports/operatorError.ts'
 import type { VerbCall } from './control/verb.ts'
 import type { Core } from './core.ts'
 import { reportDevice } from './reports.ts'
+import type { Traced, TraceEvent, TraceRing } from './traceRing.ts'
+import { createTraceRing } from './traceRing.ts'
 
 /** Devices remembered; the one that was quiet for longest gives way. */
 export const TRACE_DEVICES_MAX = 1_024
-/** Events remembered of a device; the oldest gives way. */
-export const TRACE_EVENTS_MAX = 64
-
-type Happened =
-  | { readonly what: 'refused'; readonly kind: string; readonly reason: string }
-  | { readonly what: 'committed'; readonly epoch: number }
-  | { readonly what: 'connected' | 'disconnected' }
-
-export type TraceEvent = Happened & {
-  readonly slot?: number
-}
-
-type Kept = {
-  /** Rises with every event of the gateway, and when one is seen again. */
-  sequence: number
-  readonly event: TraceEvent
-  readonly firstSeconds: number
-  lastSeconds: number
-  /** The same, one after the other, is one event. */
-  times: number
-}
-
 export type Trace = {
   readonly note: (fleet: string, device: string, event: TraceEvent) => void
   /** Oldest first, those after `sequence`. */
-  readonly of: (fleet: string, device: string, sequence: number) => readonly Kept[]
+  readonly of: (fleet: string, device: string, sequence: number) => readonly Traced[]
 }
 
 export function createTrace(clock: Pick<Clock, 'nowMs'>): Trace {
-  const devices = new Map<string, Kept[]>()
+  const devices = new Map<string, TraceRing>()
   let sequence = 0
   return {
     note: (fleet, device, event) => {
       const name = `${fleet}/${device}`
-      const events = devices.get(name) ?? []
+      const events = devices.get(name) ?? createTraceRing()
       // What was noted last comes last, so that the first is the quietest.
       devices.delete(name)
       devices.set(name, events)
       const [quietest = ''] = devices.size > TRACE_DEVICES_MAX ? devices.keys() : []
       devices.delete(quietest)
       sequence += 1
-      keep(events, event, sequence, Math.floor(clock.nowMs() / 1_000))
+      events.keep(event, sequence, Math.floor(clock.nowMs() / 1_000))
     },
-    of: (fleet, device, after) =>
-      (devices.get(`${fleet}/${device}`) ?? []).filter((one) => one.sequence > after),
+    of: (fleet, device, after) => devices.get(`${fleet}/${device}`)?.after(after) ?? [],
   }
-}
-
-function keep(events: Kept[], event: TraceEvent, sequence: number, nowSeconds: number): void {
-  const last = events.at(-1)
-  if (last && isSame(last.event, event)) {
-    last.sequence = sequence
-    last.lastSeconds = nowSeconds
-    last.times += 1
-    return
-  }
-  events.push({ sequence, event, firstSeconds: nowSeconds, lastSeconds: nowSeconds, times: 1 })
-  if (events.length > TRACE_EVENTS_MAX) events.shift()
-}
-
-function isSame(a: TraceEvent, b: TraceEvent): boolean {
-  if (a.what === 'refused' && b.what === 'refused') {
-    return a.kind === b.kind && a.reason === b.reason && a.slot === b.slot
-  }
-  return a.what === b.what && a.what !== 'committed'
 }
 
 const traceArguments = v.strictObject({

@@ -3,7 +3,8 @@
  * notes anyway, never by a tick that was accepted.
  * @module
  */
-import type { Trace, TraceEvent } from '../trace.ts'
+import type { Trace } from '../trace.ts'
+import type { TraceEvent } from '../traceRing.ts'
 import { noSigns, type SignCounts, type SignName, signNames } from './observation.ts'
 import { at, createRows, NO_ROW, put } from './rows.ts'
 

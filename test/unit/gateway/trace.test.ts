@@ -1,12 +1,8 @@
 /** What a gateway remembers of a device, and how much. */
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import {
-  createTrace,
-  TRACE_DEVICES_MAX,
-  TRACE_EVENTS_MAX,
-  withTraceVerb,
-} from '../../../gateway/trace.ts'
+import { createTrace, TRACE_DEVICES_MAX, withTraceVerb } from '../../../gateway/trace.ts'
+import { TRACE_EVENTS_MAX } from '../../../gateway/traceRing.ts'
 import { openScene, type Scene } from '../../support/gatewayScene.ts'
 import { tickOf } from '../../support/scriptedDevice.ts'
 
@@ -70,5 +66,26 @@ test('a device keeps so many events, and so many devices are kept', () => {
   trace.note('acme', 'ev-1', { what: 'disconnected' })
   trace.note('acme', 'one-more', { what: 'connected' })
   expect(trace.of('acme', 'other-0', 0)).toEqual([])
+  expect(trace.of('acme', 'ev-1', 0)).toHaveLength(TRACE_EVENTS_MAX)
+})
+
+test('what is seen again counts up and comes after what a reader has had, also when all is full', () => {
+  const trace = createTrace({ nowMs: () => 5_000 })
+  const refused = { what: 'refused', kind: 'tick', reason: 'stale', slot: 1 } as const
+  for (let round = 0; round < TRACE_EVENTS_MAX; round++) {
+    trace.note('acme', 'ev-1', { what: 'connected' })
+    trace.note('acme', 'ev-1', refused)
+  }
+  const [last] = trace.of('acme', 'ev-1', 2 * TRACE_EVENTS_MAX - 1)
+  expect(last).toEqual({
+    ...{ sequence: 2 * TRACE_EVENTS_MAX, firstSeconds: 5, lastSeconds: 5, times: 1 },
+    event: refused,
+  })
+  trace.note('acme', 'ev-1', { ...refused })
+  expect(trace.of('acme', 'ev-1', 2 * TRACE_EVENTS_MAX)).toEqual([
+    { ...last, sequence: 2 * TRACE_EVENTS_MAX + 1, times: 2 },
+  ])
+  trace.note('acme', 'ev-1', { ...refused, slot: 2 })
+  expect(trace.of('acme', 'ev-1', 2 * TRACE_EVENTS_MAX + 1)).toHaveLength(1)
   expect(trace.of('acme', 'ev-1', 0)).toHaveLength(TRACE_EVENTS_MAX)
 })

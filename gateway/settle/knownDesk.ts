@@ -14,6 +14,7 @@ import type { Verb } from '../control/verb.ts'
 import { verb } from '../control/verb.ts'
 import type { Core } from '../core.ts'
 import { requireFleet } from '../enrolment.ts'
+import { closeDisplaced } from './displaced.ts'
 import { takeLeaves } from './reconcile.ts'
 
 /** What was brought so far for one allocation. */
@@ -47,6 +48,7 @@ export function knownVerbs(core: Core, settle: () => Promise<unknown>): Record<s
       if (!isLast) return { sequence, status: 'accepted' }
       pages.delete(name)
       if (!(await takeLeaves(core, name, before.leaves))) return { sequence, status: 'wrong_root' }
+      await closeDisplaced(core, name)
       settle().catch(() => undefined)
       return { sequence, status: 'known' }
     }),

@@ -101,6 +101,11 @@ export function strangersOf(
   return statements.strangers.get(bytesToHex(allocation)) ?? []
 }
 
+/** Positions of those channels: none of this store's own is ever paid there. */
+export function positionsLost(state: GatewayState, allocation: Uint8Array): ReadonlySet<number> {
+  return new Set(strangersOf(state, allocation).map(({ position }) => position))
+}
+
 /** Trees of the statements in force, kept until the next one. */
 export type LeafProofs = {
   /** Builds the tree that claims of this channel's allocation need, where one is in force. */
@@ -109,8 +114,15 @@ export type LeafProofs = {
   readonly leafOf: (channel: number) => ClaimLeaf | undefined
 }
 
+type KnownTree = {
+  readonly root: Uint8Array
+  readonly tree: StatementTree
+  /** Leaves of channels that this store has lost, by position. */
+  readonly lost: ReadonlyMap<number, StatementLeaf>
+}
+
 export function createLeafProofs(state: GatewayState): LeafProofs {
-  const trees = new Map<string, { readonly root: Uint8Array; readonly tree: StatementTree }>()
+  const trees = new Map<string, KnownTree>()
   return {
     prepare: async (channel, nextTurn) => {
       const { id } = allocationOf(state, channel)
@@ -118,16 +130,19 @@ export function createLeafProofs(state: GatewayState): LeafProofs {
       const root = state.statements.inForce.get(name)?.root
       if (root === undefined) trees.delete(name)
       if (root === undefined || trees.get(name)?.root === root) return
-      const tree = await buildTree(state, statedOf(state, id), strangersOf(state, id), nextTurn)
-      trees.set(name, { root, tree })
+      const strangers = strangersOf(state, id)
+      const tree = await buildTree(state, statedOf(state, id), strangers, nextTurn)
+      trees.set(name, { root, tree, lost: new Map(strangers.map((one) => [one.position, one])) })
     },
     leafOf: (channel) => {
       const name = bytesToHex(allocationOf(state, channel).id)
-      const tree = trees.get(name)?.tree
-      if (!tree) return undefined
+      const known = trees.get(name)
+      if (!known) return undefined
       const amount = state.statements.stated.get(channel) ?? 0n
       const { position, channelId } = leafOfChannel(state, channel, amount)
-      const path = tree.path(position)
+      const path = known.tree.path(position)
+      const other = known.lost.get(position)
+      if (other) return { amount: other.amount, channelId: other.channelId, path }
       return amount === 0n ? { amount, channelId: 'empty', path } : { amount, channelId, path }
     },
   }

@@ -122,7 +122,10 @@ const passing: Readonly<Record<string, string>> = {
   wrong_leaf: 'the statement in force is not known here; it is asked for, then tried again',
   [LEDGER_FAILED]: 'the ledger failed on this claim: see the log; tried again with each period',
 }
+const otherPaidThere = "another channel is paid at its position: replace the device's meter"
 const lasting: Readonly<Record<string, string>> = {
+  foreign_leaf: otherPaidThere,
+  position_taken: otherPaidThere,
   mandate_expired: 'its claim window is over: ask the fleet for a new mandate',
   over_mandate: 'the mandate allows less: ask the fleet for a higher limit',
   [NO_EVIDENCE]: 'the store does not hold its evidence: verify the store, restore a backup',

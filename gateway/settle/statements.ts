@@ -18,7 +18,7 @@ import { heldAmount } from '../state/hotChannels.ts'
 import { placeOf, statedOf } from '../state/settled.ts'
 import type { StatementOutcome, StatementUnderWay } from '../state/statements.ts'
 import { packLeaves } from '../state/statements.ts'
-import { buildTree, strangersOf } from './leaves.ts'
+import { buildTree, positionsLost, strangersOf } from './leaves.ts'
 
 /** Leaves that one statement can change: 12 bytes each in one entry of the journal. */
 const LEAVES_PER_STATEMENT_MAX = 65_536
@@ -158,12 +158,14 @@ function isOurs({ publicKey }: Core, { gatewayKey }: AllocationState): boolean {
 
 /**
  * What every channel of the allocation owes now. Never lower than in the statement in force, nor
- * than what was paid, whatever the gateway has forgotten (!).
+ * than what was paid, whatever the gateway has forgotten (!). One at a position that was another's
+ * before owes nothing that could be stated.
  */
 async function amountsNow(core: Core, allocation: Uint8Array) {
   const { hot } = core.state
   const place = placeOf(core.state, allocation)
   const amounts = statedOf(core.state, allocation)
+  const taken = positionsLost(core.state, allocation)
   const leaves = new Map<number, bigint>()
   const count = hot.count()
   for (let channel = 0; channel < count; channel++) {
@@ -172,6 +174,7 @@ async function amountsNow(core: Core, allocation: Uint8Array) {
     const stated = amounts.get(channel) ?? 0n
     const owed = highest(heldAmount(hot, channel), hot.columns.paid[channel] ?? 0n)
     if (owed <= stated || leaves.size >= LEAVES_PER_STATEMENT_MAX) continue
+    if (taken.size > 0 && taken.has(core.state.cold.channel(channel).channel.position)) continue
     amounts.set(channel, owed)
     leaves.set(channel, owed)
   }

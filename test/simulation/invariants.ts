@@ -3,6 +3,7 @@
  * @module
  */
 import type { Gateway } from '../../gateway/gateway.ts'
+import { positionsLost } from '../../gateway/settle/leaves.ts'
 import { heldAmount } from '../../gateway/state/hotChannels.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import type { DeviceActor } from './deviceActor.ts'
@@ -24,7 +25,9 @@ export type Invariants = {
   readonly deviceHears: (topic: string, payload: Uint8Array, gateway: GatewayActor) => void
   /** The register of a meter is gone: what was not acknowledged may never be paid. */
   readonly registerLost: (device: DeviceActor, meter: string) => void
-  /** What the gateway holds for one meter now, and what the ledger has paid for it. */
+  /** Channels of one meter at a position where a channel is paid that the gateway has lost. */
+  readonly displaced: (device: DeviceActor, meter: string) => number
+  /** What the gateway holds for its other channels now, and what the ledger has paid for them. */
   readonly owed: (device: DeviceActor, meter: string) => bigint
   readonly settled: (device: DeviceActor, meter: string) => bigint
 }
@@ -58,6 +61,7 @@ export function createInvariants(watched: Watched): Invariants {
     gatewaySays: (actor, topic, payload) => says(state, actor, topic, payload),
     deviceHears: (topic, payload, gateway) => hears(state, topic, payload, gateway),
     registerLost: (device, meter) => registerLost(state, device, meter),
+    displaced: (device, meter) => channelsOf(device, meter).displaced.length,
     owed: (device, meter) => sumOf(device, meter, heldAmount),
     settled: (device, meter) =>
       sumOf(device, meter, ({ columns }, channel) => columns.paid[channel] ?? 0n),
@@ -241,19 +245,27 @@ function checkMemory({ record, devices, gateways, timersPending }: Watched): voi
 
 type Hot = Core['state']['hot']
 
-/** A sum over all channels that one meter ever had. */
+/** A sum over all channels that one meter ever had and that can be paid. */
 function sumOf(
-  { gateway, plan }: DeviceActor,
+  device: DeviceActor,
   meter: string,
   amount: (hot: Hot, channel: number) => bigint,
 ): bigint {
-  const core = gateway.running()?.core
-  if (!core) return 0n
-  const { cold, hot } = core.state
-  let sum = 0n
-  for (let channel = 0; channel < hot.count(); channel++) {
-    const { device, channel: terms } = cold.channel(channel)
-    if (device === plan.device && terms.meter === meter) sum += amount(hot, channel)
+  const { hot, payable } = channelsOf(device, meter)
+  return payable.reduce((sum, channel) => sum + (hot ? amount(hot, channel) : 0n), 0n)
+}
+
+/** All channels that one meter ever had, and which of them no ledger pays. */
+function channelsOf({ gateway, plan }: DeviceActor, meter: string) {
+  const displaced: number[] = []
+  const payable: number[] = []
+  const state = gateway.running()?.core.state
+  for (let channel = 0; state && channel < state.hot.count(); channel++) {
+    const { device, channel: terms } = state.cold.channel(channel)
+    if (device !== plan.device || terms.meter !== meter) continue
+    const isTaken = positionsLost(state, terms.allocation).has(terms.position)
+    if (isTaken) displaced.push(channel)
+    else payable.push(channel)
   }
-  return sum
+  return { hot: state?.hot, displaced, payable }
 }

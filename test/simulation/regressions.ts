@@ -152,4 +152,17 @@ export const regressions: readonly Regression[] = [
     found:
       'the simulated operator: a meter whose place others had taken before was replaced only once',
   },
+  {
+    seed: 16958,
+    found: 'the probes at the end: an index behind the longest epoch, where both gateways state',
+  },
+  {
+    seed: 17421,
+    found:
+      'a statement kept over a restore took the position of a new channel: none fitted any more',
+  },
+  {
+    seed: 17886,
+    found: 'the probes at the end: an index behind the longest epoch, after a lie was put right',
+  },
 ]

@@ -23,8 +23,8 @@ export function beginRewind(state: State, device: DeviceActor, meter: string): v
 }
 
 /**
- * An agent that knows better than its gateway has lost nothing. One that knew it before the register
- * was lost may die with that: it supplies again once what it knows is on its disk.
+ * An agent that knows better than its gateway has lost nothing. One that knew it before the
+ * register was lost may die with that: it supplies again once what it knows is on its disk.
  */
 export function forgetRewinds(state: State, device: DeviceActor): void {
   const agent = device.running()

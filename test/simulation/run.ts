@@ -2,6 +2,7 @@
  * One run: a plan is carried out, its faults end, and all that is honest has to go on.
  * @module
  */
+import { isClosed } from '../../gateway/state/hotChannels.ts'
 import { bytesToHex, equalBytes } from '../../protocol/bytes.ts'
 import { encodePublicKey, publicKeyOf } from '../../protocol/keys.ts'
 import type { DeviceActor } from './deviceActor.ts'
@@ -134,6 +135,20 @@ function replaceAgain({ fleet, devices }: SimWorld, asked: Map<string, number>):
   }
 }
 
+/** A channel ended because another one is paid at its position: its gateway's log asks for this. */
+function replaceEnded({ fleet, devices }: SimWorld, replaced: Set<string>): void {
+  for (const { gateway, plan } of devices) {
+    const { cold, hot } = gateway.running()?.core.state ?? {}
+    for (const channel of cold?.device(fleetName, plan.device)?.channels ?? []) {
+      const known = cold?.channel(channel)
+      const name = `${plan.device} ${bytesToHex(known?.channelId ?? new Uint8Array(0))}`
+      if (!known || !hot || !isClosed(hot, channel) || replaced.has(name)) continue
+      replaced.add(name)
+      void ignore(fleet.replace(gateway, plan.device, { meter: known.channel.meter }))
+    }
+  }
+}
+
 /** A gateway that comes from a backup now does not know a key that was replaced since. */
 function enrolAgain({ fleet, devices }: SimWorld, replaced: Set<string>): void {
   for (const device of devices) {
@@ -169,6 +184,7 @@ async function mustProgress(world: SimWorld): Promise<void> {
   // Each is asked at each step: what one has to reach is fixed when it was supplied again.
   const isMade = () => {
     replaceAgain(world, asked)
+    replaceEnded(world, replaced)
     enrolAgain(world, replaced)
     waiting = waiting.filter((one) => !one.isMade())
     return waiting.length === 0
@@ -180,15 +196,25 @@ async function mustProgress(world: SimWorld): Promise<void> {
   record.violate('honest channels progress', `${late.join(', ')} stand still: ${states.join(' ')}`)
 }
 
-/** Each meter has to be supplied, to pay for it, and to have all of that settled. */
+/**
+ * Each meter has to be supplied, to pay for it, and to have all of that settled; from anew where a
+ * channel of it turns out to be at a position where another one is paid.
+ */
 function progressOf(world: SimWorld, device: DeviceActor): readonly Progress[] {
   return [...device.meters].map(([meter, truth]) => {
     const name = `${device.plan.device}/${meter}`
-    const before = truth.delivered()
+    let before = truth.delivered()
+    let displaced = world.invariants.displaced(device, meter)
     let goal: bigint | undefined
     return {
       name,
       isMade: () => {
+        const now = world.invariants.displaced(device, meter)
+        if (now !== displaced) {
+          displaced = now
+          before = truth.delivered()
+          goal = undefined
+        }
         if (truth.delivered() < before + 60n) return false
         goal ??= world.invariants.owed(device, meter)
         return world.invariants.settled(device, meter) >= goal

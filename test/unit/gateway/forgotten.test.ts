@@ -2,8 +2,10 @@
 import { expect, test } from 'vitest'
 import { giveBack } from '../../../fleet/giveBack.ts'
 import { signedStatements } from '../../../fleet/signedStatements.ts'
+import type { ChannelReport } from '../../../gateway/reports.ts'
 import { present } from '../../../protocol/assert.ts'
 import { parseHex } from '../../../protocol/bytes.ts'
+import { signDigest } from '../../../protocol/keys.ts'
 import { leafFromText } from '../../../protocol/merkleText.ts'
 import { digestOf, statementStructure } from '../../../protocol/structures.ts'
 import type { Scene } from '../../support/gatewayScene.ts'
@@ -18,6 +20,7 @@ import {
   settled,
   statementOf,
 } from '../../support/statementScene.ts'
+import { gatewayKey, signerKey } from '../../support/virtualGateway.ts'
 
 /** The fleet's own folder, and the way to its gateway. */
 function fleetOf(scene: Scene) {
@@ -29,15 +32,24 @@ function fleetOf(scene: Scene) {
   }
 }
 
-/** Co-signs what waits, as the fleet's service does: what it signs is kept first. */
-async function cosignAndKeep(scene: Scene, { signed }: ReturnType<typeof fleetOf>) {
+/** What waits, and the fleet's service keeps it: it does so before it signs. */
+async function keepWaiting(scene: Scene, { signed }: ReturnType<typeof fleetOf>) {
   const value = await statementOf(scene)
   const leaves = (await leavesOf(scene, value.sequence)).map((one) =>
     present(leafFromText(one), 'a leaf'),
   )
-  await signed.put(value, digestOf(scene.world.ledger.domain, statementStructure, value), leaves)
+  const digest = digestOf(scene.world.ledger.domain, statementStructure, value)
+  await signed.put(value, digest, leaves)
+  return { value, digest }
+}
+
+async function cosignAndKeep(scene: Scene, fleet: ReturnType<typeof fleetOf>) {
+  await keepWaiting(scene, fleet)
   expect(await cosign(scene)).toMatchObject({ status: 'paid' })
 }
+
+const statesOf = async (scene: Scene) =>
+  ((await scene.call('channels')) as readonly ChannelReport[]).map(({ state }) => state)
 
 /** A gateway whose backup is older than its statement, with a device enrolled in between. */
 async function restoredScene() {
@@ -141,6 +153,42 @@ test('a gateway that makes no statements any more still has to know the one in f
   await scene.during(giveBack(fleet, await scene.call('statement', { fleet: 'acme' })))
   await scene.world.time.advance(periodMs)
   expect(await settled(scene)).toEqual(['3000', '600'])
+})
+
+test('(!) a channel ends at a position that a statement on its way gave to another', async () => {
+  const { scene, one, first } = await owingScene()
+  const copy = backUp(scene.world)
+  const lost = await scene.device('ev-3')
+  await lost.tick(await lost.commit({ length: 1_000 }), 4)
+  await scene.world.time.advance(periodMs)
+  const fleet = fleetOf(scene)
+  const { value, digest } = await keepWaiting(scene, fleet)
+  await scene.world.crash()
+  await restore(scene.world, copy)
+  await scene.world.restart()
+  const late = await scene.device('ev-4')
+  await late.tick(await late.commit({ length: 1_000 }), 3)
+  const [gatewaySignature, fleetSignature] = [
+    signDigest(gatewayKey, digest),
+    signDigest(signerKey, digest),
+  ]
+  const onItsWay = { statement: value, gatewaySignature, fleetSignature }
+  await scene.during(scene.world.ledger.submitStatement(onItsWay, 'on-its-way'))
+  await scene.world.time.advance(periodMs)
+  await scene.during(giveBack(fleet, await scene.call('statement', { fleet: 'acme' })))
+  expect(await statesOf(scene)).toEqual(['open', 'open', 'closed'])
+  await one.reconnect()
+  await one.tick(first, 9)
+  await scene.world.time.advance(periodMs)
+  // The others go on by statement, with the leaf of the channel that was lost.
+  await cosignAndKeep(scene, fleet)
+  expect(await settled(scene)).toEqual(['2700', '600', '0'])
+  await scene.world.time.advance(periodMs)
+  const refused = [{ channel: 'acme/ev-4/meter-0', reason: 'foreign_leaf', exposure: '900' }]
+  expect(await scene.call('status')).toMatchObject({ quarantine: refused })
+  await scene.call('device_replace', { fleet: 'acme', device: 'ev-4', meter: 'meter-0' })
+  expect(await statesOf(scene)).toEqual(['open', 'open', 'closed', 'open'])
+  expect(scene.world.ledger.audit()).toEqual([])
 })
 
 test('what waited in the backup and is past at the ledger is not offered any more', async () => {

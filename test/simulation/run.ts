@@ -135,6 +135,28 @@ function replaceAgain({ fleet, devices }: SimWorld, asked: Map<string, number>):
   }
 }
 
+/**
+ * Who commits anew promises a share of what is free beside what it promised before, so that one who
+ * comes back late may find nothing left. Its refusal says what to do: the fleet sets aside more.
+ */
+function setAsideMore({ devices, fleet, time }: SimWorld, since: Shortage): void {
+  if (time.clock.monotonicMs() - since.beganMs < shortageMs) return
+  for (const { gateway, running } of devices) {
+    const isShort = running()
+      ?.status()
+      .meters.some(({ refusal }) => refusal?.includes('no_funds'))
+    if (!isShort || since.funded.has(gateway.name)) continue
+    since.funded.add(gateway.name)
+    void ignore(fleet.fund(gateway, 60_000n))
+  }
+}
+
+/** Which gateways got more since the last fault, once each. */
+type Shortage = { readonly beganMs: number; readonly funded: Set<string> }
+
+/** What passes by itself has passed by then. */
+const shortageMs = 60_000
+
 /** A channel ended because another one is paid at its position: its gateway's log asks for this. */
 function replaceEnded({ fleet, devices }: SimWorld, replaced: Set<string>): void {
   for (const { gateway, plan } of devices) {
@@ -180,11 +202,13 @@ async function mustProgress(world: SimWorld): Promise<void> {
   const all = world.devices.filter(isFree).flatMap((device) => progressOf(world, device))
   let waiting = all
   const asked = new Map<string, number>()
+  const shortage = { beganMs: world.time.clock.monotonicMs(), funded: new Set<string>() }
   const replaced = new Set<string>()
   // Each is asked at each step: what one has to reach is fixed when it was supplied again.
   const isMade = () => {
     replaceAgain(world, asked)
     replaceEnded(world, replaced)
+    setAsideMore(world, shortage)
     enrolAgain(world, replaced)
     waiting = waiting.filter((one) => !one.isMade())
     return waiting.length === 0

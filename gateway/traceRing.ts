@@ -1,6 +1,6 @@
 /**
- * The last events of one device. All room is taken with the first event, 3.4 KB, so that a gateway's
- * memory does not grow for as long as events come; as objects full ones took 7 KB.
+ * The last events of one device. All room is taken with the first event, 3.4 KB, so that memory
+ * does not grow for as long as events come; as objects full ones took 7 KB.
  * @module
  */
 

@@ -32,7 +32,8 @@ const folder = join(root, 'dist', `soak-${process.pid}`)
 mkdirSync(folder, { recursive: true })
 await build({
   absWorkingDir: root,
-  entryPoints: ['main', 'herd', 'collector'].map((name) => `test/soak/${name}.ts`),
+  entryPoints: ['test/soak/main.ts', 'test/soak/herd.ts', 'bench/collector.ts'],
+  entryNames: '[name]',
   outdir: folder,
   outExtension: { '.js': '.mjs' },
   bundle: true,

@@ -11,6 +11,7 @@ import { newKeyFiles } from '../../cli/io/keyFiles.ts'
 import { CONTROL_SOCKET, openOffline } from '../../gateway/io/openGateway.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { firstLine, freePort, programPath, type RunningChild, startProgram } from '../children.ts'
+import { collectedEnvironment } from '../collections.ts'
 
 /**
  * What a shape of load needs raised, by its name in the configuration: of `limits` alone, of others
@@ -31,6 +32,8 @@ export type GatewayProcess = {
   readonly calls: Calls
   /** More connections to its control socket: what they ask at a time shares one fsync. */
   readonly lanes: readonly Calls[]
+  /** What it says of itself after a collection. */
+  readonly collected: string
 }
 
 export const benchGateway = 'bench-gateway'
@@ -96,6 +99,11 @@ function raisedBy(raised: RaisedLimits) {
 /** As deploy/systemd/tickpay-gateway.service has it. */
 const memoryReturned = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' }
 
+/** What the gateway on this store says of itself after a collection. */
+export function collectedFile(data: string): string {
+  return `${data}-collected.json`
+}
+
 /** Starts `tickpay gateway` and waits until it listens. */
 export async function startGateway({
   config,
@@ -105,7 +113,10 @@ export async function startGateway({
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const program = programPath('../cli/main')
   const words = [...flags, program, 'gateway', '--config', config]
-  const child = startProgram(process.execPath, words, memoryReturned)
+  const child = startProgram(process.execPath, words, {
+    ...memoryReturned,
+    ...collectedEnvironment(programPath('collector'), collectedFile(data)),
+  })
   const said = await firstLine(child)
   const port = Number(/:(\d+)$/.exec(said)?.[1])
   const path = join(data, CONTROL_SOCKET)
@@ -113,7 +124,7 @@ export async function startGateway({
   const lanes = connected.filter((one) => one !== undefined)
   const [calls] = lanes
   if (calls === undefined || !(port > 0)) throw new Error(`the gateway did not start: ${said}`)
-  return { child, port, calls, lanes }
+  return { child, port, calls, lanes, collected: collectedFile(data) }
 }
 
 /** Runs `tickpay channels import` on the store of a gateway that does not run. */

@@ -6,6 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { collectedEnvironment } from '../../bench/collections.ts'
 import { enrol, signFirstMandates } from '../../cli/enrolment.ts'
 import { connectControl } from '../../cli/io/controlClient.ts'
 import { newKeyFiles } from '../../cli/io/keyFiles.ts'
@@ -25,7 +26,6 @@ import {
   writeJson,
 } from '../support/siteReal.ts'
 import { smallDisk } from '../support/smallDisk.ts'
-import { collectedEnvironment } from './collections.ts'
 import type { SoakSite } from './faults.ts'
 import type { HerdDevice } from './herdMessages.ts'
 import { herdProcess } from './herdProcess.ts'

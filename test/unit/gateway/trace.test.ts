@@ -69,7 +69,7 @@ test('a device keeps so many events, and so many devices are kept', () => {
   expect(trace.of('acme', 'ev-1', 0)).toHaveLength(TRACE_EVENTS_MAX)
 })
 
-test('what is seen again counts up and comes after what a reader has had, also when all is full', () => {
+test('what is seen again counts up and comes after what a reader has had', () => {
   const trace = createTrace({ nowMs: () => 5_000 })
   const refused = { what: 'refused', kind: 'tick', reason: 'stale', slot: 1 } as const
   for (let round = 0; round < TRACE_EVENTS_MAX; round++) {

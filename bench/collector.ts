@@ -1,13 +1,13 @@
 /**
- * Loaded into the gateway of a soak before its own modules: on SIGUSR2 it collects what is no
+ * Loaded into a gateway before its own modules: on SIGUSR2 it collects what is no
  * longer used and writes down what is left, so that a leak can be told from a heap that has not
  * been collected for a while.
  * @module
  */
 import { renameSync, writeFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
-import { collectAll } from '../../gateway/broker/io/heapTidy.ts'
-import { present } from '../../protocol/assert.ts'
+import { collectAll } from '../gateway/broker/io/heapTidy.ts'
+import { present } from '../protocol/assert.ts'
 import { COLLECTED_FILE } from './collections.ts'
 
 if (isMainThread) {

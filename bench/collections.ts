@@ -1,14 +1,12 @@
 /**
- * Asks the gateway of a soak for a collection, and reads what is left after it.
+ * Asks a gateway for a collection, and reads what is left after it.
  * @module
  */
 import { readFileSync } from 'node:fs'
-import { anonymousBytes } from '../../bench/measure.ts'
-import { until } from '../support/until.ts'
-import { pause } from './faults.ts'
+import { anonymousBytes } from './measure.ts'
 
 /** Names the file in which the gateway says what is left. */
-export const COLLECTED_FILE = 'TICKPAY_SOAK_COLLECTED'
+export const COLLECTED_FILE = 'TICKPAY_BENCH_COLLECTED'
 const ANSWER_TIMEOUT_MS = 60_000
 /** V8 gives pages back in a thread of its own, after the collection. */
 const RETURN_MS = 5_000
@@ -35,8 +33,11 @@ export function collectedEnvironment(collector: string, file: string) {
 export async function collect(pid: number, file: string, hours: number): Promise<Collected> {
   const before = readAnswer(file)?.number
   process.kill(pid, 'SIGUSR2')
-  const isNew = () => (readAnswer(file)?.number ?? before) !== before
-  await until('the gateway has collected', isNew, ANSWER_TIMEOUT_MS)
+  const endMs = performance.now() + ANSWER_TIMEOUT_MS
+  while ((readAnswer(file)?.number ?? before) === before) {
+    if (performance.now() > endMs) throw new Error('the gateway has not collected')
+    await pause(LOOK_MS)
+  }
   const { heapUsed, heapTotal, external, arrayBuffers } = readAnswer(file) ?? NOTHING
   const anonymous = await leastFor(RETURN_MS, () => anonymousBytes(pid))
   return { hours, anonymous, heapUsed, heapTotal, external, arrayBuffers }
@@ -51,6 +52,8 @@ async function leastFor(lengthMs: number, read: () => number): Promise<number> {
   }
   return least
 }
+
+const pause = (ms: number) => new Promise<void>((end) => setTimeout(end, ms))
 
 const NOTHING = { heapUsed: 0, heapTotal: 0, external: 0, arrayBuffers: 0 }
 

@@ -170,4 +170,8 @@ export const regressions: readonly Regression[] = [
     found:
       'the simulated operator: two meters had promised all there was, and nobody set aside more',
   },
+  {
+    seed: 19508,
+    found: 'the probes at the end: the fleet added what the one beyond its funds had asked for',
+  },
 ]

@@ -312,7 +312,7 @@ function notesOf({ messagesPerSecond, firstLoginBytes }: Site): readonly string[
       `where all ${OWN_DEVICES.toLocaleString('en')} devices have logged in once since: before ` +
       'the flood, while it lasts, and 60 s after its end, when the honest devices have sent as ' +
       'before; before and after are read when the gateway has been made to collect. ' +
-      `The first login of a device took ${figure(firstLoginBytes)} bytes for good.`,
+      `The first logins took ${figure(firstLoginBytes)} bytes each.`,
   ]
 }
 

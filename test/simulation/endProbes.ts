@@ -21,6 +21,7 @@ import {
 } from '../../protocol/structures.ts'
 import { signerKey } from './fleet.ts'
 import type { GatewayActor } from './gatewayActor.ts'
+import { passing } from './passing.ts'
 import type { SimWorld } from './world.ts'
 
 type Offer = {
@@ -35,25 +36,15 @@ export async function offerLast(world: SimWorld): Promise<void> {
   for (const actor of world.gateways) {
     const offers = [...(await statementOffers(world, actor)), ...(await claimOffers(world, actor))]
     for (const offer of offers) {
-      const { status, reason } = await passing(world, offer.submit())
+      const { status, reason } = await passing(world.time, offer.submit())
       if (status === 'refused' && reason === offer.expected) continue
-      const now = await passing(world, world.ledger.running().allocation(offer.made.id))
+      const now = await passing(world.time, world.ledger.running().allocation(offer.made.id))
       // What was settled meanwhile makes another thing wrong.
       if (now && settledIn(now) !== settledIn(offer.made)) continue
       const detail = `${actor.name}: ${reason ?? status} instead of ${offer.expected}`
       world.record.violate('the ledger refuses what is wrong', detail)
     }
   }
-}
-
-async function passing<T>({ time }: SimWorld, work: Promise<T>): Promise<T> {
-  let isDone = false
-  const watched = work.finally(() => {
-    isDone = true
-  })
-  watched.catch(() => undefined)
-  while (!isDone) await time.advance(20)
-  return watched
 }
 
 function settledIn({ evidencePaid, statementSequence }: AllocationState): string {
@@ -70,7 +61,7 @@ async function statementOffers(world: SimWorld, actor: GatewayActor): Promise<re
   const now = nowOf(world)
   const offers: Offer[] = []
   for (const { id } of actor.running()?.core.state.allocations ?? []) {
-    const state = await passing(world, books.allocation(id))
+    const state = await passing(world.time, books.allocation(id))
     if (!state?.gatewayKey) continue
     const { statementSequence, evidencePaid, paid, setAside } = state
     const next: Statement = {
@@ -137,7 +128,7 @@ async function offersOf(world: SimWorld, core: Core, channel: number): Promise<r
   const { channel: terms } = cold.channel(channel)
   const mandate = cold.mandate(channel)
   const commitment = cold.commitment(channel, hot.columns.epoch[channel] ?? 0)
-  const state = await passing(world, books.allocation(terms.allocation))
+  const state = await passing(world.time, books.allocation(terms.allocation))
   if (!mandate || !commitment || !state) return []
   const leaf = core.leafProofs.leafOf(channel)
   if (state.statementSequence > 0 && !isInForce(state, terms.position, leaf)) return []

@@ -34,6 +34,8 @@ export const invariants = [
   'a device keeps its own limits',
   'supply fails safe',
   'the ledger refuses what is wrong',
+  'the fleet signs nothing that is wrong',
+  'a meter has one open channel',
 ] as const
 export type Invariant = (typeof invariants)[number]
 

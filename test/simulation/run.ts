@@ -9,6 +9,7 @@ import type { DeviceActor } from './deviceActor.ts'
 import { offerLast } from './endProbes.ts'
 import { freeDisk, openChannels, strike } from './faults.ts'
 import { fleetName } from './fleet.ts'
+import { offerToFleet } from './fleetProbes.ts'
 import { checkFold } from './fold.ts'
 import type { Plan } from './plan.ts'
 import type { Violation } from './record.ts'
@@ -63,6 +64,7 @@ async function carryOut(world: SimWorld): Promise<void> {
   if (world.record.violations.length === 0) await checkFold(world)
   if (world.record.violations.length === 0) await checkBooks(world)
   if (plan.site && world.record.violations.length === 0) await offerLast(world)
+  if (plan.site && world.record.violations.length === 0) await offerToFleet(world)
 }
 
 const triesMax = 60

@@ -25,6 +25,7 @@ import { type Fleet, fleetManager } from './fleet.ts'
 import { type GatewayActor, type GatewayWorld, gatewayActor } from './gatewayActor.ts'
 import { createInvariants, type Invariants } from './invariants.ts'
 import { type LedgerActor, startLedger } from './ledgerActor.ts'
+import { passing } from './passing.ts'
 import { type GatewayName, gatewayNames, type Plan } from './plan.ts'
 import { crookKey, isProven } from './proofs.ts'
 import { type WorldRecord, worldRecord } from './record.ts'
@@ -77,7 +78,7 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const slow: Slowness = { timers: time.timers, dice, operationMs: plan.operationMs }
   const sky = openSky(time.clock.monotonicMs)
   const ledgerSlow = { ...slow, dice: diceFrom(plan.seed + 2) }
-  const ledger = await during(
+  const ledger = await passing(
     time,
     startLedger(
       ports,
@@ -127,7 +128,7 @@ export async function buildWorld(plan: Plan, tell: (line: string) => void): Prom
   const backups: SimWorld['backups'] = new Map()
   const restoresDue: SimWorld['restoresDue'] = new Set()
   const world = { ...ground, gateways, devices, invariants, crook, backups, restoresDue }
-  for (const { start } of all) await during(time, start())
+  for (const { start } of all) await passing(time, start())
   await enrolAll(world)
   if (plan.site) cosigning.serve(gateways)
   return { ...world, until: (isSo, limitMs) => until(world, isSo, limitMs) }
@@ -151,17 +152,6 @@ type Ground = Pick<
 >
 
 type Watch = { invariants: Invariants | undefined }
-
-/** Runs what waits for virtual time. */
-async function during<T>(time: VirtualTime, work: Promise<T>): Promise<T> {
-  let done = false
-  const watched = work.finally(() => {
-    done = true
-  })
-  watched.catch(() => undefined)
-  while (!done) await time.advance(20)
-  return watched
-}
 
 function gatewayOf(ground: Ground, watch: Watch, name: GatewayName) {
   const { ports, slow, ledger, record, sky, fleet, plan } = ground
@@ -200,11 +190,11 @@ function gatewayOf(ground: Ground, watch: Watch, name: GatewayName) {
 
 async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
   const { crook, devices, fleet, gateways, plan, time } = world
-  for (const gateway of gateways) await during(time, fleet.enrol(gateway, plan.deposit))
+  for (const gateway of gateways) await passing(time, fleet.enrol(gateway, plan.deposit))
   for (const device of devices) {
     const { gateway, key, plan: one } = device
-    await during(time, fleet.enrolDevice(gateway, one.device, key(), one.meters))
-    await during(time, device.start())
+    await passing(time, fleet.enrolDevice(gateway, one.device, key(), one.meters))
+    await passing(time, device.start())
   }
   if (plan.site) await narrowFirst(world)
   const limit = 12_000n
@@ -212,7 +202,7 @@ async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
   // In some worlds it is not allowed to pay for long.
   const expiry = now + (plan.seed % 3 === 0 ? 12 : 86_400)
   const meters = [{ name: 'main', unit: 'Wh' }]
-  await during(
+  await passing(
     time,
     fleet.enrolDevice(crook.gateway, crook.device, crook.key, meters, { limit, expiry }),
   )
@@ -222,8 +212,8 @@ async function enrolAll(world: Omit<SimWorld, 'until'>): Promise<void> {
 async function narrowFirst({ devices, fleet, time }: Omit<SimWorld, 'until'>): Promise<void> {
   for (const device of devices) {
     const channels = openChannels(device)
-    await during(time, fleet.allow(device.gateway, channels, { limit: 90n }))
-    await during(time, fleet.allow(device.gateway, channels))
+    await passing(time, fleet.allow(device.gateway, channels, { limit: 90n }))
+    await passing(time, fleet.allow(device.gateway, channels))
   }
 }
 

@@ -10,6 +10,7 @@ import type { DeviceActor } from './deviceActor.ts'
 import type { GatewayActor } from './gatewayActor.ts'
 import { type Core, type State, saidBy, type Watched } from './invariantState.ts'
 import { ledgerProblem } from './ledgerChannels.ts'
+import { promiseOf } from './oracle.ts'
 import { hears, says, started } from './testimony.ts'
 import { advance, checkDevice, registerLost } from './unitAccounts.ts'
 
@@ -100,6 +101,8 @@ function checkGateway(state: State, actor: GatewayActor): void {
   const said = saidBy(state, actor.name)
   const { hot, cold, allocations } = core.state
   const accepted = allocations.map(() => 0n)
+  const reserved = allocations.map(() => 0n)
+  const open = new Set<string>()
   for (let channel = 0; channel < hot.count(); channel++) {
     const name = bytesToHex(cold.channel(channel).channelId)
     const held = heldAmount(hot, channel)
@@ -118,11 +121,17 @@ function checkGateway(state: State, actor: GatewayActor): void {
       const detail = `${held} of ${name}, its mandates allow ${limit}`
       record.violate('accepted is within allocation and mandate', detail)
     }
+    watchOpen(state, core, channel, open)
     const place = hot.columns.allocation[channel] ?? 0
+    reserved[place] = (reserved[place] ?? 0n) + promiseOf(core, channel).reserved
     const paid = hot.columns.paid[channel] ?? 0n
     accepted[place] = (accepted[place] ?? 0n) + (held > paid ? held : paid)
   }
-  for (const [place, { id }] of allocations.entries()) {
+  for (const [place, { id, reserved: found }] of allocations.entries()) {
+    if (found !== reserved[place]) {
+      const detail = `${actor.name} reserves ${found}, its commitments come to ${reserved[place]}`
+      record.violate('accepted is within allocation and mandate', detail)
+    }
     const funds = core.funds.state(id)
     const setAside = funds?.setAside ?? 0n
     if (funds && funds.fee !== (funds.paid * BigInt(funds.feeBasisPoints)) / 10_000n) {
@@ -136,6 +145,15 @@ function checkGateway(state: State, actor: GatewayActor): void {
   checkPositions(state, core, actor.name)
   checkSessions(state.watched, actor)
   checkSupply(state, actor)
+}
+
+/** A meter that is replaced goes on in a new channel, and in that one only. */
+function watchOpen({ watched }: State, { state }: Core, channel: number, open: Set<string>): void {
+  if (((state.hot.columns.flags[channel] ?? 0) & 1) !== 0) return
+  const { device, channel: terms } = state.cold.channel(channel)
+  const name = `${device}/${terms.meter}`
+  if (open.has(name)) watched.record.violate('a meter has one open channel', name)
+  open.add(name)
 }
 
 /**

@@ -154,6 +154,7 @@ export const commitmentRows: readonly Mutant[] = [
     file: commitment,
     find: 'if (!mandate || nowSeconds < mandate.notBefore) return',
     put: 'if (!mandate) return',
+    from: 1_001,
   },
   {
     name: 'commitment-expired',

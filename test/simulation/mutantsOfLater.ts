@@ -111,7 +111,7 @@ export const settlingRules: readonly Mutant[] = [
     find: 'return nowSeconds > expiry || issuedAt > nowSeconds + CLOCK_TOLERANCE_SECONDS',
     put: 'return nowSeconds > expiry',
     from,
-    seeds: [1_004],
+    seeds: [1_048],
   },
   {
     name: 'withdrawal-notice',
@@ -188,13 +188,14 @@ export const deviceRules: readonly Mutant[] = [
     find: 'const watchdogMs = Math.max(0, state.relay.watchdogMs - state.relay.silenceMs)',
     put: 'const watchdogMs = 1e9',
     from,
+    seeds: [1_186],
   },
   {
     name: 'fence-answer',
     rule: '(!) a fence raised behind a commitment is answered',
     file: 'agent/payer.ts',
-    find: "answersFence: payer.facts?.supply.reason === 'fenced',",
-    put: 'answersFence: true,',
+    find: 'fenceAnsweredMs: offer.answersFence ? now.monotonicMs : Number.NEGATIVE_INFINITY,',
+    put: 'fenceAnsweredMs: Number.POSITIVE_INFINITY,',
     seeds: [380, 499],
   },
   {
@@ -219,7 +220,7 @@ export const deviceRules: readonly Mutant[] = [
     file: 'agent/meters/reader.ts',
     find: ' || suspect !== undefined) return undefined',
     put: ') return undefined',
-    seeds: [1577, 1414],
+    seeds: [1577],
   },
   {
     name: 'offset-durable',

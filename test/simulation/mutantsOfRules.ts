@@ -74,6 +74,7 @@ export const payingRules: readonly Mutant[] = [
       'columns.commitmentExpirySeconds[channel] = toSeconds32(value.expiry)\n' +
       '  columns.pendingEpoch[channel] = 0',
     put: 'columns.commitmentExpirySeconds[channel] = toSeconds32(value.expiry)',
+    seeds: [235],
   },
   {
     name: 'renewal-moves',

@@ -202,7 +202,10 @@ function judgeMandate(core: Core, channel: number, value: Commitment): string | 
 }
 
 /** What one channel may come to, and what of that is set aside for it. */
-function promiseOf({ state }: Core, channel: number): { worst: bigint; reserved: bigint } {
+export function promiseOf(
+  { state }: Core,
+  channel: number,
+): { readonly worst: bigint; readonly reserved: bigint } {
   const { columns } = state.hot
   const epoch = columns.epoch[channel] ?? 0
   const held = state.cold.commitment(channel, epoch)?.value

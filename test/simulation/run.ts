@@ -12,6 +12,7 @@ import { fleetName } from './fleet.ts'
 import { offerToFleet } from './fleetProbes.ts'
 import { checkFold } from './fold.ts'
 import type { Plan } from './plan.ts'
+import { probeGateways } from './probeDevice.ts'
 import type { Violation } from './record.ts'
 import { buildWorld, type SimWorld } from './world.ts'
 
@@ -65,6 +66,10 @@ async function carryOut(world: SimWorld): Promise<void> {
   if (world.record.violations.length === 0) await checkBooks(world)
   if (plan.site && world.record.violations.length === 0) await offerLast(world)
   if (plan.site && world.record.violations.length === 0) await offerToFleet(world)
+  if (plan.site && world.record.violations.length === 0) {
+    await probeGateways(world)
+    await checkFold(world)
+  }
 }
 
 const triesMax = 60

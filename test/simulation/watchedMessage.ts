@@ -8,6 +8,7 @@ import { bytesToHex } from '../../protocol/bytes.ts'
 import { WORD_BYTES } from '../../protocol/chain.ts'
 import { clientIdOf } from '../../protocol/connect.ts'
 import { decodeCommit, decodeHello } from '../../protocol/messages.ts'
+import { CHECKPOINT } from '../../protocol/structures.ts'
 import { countTicks, tickAt } from '../../protocol/tick.ts'
 import { parseTopic } from '../../protocol/topics.ts'
 import type { GatewayActor } from './gatewayActor.ts'
@@ -52,11 +53,35 @@ export function watchMessage(record: WorldRecord, message: WatchedMessage, run: 
   } else if (topic.name === 'open' || topic.name === 'commit') {
     const expected = expectCommit(core, session, payload)
     const before = accepted(core)
+    const runningBefore = runningOf(core, session, payload)
     const [refused] = watchRefusals(record, message, core, run)
     const verdict = refused ?? (accepted(core) > before ? 'accepted' : 'repeated')
+    const places =
+      verdict === 'accepted' ? placesOf(core, session, payload, runningBefore) : undefined
     if (verdict === 'accepted') watchSignature(record, message)
     compare(record, message, expected, verdict)
+    if (places) compare(record, message, places.expected, places.found)
   } else run()
+}
+
+/** Epoch and index of the register that a commitment speaks of. */
+function runningOf({ state }: Core, session: Session, payload: Uint8Array): string {
+  const channel = session.channels[decodeCommit(payload)?.slot ?? -1] ?? -1
+  const { epoch, index } = state.hot.columns
+  return `${epoch[channel]} ${index[channel]}`
+}
+
+/** A checkpoint moves the register and drops what is pending; a renewal only becomes pending. */
+function placesOf(core: Core, session: Session, payload: Uint8Array, before: string) {
+  const commit = decodeCommit(payload)
+  if (!commit) return undefined
+  const { kind, epoch } = commit.commitment.value
+  const channel = session.channels[commit.slot] ?? -1
+  const pending = core.state.hot.columns.pendingEpoch[channel]
+  return {
+    expected: kind === CHECKPOINT ? `at ${epoch} 0, pending 0` : `at ${before}, pending ${epoch}`,
+    found: `at ${runningOf(core, session, payload)}, pending ${pending}`,
+  }
 }
 
 /** The held word was accepted under no other commitment before. */

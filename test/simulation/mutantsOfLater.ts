@@ -196,7 +196,7 @@ export const deviceRules: readonly Mutant[] = [
     file: 'agent/payer.ts',
     find: 'fenceAnsweredMs: offer.answersFence ? now.monotonicMs : Number.NEGATIVE_INFINITY,',
     put: 'fenceAnsweredMs: Number.POSITIVE_INFINITY,',
-    seeds: [380, 499],
+    seeds: [158],
   },
   {
     name: 'replaced-channel',
@@ -228,6 +228,6 @@ export const deviceRules: readonly Mutant[] = [
     file: 'agent/meters/supervisor.ts',
     find: 'if (running.until === undefined || awaitsDisk(running)) return',
     put: 'if (running.until === undefined) return',
-    seeds: [399],
+    seeds: [11_326],
   },
 ]

@@ -25,10 +25,14 @@ export const mutantsOfRule: Readonly<Record<string, readonly string[] | Elsewher
   ],
   'A renewal is evidence of nothing before one of its own words, and the': [
     'renewal-evidence',
+    'renewal-early',
     'renewal-moves',
   ],
   'A checkpoint continues in whole ticks at the old price, whatever the': ['gap-price'],
-  'A checkpoint drops a pending renewal; until it is accepted the device': ['checkpoint-drops'],
+  'A checkpoint drops a pending renewal; until it is accepted the device': [
+    'checkpoint-drops',
+    'checkpoint-silence',
+  ],
   'A new key or meter is a new channel from base 0; the old one settles': [
     'new-channel',
     'replaced-channel',
@@ -102,62 +106,9 @@ export const mutantOfCommitmentRow: Readonly<Record<CommitmentReason, string>> =
   not_continuous: 'commitment-continuity',
 }
 
-/** What one run over the list did not see within its seeds, and the test that fails with it. */
-export const seenElsewhere: Readonly<Record<string, Elsewhere>> = {
-  'commitment-no-mandate': {
-    file: 'test/unit/protocol/commitmentRules.test.ts',
-    test: 'an input with one, two or three faults gets the reason of the earliest',
-  },
-  'cosign-report': {
-    file: 'test/unit/fleet/statements.test.ts',
-    test: 'each line names position, device and both figures',
-  },
-  'cosign-reading': {
-    file: 'test/unit/fleet/statements.test.ts',
-    test: 'a reading may be behind by the stated tolerance of its unit, and not by more',
-  },
-  'cosign-fell': {
-    file: 'test/unit/fleet/statements.test.ts',
-    test: '(!) never signs a lower leaf or a sequence again, also after a restart',
-  },
-  'statement-ahead': {
-    file: 'test/unit/gateway/statements.test.ts',
-    test: '(!) of a clock that was ahead ends once it is right, and evidence settles',
-  },
-  'relay-watchdog': {
-    file: 'test/unit/firmware-sim/meter.test.ts',
-    test: 'opens 5 s after the last host frame, to the millisecond',
-  },
-  'fence-answer': {
-    file: 'test/unit/agent/payerFence.test.ts',
-    test: 'raised behind a commitment that was already on its way is answered all the same',
-  },
-  'unseen-register': {
-    file: 'test/unit/agent/meters/reader.test.ts',
-    test: 'a limit in units is nowhere on a register that nobody understands',
-  },
-  'offset-durable': {
-    file: 'test/unit/agent/meters/supervisor.test.ts',
-    test: 'supplies nothing before the new offset is on the disk, tried at every poll',
-  },
-  'new-channel': {
-    file: 'test/unit/gateway/replacement.test.ts',
-    test: 'from base 0, at a new position; the old one settles under its own key',
-  },
-  'reserve-sum': {
-    file: 'test/unit/gateway/reservations.test.ts',
-    test: '(!) is the highest worst case of its live commitments, never their sum',
-  },
-  'reserve-pending': {
-    file: 'test/unit/gateway/reservations.test.ts',
-    test: '(!) is the highest worst case of its live commitments, never their sum',
-  },
-  'checkpoint-drops': {
-    file: 'test/unit/gateway/renewal.test.ts',
-    test: '(!) is dropped by a checkpoint, and its words and its reservation with it',
-  },
-  'fold-order': {
-    file: 'test/unit/gateway/recovery.test.ts',
-    test: '(!) a batch is folded in its order: a word of a renewal, then the next one',
-  },
-}
+/**
+ * What one run over the list did not see within its seeds, and the test that fails with it: nothing
+ * at present. A seed that is named for a bug ages with the product; the bug comes here until another
+ * one is found.
+ */
+export const seenElsewhere: Readonly<Record<string, Elsewhere>> = {}

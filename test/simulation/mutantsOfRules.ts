@@ -60,6 +60,24 @@ export const payingRules: readonly Mutant[] = [
     from: 1_001,
   },
   {
+    name: 'renewal-early',
+    rule: '(!) no word of a renewal is shown before the last of the epoch before',
+    file: 'agent/payer.ts',
+    find:
+      'if (!next || moved.shown < length || ticks <= length) return { ...payer, running: moved }\n' +
+      '  const beyond = Math.min(ticks - length, next.terms.length, JUMP_TICKS_MAX)',
+    put:
+      'if (!next) return { ...payer, running: moved }\n' +
+      '  const beyond = Math.max(1, Math.min(ticks - length, next.terms.length, JUMP_TICKS_MAX))',
+  },
+  {
+    name: 'checkpoint-silence',
+    rule: '(!) until a checkpoint is accepted its device shows nothing more',
+    file: 'agent/payer.ts',
+    find: "if (!running || (offer && offer.purpose !== 'renewal')) return payer",
+    put: 'if (!running || offer?.sentMs === -1) return payer',
+  },
+  {
     name: 'gap-price',
     rule: '(!) a gap is paid at the old price',
     file: commitment,

@@ -36,6 +36,7 @@ export const invariants = [
   'the ledger refuses what is wrong',
   'the fleet signs nothing that is wrong',
   'a meter has one open channel',
+  'nothing is shown beside a checkpoint',
 ] as const
 export type Invariant = (typeof invariants)[number]
 

@@ -29,6 +29,7 @@ import { passing } from './passing.ts'
 import { type GatewayName, gatewayNames, type Plan } from './plan.ts'
 import { crookKey, isProven } from './proofs.ts'
 import { type WorldRecord, worldRecord } from './record.ts'
+import { watchSilence } from './silence.ts'
 import { openSky, type Sky } from './sky.ts'
 import type { Slowness } from './stores.ts'
 import { watchMessage } from './watchedMessage.ts'
@@ -155,6 +156,9 @@ type Watch = { invariants: Invariants | undefined }
 
 function gatewayOf(ground: Ground, watch: Watch, name: GatewayName) {
   const { ports, slow, ledger, record, sky, fleet, plan } = ground
+  const silence = watchSilence(record, (device) =>
+    plan.devices.some((one) => one.device === device),
+  )
   const world: GatewayWorld = {
     ports,
     slow,
@@ -163,10 +167,15 @@ function gatewayOf(ground: Ground, watch: Watch, name: GatewayName) {
     fleet,
     weather: sky.weather,
     tapOf: (actorOf) => ({
-      sent: record.deviceSent,
+      sent: (topic, payload) => {
+        record.deviceSent(topic, payload)
+        silence.sent(topic, payload)
+      },
       arrives: (direction, topic, payload) => {
         record.noteMessage(direction, topic, payload)
-        if (direction === 'down') watch.invariants?.deviceHears(topic, payload, actorOf())
+        if (direction !== 'down') return
+        silence.heard(topic, payload)
+        watch.invariants?.deviceHears(topic, payload, actorOf())
       },
       handle: (sessionId, topic, payload, run) =>
         watchMessage(record, { actor: actorOf(), sessionId, topic, payload }, run),

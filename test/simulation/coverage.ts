@@ -108,7 +108,7 @@ export const mutantOfCommitmentRow: Readonly<Record<CommitmentReason, string>> =
 
 /**
  * What one run over the list did not see within its seeds, and the test that fails with it: nothing
- * at present. A seed that is named for a bug ages with the product; the bug comes here until another
- * one is found.
+ * at present. A seed that is named for a bug ages with the product; until another one is found the
+ * bug comes here.
  */
 export const seenElsewhere: Readonly<Record<string, Elsewhere>> = {}

@@ -1,7 +1,7 @@
 /**
- * What the fleet's co-signer is offered when all else is over: statements with one thing wrong each,
- * made from what a gateway holds and signed with its key. Each has to be refused for that reason
- * and for no other, so that no check hides behind another one.
+ * What the fleet's co-signer is offered when all else is over: statements with one thing wrong
+ * each, made from what a gateway holds and signed with its key. Each has to be refused for that
+ * reason and for no other, so that no check hides behind another one.
  * @module
  */
 import * as v from 'valibot'

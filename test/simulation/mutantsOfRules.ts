@@ -64,7 +64,8 @@ export const payingRules: readonly Mutant[] = [
     rule: '(!) no word of a renewal is shown before the last of the epoch before',
     file: 'agent/payer.ts',
     find:
-      'if (!next || moved.shown < length || ticks <= length) return { ...payer, running: moved }\n' +
+      'if (!next || moved.shown < length || ticks <= length) ' +
+      'return { ...payer, running: moved }\n' +
       '  const beyond = Math.min(ticks - length, next.terms.length, JUMP_TICKS_MAX)',
     put:
       'if (!next) return { ...payer, running: moved }\n' +

@@ -1,6 +1,6 @@
 /**
- * Until a checkpoint is answered its device shows nothing more of that channel: what it showed beside
- * it would be paid on two lines.
+ * Until a checkpoint is answered its device shows nothing more of that channel: what it showed
+ * beside it would be on two lines.
  * @module
  */
 import { decodeAccept, decodeCommit, decodeReject, decodeSlot } from '../../protocol/messages.ts'
@@ -33,7 +33,7 @@ export function watchSilence(record: WorldRecord, isHonest: (device: string) => 
         const { epoch, slot } = tickAt(payload, place)
         const next = underWay.get(`${topic.device}/${slot}`)
         if (next === undefined || epoch >= next) continue
-        const detail = `${topic.device}/${slot}: a word of epoch ${epoch} before ${next} is accepted`
+        const detail = `${topic.device}/${slot}: a word of ${epoch} before ${next} is accepted`
         record.violate('nothing is shown beside a checkpoint', detail)
       }
     },

@@ -72,7 +72,13 @@ export const mutantsOfRule: Readonly<Record<string, readonly string[] | Elsewher
     'leaf-root',
     'leaf-foreign',
   ],
-  'Neither side signs a statement with a lower leaf than before, and': ['cosign-fell'],
+  'Neither side signs a statement with a lower leaf than before, and': [
+    'cosign-fell',
+    'cosign-missing',
+    'cosign-foreign',
+    'cosign-settled',
+    'cosign-sequence',
+  ],
   'Nobody can sit on a statement: it expires, and until then nothing': ['statement-ahead'],
 }
 

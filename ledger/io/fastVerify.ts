@@ -59,12 +59,23 @@ function p256Checker(bytes: Uint8Array): Checker {
     isLowS(signature) && crypto.verify('sha256', digest, options, signature)
 }
 
-/** OpenSSL checks the equation without the cofactor, as the reference does. */
+/**
+ * OpenSSL checks the equation without the cofactor, as the reference does. Of a signature whose R
+ * is the neutral element, which RFC 8032 does not forbid and nobody's honest key makes, some
+ * versions think otherwise (3.0 takes it, that of Node 24 does not): there the reference answers.
+ */
 function ed25519Checker(bytes: Uint8Array): Checker {
   const key = importJwk({ kty: 'OKP', crv: 'Ed25519', x: base64(bytes, 0, 32) })
   if (!key) return never
-  return (digest, signature) => crypto.verify(null, digest, key, signature)
+  const own = { algorithm: 'ed25519', bytes: bytes.slice() } as const
+  return (digest, signature) =>
+    NEUTRAL.equals(signature.subarray(0, 32))
+      ? verifyDigest(own, digest, signature)
+      : crypto.verify(null, digest, key, signature)
 }
+
+/** The neutral element of edwards25519, x = 0 and y = 1, as it is encoded (RFC 8032, 5.1.2). */
+const NEUTRAL = Buffer.from(`01${'00'.repeat(31)}`, 'hex')
 
 function importJwk(jwk: crypto.JsonWebKey): crypto.KeyObject | undefined {
   try {

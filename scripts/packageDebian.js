@@ -78,10 +78,14 @@ function copy(from, to, pattern) {
   }
 }
 
-/** What people and units start; Node takes its place, so signals reach it. */
+/**
+ * What people and units start; Node takes its place, so signals reach it. Node 24 keeps up to 128 MB
+ * for young objects by itself; 32 MB are what Node 20 keeps, with which everything was measured.
+ */
 function command(stage, name, file) {
   mkdirSync(join(stage, 'usr/bin'), recursive)
-  const text = `#!/bin/sh\nexec /usr/lib/${name}/bin/node ${file} "$@"\n`
+  const node = `/usr/lib/${name}/bin/node --max-semi-space-size=16`
+  const text = `#!/bin/sh\nexec ${node} ${file} "$@"\n`
   writeFileSync(join(stage, 'usr/bin', name), text, { mode: 0o755 })
 }
 

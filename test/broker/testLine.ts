@@ -9,6 +9,11 @@ export class TestLine extends Duplex {
   /** When it is there, writes wait until these are called. */
   stuck: (() => void)[] | undefined
 
+  constructor() {
+    // Node's own bound differs between its versions.
+    super({ highWaterMark: 16_384 })
+  }
+
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {

@@ -104,10 +104,13 @@ export async function bundleProgram(): Promise<Program> {
   }
 }
 
+/** As the packages start it: what Node 20 takes by itself, where Node 24 takes four times as much. */
+const nodeFlags = ['--max-semi-space-size=16']
+
 function spawnProgram(main: string, words: readonly string[], options: StartOptions): ChildProcess {
   const { uid, cwd = root, env = {} } = options
   const node = uid === undefined ? process.execPath : nodeForOthers(dirname(main))
-  return spawn(node, [main, ...words], {
+  return spawn(node, [...nodeFlags, main, ...words], {
     cwd,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

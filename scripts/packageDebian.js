@@ -79,8 +79,8 @@ function copy(from, to, pattern) {
 }
 
 /**
- * What people and units start; Node takes its place, so signals reach it. Node 24 keeps up to 128 MB
- * for young objects by itself; 32 MB are what Node 20 keeps, with which everything was measured.
+ * What people and units start; Node takes its place, so signals reach it. Node 24 keeps up to
+ * 128 MB for young objects by itself; 32 are what Node 20 keeps, as everything was measured.
  */
 function command(stage, name, file) {
   mkdirSync(join(stage, 'usr/bin'), recursive)

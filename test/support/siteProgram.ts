@@ -104,7 +104,7 @@ export async function bundleProgram(): Promise<Program> {
   }
 }
 
-/** As the packages start it: what Node 20 takes by itself, where Node 24 takes four times as much. */
+/** As the packages start it: what Node 20 takes by itself; Node 24 takes four times as much. */
 const nodeFlags = ['--max-semi-space-size=16']
 
 function spawnProgram(main: string, words: readonly string[], options: StartOptions): ChildProcess {

@@ -14,7 +14,6 @@ const LOOK_MS = 100
 
 /** After a collection, in bytes. */
 export type Collected = {
-  readonly hours: number
   /** The least of RssAnon in the seconds after it. */
   readonly anonymous: number
   readonly heapUsed: number
@@ -30,7 +29,7 @@ export function collectedEnvironment(collector: string, file: string) {
 }
 
 /** Only for a gateway that was started so and is ready: any other ends. */
-export async function collect(pid: number, file: string, hours: number): Promise<Collected> {
+export async function collect(pid: number, file: string): Promise<Collected> {
   const before = readAnswer(file)?.number
   process.kill(pid, 'SIGUSR2')
   const endMs = performance.now() + ANSWER_TIMEOUT_MS
@@ -40,7 +39,7 @@ export async function collect(pid: number, file: string, hours: number): Promise
   }
   const { heapUsed, heapTotal, external, arrayBuffers } = readAnswer(file) ?? NOTHING
   const anonymous = await leastFor(RETURN_MS, () => anonymousBytes(pid))
-  return { hours, anonymous, heapUsed, heapTotal, external, arrayBuffers }
+  return { anonymous, heapUsed, heapTotal, external, arrayBuffers }
 }
 
 async function leastFor(lengthMs: number, read: () => number): Promise<number> {

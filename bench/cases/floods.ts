@@ -43,7 +43,7 @@ const CALM_SECONDS = 2
 /** From the end of a crowd until the gateway has collected what it left, and some more. */
 const TIDY_SECONDS = 60
 const honestShape: Shape = { ...shapes.a, connections: HONEST }
-/** Six messages a second are more than a socket's power; alarms of it would be memory, too. */
+/** Several messages a second are more than a socket's power; alarms would be memory, too. */
 const floodLimits = { 'fraud.rules.impossible_power.whPerSecond': 1_000_000_000 }
 
 /** Clients, or new connections a second. */
@@ -70,9 +70,11 @@ type Site = {
   readonly honest: Contender
   readonly flooder: Flooder
   readonly messagesPerSecond: number
-  /** What the first login of each device since the start takes for good. */
+  /** What the first login of each device since the start took. */
   readonly firstLoginBytes: number
 }
+/** Before all devices have been there. */
+type NewSite = Omit<Site, 'firstLoginBytes'>
 
 type Measured = {
   readonly kind: FloodKind
@@ -124,7 +126,7 @@ async function openSite(options: CaseOptions): Promise<Site> {
   await runRound(honest, honestShape, 1)
   const { ticksPerSecond } = await runRound(honest, honestShape, Math.min(3, options.seconds))
   const messagesPerSecond = ticksPerSecond * HONEST_SHARE
-  const site = { gateway, honest, flooder, messagesPerSecond, firstLoginBytes: 0 }
+  const site = { gateway, honest, flooder, messagesPerSecond }
   return { ...site, firstLoginBytes: await letAllLogIn(site, options) }
 }
 
@@ -132,7 +134,7 @@ async function openSite(options: CaseOptions): Promise<Site> {
  * Every device has been there once, as on a site that has run for a while: the broker keeps its
  * status and its key from then on. Returns the bytes that this took of each.
  */
-async function letAllLogIn(site: Site, options: CaseOptions): Promise<number> {
+async function letAllLogIn(site: NewSite, options: CaseOptions): Promise<number> {
   const { flooder } = site
   await pause(TIDY_SECONDS)
   await window(site, options.seconds)
@@ -155,13 +157,13 @@ async function makeLogins(gateway: BenchGateway): Promise<readonly Login[]> {
 }
 
 /** Anonymous memory after a collection: when V8 did the last one says nothing of a flood. */
-async function memoryOf({ gateway }: Site): Promise<number> {
+async function memoryOf({ gateway }: NewSite): Promise<number> {
   const { child, collected } = gateway.process()
-  return (await collect(child.pid, collected, 0)).anonymous
+  return (await collect(child.pid, collected)).anonymous
 }
 
 /** One window at the honest devices' rate. */
-function window(site: Site, seconds: number) {
+function window(site: NewSite, seconds: number) {
   return openRound(site.honest, honestShape, seconds, site.messagesPerSecond)
 }
 

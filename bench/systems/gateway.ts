@@ -12,6 +12,7 @@ import { CONTROL_SOCKET, openOffline } from '../../gateway/io/openGateway.ts'
 import { nodePorts } from '../../ports/io/node.ts'
 import { firstLine, freePort, programPath, type RunningChild, startProgram } from '../children.ts'
 import { collectedEnvironment } from '../collections.ts'
+import { packagedEnvironment, packagedFlags } from '../packaged.ts'
 
 /**
  * What a shape of load needs raised, by its name in the configuration: of `limits` alone, of others
@@ -96,9 +97,6 @@ function raisedBy(raised: RaisedLimits) {
   return { limits, fraud: { rules } }
 }
 
-/** As deploy/systemd/tickpay-gateway.service has it. */
-const memoryReturned = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' }
-
 /** What the gateway on this store says of itself after a collection. */
 export function collectedFile(data: string): string {
   return `${data}-collected.json`
@@ -112,9 +110,9 @@ export async function startGateway({
 }: GatewayFolder): Promise<GatewayProcess> {
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const program = programPath('../cli/main')
-  const words = [...flags, program, 'gateway', '--config', config]
+  const words = [...packagedFlags, ...flags, program, 'gateway', '--config', config]
   const child = startProgram(process.execPath, words, {
-    ...memoryReturned,
+    ...packagedEnvironment,
     ...collectedEnvironment(programPath('collector'), collectedFile(data)),
   })
   const said = await firstLine(child)

@@ -36,6 +36,8 @@ type Sample = {
   readonly written: readonly number[]
 }
 
+type CollectedAt = Collected & { readonly hours: number }
+
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '60' },
@@ -127,8 +129,8 @@ function megabytes({ median, low, high }: Slope) {
   return { median: median / 1e6, low: low / 1e6, high: high / 1e6 }
 }
 
-function collectedFigures(collected: readonly Collected[]) {
-  const slope = (of: (one: Collected) => number) =>
+function collectedFigures(collected: readonly CollectedAt[]) {
+  const slope = (of: (one: CollectedAt) => number) =>
     megabytes(medianSlopePerHour(points(collected, of)))
   return {
     gatewayCollectedMegabytesPerHour: slope(({ anonymous }) => anonymous),
@@ -177,15 +179,15 @@ async function collectUntil(
   site: OpenSoakSite,
   startMs: number,
   endMs: number,
-): Promise<readonly Collected[]> {
+): Promise<readonly CollectedAt[]> {
   const periodMs = Number(values['collect-minutes']) * MINUTE_MS
-  const collected: Collected[] = []
+  const collected: CollectedAt[] = []
   if (periodMs === 0) return collected
   let nextMs = startMs + (endMs - startMs) * WARM_SHARE
   while (nextMs < endMs) {
     await pause(nextMs - performance.now())
     const hours = (performance.now() - startMs) / HOUR_MS
-    collected.push(await collect(pidWith(site.config), site.collectedFile, hours))
+    collected.push({ hours, ...(await collect(pidWith(site.config), site.collectedFile)) })
     nextMs += periodMs
   }
   return collected

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { collectedEnvironment } from '../../bench/collections.ts'
+import { packagedEnvironment } from '../../bench/packaged.ts'
 import { enrol, signFirstMandates } from '../../cli/enrolment.ts'
 import { connectControl } from '../../cli/io/controlClient.ts'
 import { newKeyFiles } from '../../cli/io/keyFiles.ts'
@@ -36,9 +37,6 @@ const FLEET = 'acme'
 const LIMIT = '1000000000'
 /** Some 4,000 ticks: chains are short, and nobody's share of the deposit is ever less. */
 const LIMIT_PER_DAY = '6000000'
-
-/** As deploy/systemd/tickpay-gateway.service has it. */
-const memoryReturned = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' }
 
 /** Bundles that the processes of a soak run. */
 export type SoakFiles = { readonly herd: string; readonly collector: string }
@@ -72,7 +70,7 @@ export async function openSoakSite(
   await newKeyFiles(join(folder, 'gateway.key'), 'p256', passphraseFile)
   const collectedFile = join(folder, 'collected.json')
   const gateway = place(program, 'gateway', ['gateway', '--config', config], {
-    ...memoryReturned,
+    ...packagedEnvironment,
     ...collectedEnvironment(files.collector, collectedFile),
   })
   await gateway.start()

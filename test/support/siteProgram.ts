@@ -16,6 +16,7 @@ import {
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { packagedFlags } from '../../bench/packaged.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -52,7 +53,7 @@ export type Program = {
     limitMs?: number,
   ) => Promise<Run>
   /** File and first words, for whoever starts it by other means. */
-  readonly command: readonly [string, string]
+  readonly command: readonly [string, ...string[]]
   /** Kills whatever still runs and removes the bundle. */
   readonly remove: () => Promise<void>
 }
@@ -96,7 +97,7 @@ export async function bundleProgram(): Promise<Program> {
       clearTimeout(timer)
       return run
     },
-    command: [process.execPath, main],
+    command: [process.execPath, ...packagedFlags, main],
     remove: async () => {
       await Promise.all([...running].map(({ kill }) => kill()))
       rmSync(folder, { recursive: true, force: true })
@@ -104,13 +105,10 @@ export async function bundleProgram(): Promise<Program> {
   }
 }
 
-/** As the packages start it: what Node 20 takes by itself; Node 24 takes four times as much. */
-const nodeFlags = ['--max-semi-space-size=16']
-
 function spawnProgram(main: string, words: readonly string[], options: StartOptions): ChildProcess {
   const { uid, cwd = root, env = {} } = options
   const node = uid === undefined ? process.execPath : nodeForOthers(dirname(main))
-  return spawn(node, [...nodeFlags, main, ...words], {
+  return spawn(node, [...packagedFlags, main, ...words], {
     cwd,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -52,8 +52,6 @@ export type Program = {
     options?: StartOptions,
     limitMs?: number,
   ) => Promise<Run>
-  /** File and first words, for whoever starts it by other means. */
-  readonly command: readonly [string, ...string[]]
   /** Kills whatever still runs and removes the bundle. */
   readonly remove: () => Promise<void>
 }
@@ -97,7 +95,6 @@ export async function bundleProgram(): Promise<Program> {
       clearTimeout(timer)
       return run
     },
-    command: [process.execPath, ...packagedFlags, main],
     remove: async () => {
       await Promise.all([...running].map(({ kill }) => kill()))
       rmSync(folder, { recursive: true, force: true })
